@@ -1,0 +1,19 @@
+# One place for compiler options.
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  message(WARNING "Debian's oneDNN uses GCC's OpenMP runtime; another compiler would load a second "
+                  "thread pool beside it. Use GCC for anything but linting.")
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra)
+if(UNMAR_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(UNMAR_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unmar/graph.h"
+
+namespace unmar {
+
+/// Adam (Kingma and Ba 2015), bias-corrected; the defaults are PyTorch's.
+struct Adam {
+  float lr = 0.01f;
+  float beta1 = 0.9f;
+  float beta2 = 0.999f;
+  float eps = 1e-8f;
+};
+
+/// Everything that a step changes: restoring it continues exactly from there.
+/// The tensors are in the order of Graph::params(); m and v are Adam's moments.
+struct TrainState {
+  std::vector<Tensor> params, m, v;
+  std::int64_t updates = 0;  ///< steps taken, for Adam's bias correction
+};
+
+struct CompileOptions {
+  std::uint64_t seed = 0;  ///< draws the parameters and the jitter
+  int threads = 0;         ///< 0: as many as the machine has
+  bool poison = false;     ///< for tests: fills the arena with NaN before each pass
+};
+
+/// One compiled graph on one device. Not thread-safe; allocates nothing after compile().
+class Program {
+ public:
+  virtual ~Program() = default;
+
+  virtual void set_input(NodeId id, TensorView value) = 0;
+
+  /// Computes all kept nodes and the loss. `iteration` names the jitter; without `jitter` Jitter
+  /// nodes pass their source on.
+  virtual void forward(std::int64_t iteration, bool jitter = true) = 0;
+
+  /// Gradients of the loss with respect to all parameters and needs_grad inputs, after forward().
+  virtual void backward() = 0;
+
+  /// forward, backward and one Adam update; returns the loss before the update.
+  /// If the loss is not finite nothing is updated.
+  virtual float step(const Adam& adam, std::int64_t iteration) = 0;
+
+  virtual float loss() const = 0;  ///< of the last forward()
+  /// Values of a kept node after the last forward(). dst gets the node's shape.
+  virtual void read(NodeId id, Tensor& dst) const = 0;
+  /// Gradient of a needs_grad input after backward().
+  virtual void read_input_grad(NodeId id, Tensor& dst) const = 0;
+  virtual std::vector<Tensor> param_grads() const = 0;  ///< in the order of Graph::params()
+
+  virtual TrainState state() const = 0;
+  virtual void restore(const TrainState& state) = 0;
+
+  virtual std::size_t memory_bytes() const = 0;  ///< held by this program
+};
+
+struct EngineInfo {
+  std::string name;         ///< "onednn"
+  std::string description;  ///< version, instruction set
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual EngineInfo info() const = 0;
+  /// Ops of the graph that this engine cannot run, by node name. Empty: compile() will do.
+  virtual std::vector<std::string> missing(const Graph& graph) const = 0;
+  /// throws Error{unsupported} naming what is missing, Error{too_large} if memory does not suffice.
+  virtual std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) = 0;
+};
+
+std::vector<std::string> engine_names();  ///< best first
+/// "auto" is the best one. throws Error{bad_argument} naming the known ones.
+std::unique_ptr<Engine> make_engine(std::string_view name = "auto");
+
+}  // namespace unmar

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace unmar {
+
+enum class ErrorCode {
+  bad_argument,  ///< an option or a call is wrong: the caller can mend it
+  bad_input,     ///< a file or an image is not usable
+  io,            ///< the system refused to read or write
+  too_large,     ///< above a limit of pixels or memory
+  unsupported,   ///< this engine or build cannot do it
+  numeric,       ///< NaN or infinity during a fit
+};
+
+/// The one exception type of the library.
+/// Its text is one line: `where: what went wrong, with the values; what to do`.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, std::string message)
+      : std::runtime_error(std::move(message)), code_(code) {}
+  ErrorCode code() const { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+}  // namespace unmar

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "unmar/engine.h"
+#include "unmar/models.h"
+#include "unmar/observe.h"
+
+/// Fitting an untrained network to one observation, and knowing when to stop.
+namespace unmar {
+
+enum class InputKind {
+  uniform,   ///< U(0, 0.1), the paper's usual choice
+  normal,    ///< N(0, 0.1^2)
+  meshgrid,  ///< two channels: x / (w-1), y / (h-1)
+};
+enum class LossKind { mse, l1 };
+
+struct ProblemOptions {
+  SkipOptions network;
+  InputKind input = InputKind::uniform;
+  int input_channels = 32;         ///< not for meshgrid, which has 2
+  float reg_noise_std = 1.f / 30;  ///< sigma of the fresh input jitter of each iteration
+  LossKind loss = LossKind::mse;
+  float tv_weight = 0.f;   ///< of the total variation of the restored image
+  std::uint64_t seed = 0;  ///< draws z
+};
+
+/// z -> network -> crop -> A -> loss against y, as one graph.
+struct Problem {
+  Graph graph;
+  NodeId restored;  ///< the network's picture before A, [1,c,h,w]; kept
+};
+
+/// x_shape: size of the picture to restore; y: the observation, of shape A.output_shape(x_shape).
+Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
+                     const ProblemOptions& options);
+
+/// Watches the fit and says when to end. One object serves one fit.
+class Stopper {
+ public:
+  virtual ~Stopper() = default;
+  virtual std::string name() const = 0;
+  struct Verdict {
+    bool new_best = false;  ///< this iterate is the one to return so far
+    bool stop = false;
+  };
+  /// Called once for every iteration, from 0, with the network's restored image.
+  virtual Verdict observe(int iteration, float loss, const Tensor& out) = 0;
+  /// What it watches, for the history; empty while there is nothing yet.
+  virtual std::optional<double> signal() const { return std::nullopt; }
+  /// The fit went back to the state after `iteration` iterations: forget the iterates since.
+  virtual void rewind(int iteration) = 0;
+};
+
+/// Lets the fit run to its last iteration.
+std::unique_ptr<Stopper> make_fixed_count();
+
+struct VarianceOptions {
+  int window = 100;     ///< iterates in the window (wmv)
+  float alpha = 0.1f;   ///< forgetting factor (emv)
+  int patience = 1000;  ///< iterations without a new minimum
+  int min_start = 100;  ///< minima before this iteration do not count
+  std::size_t max_samples =
+      65536;  ///< pixels watched, spread evenly; memory is window * samples floats
+};
+/// ES-WMV and ES-EMV: Wang et al., "Early Stopping for Deep Image Prior", TMLR 2023.
+std::unique_ptr<Stopper> make_windowed_variance(const VarianceOptions& options);
+std::unique_ptr<Stopper> make_moving_variance(const VarianceOptions& options);
+
+struct FitOptions {
+  int iterations = 3000;
+  Adam adam;
+  std::uint64_t seed = 0;  ///< draws the weights and the jitter
+  int threads = 0;         ///< 0: all cores
+  float average =
+      0.99f;  ///< decay of the exponential running average of the restored image; 0: off
+  /// If PSNR(A out, y) falls by more than this many dB from one iteration to the next, weights and
+  /// optimiser go back to the last snapshot (taken every rollback_every iterations) and the fit
+  /// goes on; 0: off.
+  float rollback_db = 5.f;
+  int rollback_every = 50;
+};
+
+struct HistoryRow {
+  int iteration = 0;
+  float loss = 0.f;
+  std::optional<double> psnr;          ///< of the iterate, against the reference
+  std::optional<double> psnr_average;  ///< of the running average
+  std::optional<double> signal;        ///< the stopper's
+  bool rolled_back = false;            ///< a loss spike was undone here
+};
+
+/// What a callback may look at; valid during the call.
+struct FitProgress {
+  const HistoryRow& row;
+  int iterations;          ///< upper bound of the fit
+  double seconds;          ///< since the first step
+  int best_iteration;      ///< chosen so far
+  const Tensor& restored;  ///< this iterate
+  const Tensor& average;   ///< empty if averaging is off
+};
+
+enum class StoppedBy { iterations, stopper, cancelled };
+const char* to_string(StoppedBy reason);
+
+struct FitResult {
+  Tensor best;  ///< the picture to use: of the chosen iteration, its running average if averaging
+                ///< is on
+  Tensor last;  ///< the last iterate as it is
+  int best_iteration = 0;
+  int iterations = 0;  ///< done
+  StoppedBy stopped_by = StoppedBy::iterations;
+  double seconds = 0;
+  float final_loss = 0.f;
+  int rollbacks = 0;
+  std::vector<HistoryRow> history;
+  std::size_t memory_bytes = 0;  ///< of the compiled program
+};
+
+/// Fits. Ends at options.iterations, when the stopper says so, or when `cancel` is requested
+/// (checked before each iteration after the first; the best so far is returned).
+/// reference: the clean picture if known, only for the PSNR in the history.
+/// on_iteration may be empty.
+/// Same seed, engine and machine: same result, bit for bit.
+/// throws Error{numeric} if the loss is not finite and rolling back did not help.
+FitResult fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,
+              const Tensor* reference = nullptr,
+              const std::function<void(const FitProgress&)>& on_iteration = {},
+              std::stop_token cancel = {});
+
+}  // namespace unmar

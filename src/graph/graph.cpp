@@ -1,0 +1,81 @@
+#include "unmar/graph.h"
+
+#include <algorithm>
+
+#include "base/fail.h"
+#include "base/overloaded.h"
+#include "graph/params.h"
+
+namespace unmar {
+
+const char* op_name(const Op& op) {
+  return std::visit(Overloaded{
+                        [](const Input&) { return "input"; },
+                        [](const Constant&) { return "constant"; },
+                        [](const Jitter&) { return "jitter"; },
+                        [](const Conv2d&) { return "conv2d"; },
+                        [](const Pool&) { return "pool"; },
+                        [](const Upsample&) { return "upsample"; },
+                        [](const Reduce&) { return "reduce"; },
+                        [](const Concat&) { return "concat"; },
+                        [](const CenterCrop&) { return "center_crop"; },
+                        [](const BatchNorm&) { return "batch_norm"; },
+                        [](const Activation&) { return "activation"; },
+                        [](const Multiply&) { return "multiply"; },
+                        [](const Mse&) { return "mse"; },
+                        [](const L1&) { return "l1"; },
+                        [](const TotalVariation&) { return "total_variation"; },
+                        [](const WeightedSum&) { return "weighted_sum"; },
+                    },
+                    op);
+}
+
+NodeId Graph::add(Op op, std::vector<NodeId> src, std::string name) {
+  const NodeId id{static_cast<int>(nodes_.size())};
+  if (name.empty()) name = fmt::format("{}{}", op_name(op), id.index);
+  const std::string where = fmt::format("{} '{}'", op_name(op), name);
+
+  if (std::any_of(nodes_.begin(), nodes_.end(), [&](const Node& n) { return n.name == name; }))
+    fail(ErrorCode::bad_argument, "{}: the name is taken; give each node its own", where);
+  std::vector<Shape> shapes;
+  for (const NodeId s : src) {
+    if (!s.valid() || s.index >= id.index)
+      fail(ErrorCode::bad_argument, "{}: source {} is not a node of this graph", where, s.index);
+    shapes.push_back(shape(s));
+  }
+
+  Node node{std::move(op), std::move(src), {}, std::move(name), {}};
+  node.shape = infer_shape(node.op, shapes, where);
+  if (!shapes.empty()) {
+    for (Param& param : param_specs(node.op, shapes[0], node.name)) {
+      param.node = id;
+      node.params.push_back(static_cast<int>(params_.size()));
+      params_.push_back(std::move(param));
+    }
+  }
+  nodes_.push_back(std::move(node));
+  return id;
+}
+
+std::size_t Graph::param_count() const {
+  std::size_t count = 0;
+  for (const Param& p : params_) count += p.shape.count();
+  return count;
+}
+
+void Graph::set_loss(NodeId id) {
+  if (shape(id) != Shape{})
+    fail(ErrorCode::bad_argument, "graph: the loss must be a scalar, '{}' is {}", node(id).name,
+         to_string(shape(id)));
+  loss_ = id;
+}
+
+void Graph::keep(NodeId id) {
+  if (!kept(id)) kept_.push_back(id);
+}
+
+bool Graph::kept(NodeId id) const {
+  return std::find(kept_.begin(), kept_.end(), id) != kept_.end();
+}
+
+}  // namespace unmar

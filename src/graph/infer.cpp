@@ -1,0 +1,129 @@
+#include <algorithm>
+
+#include "base/fail.h"
+#include "base/overloaded.h"
+#include "unmar/graph.h"
+
+namespace unmar {
+namespace {
+
+using Sources = std::span<const Shape>;
+
+void require(bool ok, const std::string& where, const std::string& what) {
+  if (!ok) fail(ErrorCode::bad_argument, "{}: {}", where, what);
+}
+
+void require_sources(Sources src, std::size_t count, const std::string& where) {
+  require(src.size() == count, where, fmt::format("takes {} sources, got {}", count, src.size()));
+}
+
+void require_equal(Sources src, const std::string& where) {
+  require_sources(src, 2, where);
+  require(src[0] == src[1], where,
+          fmt::format("sources differ in shape: {} and {}", to_string(src[0]), to_string(src[1])));
+}
+
+Shape infer_conv(const Conv2d& op, const Shape& src, const std::string& where) {
+  require(op.out_c >= 1, where, fmt::format("out_c must be at least 1, got {}", op.out_c));
+  require(op.kernel >= 1 && op.kernel % 2 == 1, where,
+          fmt::format("kernel must be odd, got {}", op.kernel));
+  require(op.stride >= 1, where, fmt::format("stride must be at least 1, got {}", op.stride));
+  const int pad = (op.kernel - 1) / 2;
+  require(op.border != Border::reflect || (src.h > pad && src.w > pad), where,
+          fmt::format("reflection by {} needs a source larger than that, got {}x{}", pad, src.w,
+                      src.h));
+  return {src.n, op.out_c, (src.h - 1) / op.stride + 1, (src.w - 1) / op.stride + 1};
+}
+
+Shape infer_shrink(const Shape& src, int factor, const std::string& where) {
+  require(factor >= 1, where, fmt::format("factor must be at least 1, got {}", factor));
+  require(src.h >= factor && src.w >= factor, where,
+          fmt::format("cannot reduce {}x{} by {}", src.w, src.h, factor));
+  return {src.n, src.c, src.h / factor, src.w / factor};
+}
+
+Shape infer_concat(Sources src, const std::string& where) {
+  require(!src.empty(), where, "takes at least one source");
+  Shape dst = src[0];
+  dst.c = 0;
+  for (const Shape& s : src) {
+    require(s.n == dst.n, where, fmt::format("batch sizes differ: {} and {}", dst.n, s.n));
+    dst.c += s.c;
+    dst.h = std::min(dst.h, s.h);
+    dst.w = std::min(dst.w, s.w);
+  }
+  return dst;
+}
+
+}  // namespace
+
+Shape infer_shape(const Op& op, Sources src, const std::string& where) {
+  const auto one = [&]() -> const Shape& {
+    require_sources(src, 1, where);
+    return src[0];
+  };
+  return std::visit(
+      Overloaded{
+          [&](const Input& o) {
+            require_sources(src, 0, where);
+            return o.shape;
+          },
+          [&](const Constant& o) {
+            require_sources(src, 0, where);
+            require(o.value != nullptr && !o.value->empty(), where, "has no value");
+            return o.value->shape();
+          },
+          [&](const Jitter&) { return one(); },
+          [&](const Conv2d& o) { return infer_conv(o, one(), where); },
+          [&](const Pool& o) { return infer_shrink(one(), o.factor, where); },
+          [&](const Upsample& o) {
+            require(o.factor >= 1, where,
+                    fmt::format("factor must be at least 1, got {}", o.factor));
+            const Shape& s = one();
+            return Shape{s.n, s.c, s.h * o.factor, s.w * o.factor};
+          },
+          [&](const Reduce& o) { return infer_shrink(one(), o.factor, where); },
+          [&](const Concat&) { return infer_concat(src, where); },
+          [&](const CenterCrop& o) {
+            const Shape& s = one();
+            require(o.h >= 1 && o.w >= 1 && o.h <= s.h && o.w <= s.w, where,
+                    fmt::format("cannot crop {}x{} to {}x{}", s.w, s.h, o.w, o.h));
+            return Shape{s.n, s.c, o.h, o.w};
+          },
+          [&](const BatchNorm&) { return one(); },
+          [&](const Activation&) { return one(); },
+          [&](const Multiply&) {
+            require_sources(src, 2, where);
+            Shape b = src[1];
+            if (b.c == 1) b.c = src[0].c;
+            require(
+                src[0] == b, where,
+                fmt::format("second source must have the first's shape or one channel: {} and {}",
+                            to_string(src[0]), to_string(src[1])));
+            return src[0];
+          },
+          [&](const Mse&) {
+            require_equal(src, where);
+            return Shape{};
+          },
+          [&](const L1&) {
+            require_equal(src, where);
+            return Shape{};
+          },
+          [&](const TotalVariation&) {
+            const Shape& s = one();
+            require(s.h >= 2 && s.w >= 2, where,
+                    fmt::format("needs at least 2x2 pixels, got {}x{}", s.w, s.h));
+            return Shape{};
+          },
+          [&](const WeightedSum& o) {
+            require_sources(src, o.weights.size(), where);
+            for (const Shape& s : src)
+              require(s == Shape{}, where, fmt::format("takes scalars, got {}", to_string(s)));
+            return Shape{};
+          },
+      },
+      op);
+}
+
+}  // namespace unmar
