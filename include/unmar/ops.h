@@ -30,7 +30,11 @@ struct Constant {
   std::shared_ptr<const Tensor> value;
 };
 
-/// dst = src + sigma * N(0,1), drawn anew for each iteration from (seed, node, iteration).
+/// dst = src + sigma * N(0,1), drawn anew for each iteration from (seed, node name, iteration).
+/// Elements are numbered with channels innermost, i = ((n * h + y) * w + x) * c + channel: the
+/// order in which fast engines hold them. Element i is number i % 4 of the Box-Muller normals of
+/// the Philox block with counter {i / 4, iteration} (64 bits each) and key stream_key(seed, node
+/// name).
 struct Jitter {
   float sigma = 0.f;
 };

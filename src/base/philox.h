@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
+#include <numbers>
 
 namespace unmar {
 
@@ -25,6 +27,20 @@ inline std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
 
 /// [0, 1) with 24 bits.
 inline float to_unit(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+
+/// Four numbers of N(0,1) from the words of one block. The logarithm takes 1 - u, which lies in
+/// (0, 1], and all is double, so that engines agree to the last bit.
+inline std::array<float, 4> box_muller(const std::array<std::uint32_t, 4>& words) {
+  const auto unit = [&](std::size_t i) { return static_cast<double>(to_unit(words[i])); };
+  std::array<float, 4> values;
+  for (std::size_t pair = 0; pair < 4; pair += 2) {
+    const double radius = std::sqrt(-2.0 * std::log(1.0 - unit(pair)));
+    const double angle = 2.0 * std::numbers::pi * unit(pair + 1);
+    values[pair] = static_cast<float>(radius * std::cos(angle));
+    values[pair + 1] = static_cast<float>(radius * std::sin(angle));
+  }
+  return values;
+}
 
 /// A 64-bit key for a named stream of a seed (FNV-1a, then a SplitMix64 finish).
 template <class Text>

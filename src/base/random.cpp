@@ -1,8 +1,6 @@
 #include "unmar/random.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 
 #include "base/philox.h"
 
@@ -31,16 +29,7 @@ void Random::uniform(std::span<float> dst, float low, float high) const {
 
 void Random::normal(std::span<float> dst, float mean, float sigma) const {
   for_blocks(key_, dst.size(), [&](std::size_t at, std::size_t n, const auto& words) {
-    float value[4];
-    for (int pair = 0; pair < 4; pair += 2) {  // Box-Muller; 1 - u lies in (0, 1]
-      const double radius = std::sqrt(
-          -2.0 *
-          std::log(1.0 - static_cast<double>(to_unit(words[static_cast<std::size_t>(pair)]))));
-      const double angle = 2.0 * std::numbers::pi *
-                           static_cast<double>(to_unit(words[static_cast<std::size_t>(pair) + 1]));
-      value[pair] = static_cast<float>(radius * std::cos(angle));
-      value[pair + 1] = static_cast<float>(radius * std::sin(angle));
-    }
+    const auto value = box_muller(words);
     for (std::size_t i = 0; i < n; ++i) dst[at + i] = mean + sigma * value[i];
   });
 }

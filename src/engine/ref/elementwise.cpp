@@ -1,0 +1,100 @@
+#include <cmath>
+
+#include "base/philox.h"
+#include "engine/ref/ops.h"
+
+namespace unmar::ref {
+namespace {
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+double activate(const Activation& op, double x) {
+  switch (op.kind) {
+    case ActivationKind::leaky_relu:
+      return x > 0 ? x : op.slope * x;
+    case ActivationKind::elu:
+      return x > 0 ? x : op.slope * std::expm1(x);
+    case ActivationKind::silu:
+      return x * sigmoid(x);
+    case ActivationKind::sigmoid:
+      return sigmoid(x);
+  }
+  return std::nan("");
+}
+
+/// At 0, where two of them have a kink, the side of the negative values, as PyTorch.
+double slope_at(const Activation& op, double x) {
+  const double s = sigmoid(x);
+  switch (op.kind) {
+    case ActivationKind::leaky_relu:
+      return x > 0 ? 1.0 : double{op.slope};
+    case ActivationKind::elu:
+      return x > 0 ? 1.0 : op.slope * std::exp(x);
+    case ActivationKind::silu:
+      return s * (1 + x * (1 - s));
+    case ActivationKind::sigmoid:
+      return s * (1 - s);
+  }
+  return std::nan("");
+}
+
+/// Element i of the noise of one iteration.
+float draw(const Noise& noise, std::uint64_t i) {
+  const std::uint64_t block = i / 4;
+  const auto iteration = static_cast<std::uint64_t>(noise.iteration);
+  const auto words =
+      philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+              static_cast<std::uint32_t>(iteration), static_cast<std::uint32_t>(iteration >> 32)},
+             noise.key);
+  return box_muller(words)[i % 4];
+}
+
+}  // namespace
+
+void forward(const Jitter& op, const Noise& noise, const Call& call) {
+  const Tensor& src = *call.src[0];
+  const Shape& s = src.shape();
+  const auto size = [](int i) { return static_cast<std::uint64_t>(i); };
+  for_each(s, [&](int n, int c, int y, int x) {
+    const std::uint64_t nhwc =
+        ((size(n) * size(s.h) + size(y)) * size(s.w) + size(x)) * size(s.c) + size(c);
+    const float add = noise.on ? op.sigma * draw(noise, nhwc) : 0.f;
+    call.dst->at(n, c, y, x) = src.at(n, c, y, x) + add;
+  });
+}
+
+void backward(const Jitter&, const Call& call) {
+  for (std::size_t i = 0; i < call.d_dst->count(); ++i) (*call.d_src[0])[i] += (*call.d_dst)[i];
+}
+
+void forward(const Activation& op, const Call& call) {
+  for (std::size_t i = 0; i < call.dst->count(); ++i)
+    call.dst->values()[i] = static_cast<float>(activate(op, call.src[0]->values()[i]));
+}
+
+void backward(const Activation& op, const Call& call) {
+  for (std::size_t i = 0; i < call.dst->count(); ++i)
+    (*call.d_src[0])[i] += (*call.d_dst)[i] * slope_at(op, call.src[0]->values()[i]);
+}
+
+void forward(const Multiply&, const Call& call) {
+  const Tensor& a = *call.src[0];
+  const Tensor& b = *call.src[1];
+  for_each(a.shape(), [&](int n, int c, int y, int x) {
+    const int c_of_b = b.shape().c == 1 ? 0 : c;
+    call.dst->at(n, c, y, x) = a.at(n, c, y, x) * b.at(n, c_of_b, y, x);
+  });
+}
+
+void backward(const Multiply&, const Call& call) {
+  const Tensor& a = *call.src[0];
+  const Tensor& b = *call.src[1];
+  for_each(a.shape(), [&](int n, int c, int y, int x) {
+    const int c_of_b = b.shape().c == 1 ? 0 : c;
+    const double g = call.d_dst->at(n, c, y, x);
+    if (call.d_src[0]) call.d_src[0]->at(n, c, y, x) += g * b.at(n, c_of_b, y, x);
+    if (call.d_src[1]) call.d_src[1]->at(n, c_of_b, y, x) += g * a.at(n, c, y, x);
+  });
+}
+
+}  // namespace unmar::ref
