@@ -1,0 +1,161 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace unmar {
+
+/// How the samples were stored in the file, and are stored again when written.
+enum class SampleFormat { u8, u16, f32 };
+
+/// The source values that became 0 and 1: value = black + pixel * (white - black).
+/// 8-bit files use 0 and 255. Scientific pictures often use a small part of their format, so their
+/// range comes from the data (see RangeMode).
+struct ValueRange {
+  double black = 0, white = 255;
+  bool operator==(const ValueRange&) const = default;
+};
+
+/// What a file carried beside its pixels; kept so that writing gives it back.
+struct ImageSource {
+  SampleFormat format = SampleFormat::u8;
+  ValueRange range;
+  std::vector<std::byte> icc_profile;  ///< empty: none
+  std::vector<float> alpha;            ///< h*w values in [0,1]; empty: opaque
+};
+
+/// A gray (1 channel) or RGB (3 channels) picture: planar float32, nominal values in [0,1].
+class Image {
+ public:
+  Image() = default;
+  /// throws Error{bad_argument} unless channels is 1 or 3 and both sides are at least 1.
+  Image(int channels, int height, int width, float value = 0.f);
+
+  int channels() const { return channels_; }
+  int height() const { return height_; }
+  int width() const { return width_; }
+  std::size_t count() const { return pixels_.size(); }
+  bool empty() const { return pixels_.empty(); }
+  bool same_size(const Image& other) const;
+
+  std::span<float> pixels() { return pixels_; }
+  std::span<const float> pixels() const { return pixels_; }
+  std::span<float> plane(int channel);
+  std::span<const float> plane(int channel) const;
+  float& at(int channel, int y, int x);
+  float at(int channel, int y, int x) const;
+
+  ImageSource source;
+
+ private:
+  int channels_ = 0, height_ = 0, width_ = 0;
+  std::vector<float> pixels_;
+};
+
+enum class RangeMode {
+  automatic,  ///< 8 bit: full; 16 bit: full unless the data use less than a quarter of it; float:
+              ///< 0..1 if the data lie within and use at least a quarter of it, else the data's
+              ///< minimum and maximum
+  full,       ///< the whole range of the format (float: 0..1)
+  data,       ///< minimum and maximum of the data
+};
+
+struct ReadOptions {
+  double max_megapixels = 100;  ///< larger pictures are refused before they are decoded
+  RangeMode range = RangeMode::automatic;
+  /// Overrides `range`; for example that of a picture to compare with.
+  std::optional<ValueRange> fixed_range;
+};
+
+/// Reads PNG, TIFF, JPEG, WebP or FITS, told apart by content. Of several pages or animation frames
+/// it reads the first. Samples other than unsigned 8 and 16 bit (signed, 32 bit, double) count as
+/// float. FITS is shown as astronomers do, its first row at the bottom.
+/// EXIF orientation is applied; palettes, CMYK and other colour spaces become gray or RGB; alpha is
+/// kept aside, not premultiplied, in `source.alpha`; an RGB or gray ICC profile is carried over
+/// untouched. Memory: 4 bytes per sample, and the decoded file beside it while it is converted.
+/// throws Error{io} if the file cannot be read, Error{bad_input} if it is not a picture, is
+/// truncated, has 2 or more than 3 channels beside alpha, is complex or holds NaN,
+/// Error{too_large} above `max_megapixels`, Error{bad_argument} for an empty `fixed_range`.
+Image read_image(const std::filesystem::path& path, const ReadOptions& options = {});
+
+struct WriteOptions {
+  std::optional<SampleFormat> format;  ///< default: that of the source, as far as the file type can
+  int quality = 95;                    ///< 1 to 100: JPEG, WebP; 100 makes WebP lossless
+};
+
+/// Writes by extension: .png .tif .tiff .jpg .jpeg .webp .fits .fit
+/// The file appears complete or not at all: written under a temporary name beside it, then renamed.
+/// A file that is replaced keeps its permissions; a symbolic link keeps pointing to it.
+///
+/// PNG holds 8 and 16 bit, JPEG and WebP 8 bit, TIFF and FITS also float: a 16-bit or float source
+/// becomes 8 bit in JPEG and WebP, a float source 16 bit in PNG.
+///
+/// In the source's own format `source.range` maps values back to source units. In another format
+/// [0,1] becomes the full range of that format, except that a custom range keeps its units in
+/// float. Integer formats round and clamp; float keeps values outside [0,1].
+///
+/// The ICC profile goes along if it suits the channels; not into FITS, nor a gray one into WebP,
+/// where gray becomes RGB. PNG, TIFF and WebP hold alpha; JPEG and FITS drop it.
+///
+/// throws Error{bad_argument} for an unknown extension, a format the file type cannot hold, a side
+/// above the file type's limit or alpha of another size, Error{numeric} for NaN or infinite pixels,
+/// Error{io} if it cannot be written.
+void write_image(const std::filesystem::path& path, const Image& image,
+                 const WriteOptions& options = {});
+
+/// Throws the error that write_image would throw for the path alone (extension, missing or
+/// unwritable directory, path is a directory), so that it is known before a long fit.
+/// Creates and removes an empty hidden file in the directory.
+void check_writable(const std::filesystem::path& path);
+
+/// A file's facts.
+struct ImageInfo {
+  int channels = 0, height = 0, width = 0;  ///< as read_image would give (after orientation)
+  SampleFormat format = SampleFormat::u8;
+  bool has_alpha = false, has_icc_profile = false;
+  std::string loader;  ///< "png", "tiff", "jpeg", "webp", "fits", ...
+};
+/// Without decoding. Throws as read_image does for what the header shows; no limit of size.
+ImageInfo read_image_info(const std::filesystem::path& path);
+
+/// Rec. 601 weights (0.299, 0.587, 0.114); gray is returned as it is.
+Image to_gray(const Image& image);
+/// Y of YCbCr as the super-resolution papers use it: (65.481 R + 128.553 G + 24.966 B + 16) / 255.
+/// Gray is scaled likewise: (219 v + 16) / 255.
+Image luma(const Image& image);
+/// The part whose first pixel is (y0, x0), with its alpha. throws Error{bad_argument} if it is not
+/// all inside.
+Image crop(const Image& image, int y0, int x0, int height, int width);
+Image clamped(const Image& image, float low = 0.f, float high = 1.f);
+
+struct CompareOptions {
+  bool luma = false;  ///< compare Y of YCbCr only
+  int border = 0;     ///< pixels left out on each side
+};
+
+/// Peak signal-to-noise ratio in dB, range 1, over all channels; infinity for equal images.
+/// throws Error{bad_argument} if sizes or channels differ, or the border leaves nothing.
+double psnr(const Image& a, const Image& b, const CompareOptions& options = {});
+
+/// Structural similarity (Wang et al. 2004): 11x11 Gaussian window, sigma 1.5, population
+/// statistics, K1 .01, K2 .03, range 1, mean over channels and over the pixels whose whole window
+/// lies inside. Pictures smaller than 11 pixels on a side: the largest odd window that fits.
+/// throws as psnr does.
+double ssim(const Image& a, const Image& b, const CompareOptions& options = {});
+
+struct Panel {
+  const Image* image;
+  std::string caption;  ///< drawn under the picture; plain UTF-8 text; left out if there is no font
+};
+/// One white sheet of rows of captioned pictures (8-bit RGB), for before/after views. Pictures are
+/// scaled to a common height in pixels, nearest for enlarging; long captions are wrapped.
+/// throws Error{bad_argument} without panels, for a panel without a picture or a height outside
+/// 1 to 4096.
+Image contact_sheet(const std::vector<std::vector<Panel>>& rows, int panel_height = 256);
+
+}  // namespace unmar

@@ -1,0 +1,40 @@
+#include "unmar/image.h"
+
+namespace unmar {
+namespace {
+
+struct Weights {
+  float r, g, b, offset;
+};
+
+Image weighted(const Image& image, const Weights& weights) {
+  Image result(1, image.height(), image.width());
+  result.source = image.source;
+  const auto r = image.plane(0), g = image.plane(1), b = image.plane(2);
+  const auto y = result.plane(0);
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    y[i] = weights.r * r[i] + weights.g * g[i] + weights.b * b[i] + weights.offset;
+  }
+  return result;
+}
+
+}  // namespace
+
+Image to_gray(const Image& image) {
+  if (image.channels() != 3) return image;
+  return weighted(image, {.r = 0.299f, .g = 0.587f, .b = 0.114f, .offset = 0.f});
+}
+
+Image luma(const Image& image) {
+  if (image.channels() == 3) {
+    return weighted(image, {.r = 65.481f / 255.f,
+                            .g = 128.553f / 255.f,
+                            .b = 24.966f / 255.f,
+                            .offset = 16.f / 255.f});
+  }
+  Image result = image;
+  for (float& value : result.pixels()) value = (219.f * value + 16.f) / 255.f;
+  return result;
+}
+
+}  // namespace unmar

@@ -1,0 +1,125 @@
+#include "image/file_kind.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "base/fail.h"
+
+namespace unmar::image {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::string_view_literals;
+
+constexpr std::string_view kReadable = "PNG, TIFF, JPEG, WebP or FITS";
+
+struct Signature {
+  std::size_t at;
+  std::string_view bytes;
+  FileKind kind;
+};
+
+constexpr std::array kSignatures{
+    Signature{0, "\x89PNG\r\n\x1a\n"sv, FileKind::png},
+    Signature{0, "\xff\xd8\xff"sv, FileKind::jpeg},
+    Signature{0, "II\x2a\0"sv, FileKind::tiff},
+    Signature{0, "MM\0\x2a"sv, FileKind::tiff},
+    Signature{0, "II\x2b\0"sv, FileKind::tiff},  // BigTIFF
+    Signature{0, "MM\0\x2b"sv, FileKind::tiff},
+    Signature{8, "WEBP"sv, FileKind::webp},
+    Signature{0, "SIMPLE  ="sv, FileKind::fits},
+};
+
+}  // namespace
+
+std::string_view name_of(FileKind kind) {
+  switch (kind) {
+    case FileKind::png:
+      return "png";
+    case FileKind::tiff:
+      return "tiff";
+    case FileKind::jpeg:
+      return "jpeg";
+    case FileKind::webp:
+      return "webp";
+    case FileKind::fits:
+      return "fits";
+  }
+  return "?";
+}
+
+FileKind kind_of_contents(std::string_view where, const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  if (status.type() == fs::file_type::not_found) {
+    fail(ErrorCode::io, "{}: '{}' does not exist; check the name", where, path.string());
+  }
+  if (fs::is_directory(status)) {
+    fail(ErrorCode::io, "{}: '{}' is a folder; name a picture file", where, path.string());
+  }
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    fail(ErrorCode::io, "{}: '{}' is not a regular file", where, path.string());
+  }
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
+  if (!file) {
+    fail(ErrorCode::io, "{}: cannot open '{}': {}", where, path.string(), std::strerror(errno));
+  }
+  std::array<char, 16> head{};
+  const std::size_t size = std::fread(head.data(), 1, head.size(), file.get());
+  if (std::ferror(file.get())) {
+    fail(ErrorCode::io, "{}: cannot read '{}': {}", where, path.string(), std::strerror(errno));
+  }
+  if (size == 0) {
+    fail(ErrorCode::bad_input, "{}: '{}' is empty (0 bytes)", where, path.string());
+  }
+  const std::string_view bytes(head.data(), size);
+  for (const Signature& signature : kSignatures) {
+    if (bytes.size() >= signature.at && bytes.substr(signature.at).starts_with(signature.bytes)) {
+      return signature.kind;
+    }
+  }
+  fail(ErrorCode::bad_input, "{}: '{}' is not a {} picture; convert it to one of these first",
+       where, path.string(), kReadable);
+}
+
+FileKind kind_of_extension(std::string_view where, const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (extension == ".png") return FileKind::png;
+  if (extension == ".tif" || extension == ".tiff") return FileKind::tiff;
+  if (extension == ".jpg" || extension == ".jpeg") return FileKind::jpeg;
+  if (extension == ".webp") return FileKind::webp;
+  if (extension == ".fits" || extension == ".fit") return FileKind::fits;
+  fail(ErrorCode::bad_argument,
+       "{}: '{}' has {}; use .png .tif .tiff .jpg .jpeg .webp .fits or .fit", where, path.string(),
+       extension.empty() ? "no extension" : "the unknown extension '" + extension + "'");
+}
+
+Abilities abilities(FileKind kind) {
+  constexpr int kAny = std::numeric_limits<int>::max();
+  switch (kind) {
+    case FileKind::png:
+      return {.u16 = true, .f32 = false, .alpha = true, .profile = true, .max_side = kAny};
+    case FileKind::tiff:
+      return {.u16 = true, .f32 = true, .alpha = true, .profile = true, .max_side = kAny};
+    case FileKind::jpeg:  // libjpeg's JPEG_MAX_DIMENSION
+      return {.u16 = false, .f32 = false, .alpha = false, .profile = true, .max_side = 65500};
+    case FileKind::webp:  // 14 bits
+      return {.u16 = false, .f32 = false, .alpha = true, .profile = true, .max_side = 16383};
+    case FileKind::fits:
+      return {.u16 = true, .f32 = true, .alpha = false, .profile = false, .max_side = kAny};
+  }
+  return {};
+}
+
+}  // namespace unmar::image

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+namespace unmar::image {
+
+/// Starts libvips at the first call: one thread, nothing cached, nothing printed. Thread-safe.
+void start_vips();
+
+/// What libvips says went wrong, as one short line; empties its error buffer.
+std::string take_vips_error();
+
+}  // namespace unmar::image

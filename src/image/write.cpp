@@ -1,0 +1,211 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <vips/vips8>
+
+#include "base/fail.h"
+#include "image/file_kind.h"
+#include "image/icc.h"
+#include "image/sample_range.h"
+#include "image/temporary_file.h"
+#include "image/vips_runtime.h"
+#include "unmar/image.h"
+
+namespace unmar {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace unmar::image;
+using vips::VImage;
+
+constexpr std::string_view kWhere = "write_image";
+constexpr int kLossless = 100;                       // a WebP quality
+constexpr std::size_t kClassicTiff = 3'900'000'000;  // bytes; above, offsets need 64 bits
+
+SampleFormat format_to_write(FileKind kind, const Image& image, const WriteOptions& options,
+                             const fs::path& path) {
+  const Abilities can = abilities(kind);
+  const auto holds = [&](SampleFormat format) {
+    return format == SampleFormat::u8 || (format == SampleFormat::u16 ? can.u16 : can.f32);
+  };
+  if (options.format) {
+    if (!holds(*options.format)) {
+      fail(ErrorCode::bad_argument, "{}: '{}' cannot hold {} samples; use .tif", kWhere,
+           path.string(), name_of(*options.format));
+    }
+    return *options.format;
+  }
+  if (holds(image.source.format)) return image.source.format;
+  return can.u16 ? SampleFormat::u16 : SampleFormat::u8;
+}
+
+void check(const Image& image, FileKind kind, const WriteOptions& options, const fs::path& path) {
+  if (image.empty()) {
+    fail(ErrorCode::bad_argument, "{}: the picture for '{}' is empty", kWhere, path.string());
+  }
+  if (options.quality < 1 || options.quality > 100) {
+    fail(ErrorCode::bad_argument, "{}: quality must be 1 to 100, got {}", kWhere, options.quality);
+  }
+  const int limit = abilities(kind).max_side;
+  if (image.width() > limit || image.height() > limit) {
+    fail(ErrorCode::bad_argument, "{}: {} files hold at most {} px on a side, got {}x{}; use .png",
+         kWhere, name_of(kind), limit, image.width(), image.height());
+  }
+  const auto& alpha = image.source.alpha;
+  if (!alpha.empty() && alpha.size() != image.plane(0).size()) {
+    fail(ErrorCode::bad_argument,
+         "{}: alpha has {} values for {}x{} px; resize it with the picture or clear it", kWhere,
+         alpha.size(), image.width(), image.height());
+  }
+  const auto bad = std::count_if(image.pixels().begin(), image.pixels().end(),
+                                 [](float value) { return !std::isfinite(value); });
+  if (bad > 0) {
+    fail(ErrorCode::numeric, "{}: {} of {} values for '{}' are NaN or infinite", kWhere, bad,
+         image.count(), path.string());
+  }
+}
+
+template <class T>
+T to_sample(double value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<T>(value);
+  } else {
+    return static_cast<T>(std::lround(std::clamp<double>(value, 0, std::numeric_limits<T>::max())));
+  }
+}
+
+/// Pixels in the order of a file, with alpha last.
+template <class T>
+std::vector<T> interleaved(const Image& image, SampleFormat format, bool with_alpha) {
+  const auto channels = static_cast<std::size_t>(image.channels());
+  const std::size_t bands = channels + (with_alpha ? 1 : 0);
+  const std::size_t count = image.plane(0).size();
+  const ValueRange range = range_to_write(image.source, format);
+  std::vector<T> samples(count * bands);
+  for (std::size_t c = 0; c < channels; ++c) {
+    const auto plane = image.plane(static_cast<int>(c));
+    for (std::size_t i = 0; i < count; ++i) {
+      samples[i * bands + c] =
+          to_sample<T>(range.black + static_cast<double>(plane[i]) * (range.white - range.black));
+    }
+  }
+  if (with_alpha) {
+    const double opaque = full_range(format).white;
+    for (std::size_t i = 0; i < count; ++i) {
+      samples[i * bands + channels] =
+          to_sample<T>(opaque * static_cast<double>(image.source.alpha[i]));
+    }
+  }
+  return samples;
+}
+
+/// Borrows `samples`.
+template <class T>
+VImage wrapped(std::vector<T>& samples, const Image& image, SampleFormat format, FileKind kind) {
+  const auto bands = static_cast<int>(samples.size() / image.plane(0).size());
+  const VipsBandFormat vips_format = format == SampleFormat::u8    ? VIPS_FORMAT_UCHAR
+                                     : format == SampleFormat::u16 ? VIPS_FORMAT_USHORT
+                                                                   : VIPS_FORMAT_FLOAT;
+  // Savers take their bit depth from the interpretation.
+  const bool gray = image.channels() == 1;
+  const VipsInterpretation interpretation =
+      format == SampleFormat::u16 ? (gray ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_RGB16)
+                                  : (gray ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB);
+  VImage pixels = VImage::new_from_memory(samples.data(), samples.size() * sizeof(T), image.width(),
+                                          image.height(), bands, vips_format)
+                      .copy(VImage::option()->set("interpretation", interpretation));
+  const auto& profile = image.source.icc_profile;
+  const bool becomes_rgb = gray && kind == FileKind::webp;
+  if (abilities(kind).profile && !becomes_rgb && profile_fits(profile, image.channels())) {
+    pixels.set(VIPS_META_ICC_NAME, static_cast<VipsCallbackFn>(nullptr),
+               const_cast<std::byte*>(profile.data()), profile.size());
+  }
+  return pixels;
+}
+
+void save(const VImage& pixels, FileKind kind, int quality, TemporaryFile& file) {
+  if (kind == FileKind::fits) {  // its library writes to named files only
+    pixels.fitssave(file.path_for_library().c_str());
+    return;
+  }
+  vips::VOption* options = VImage::option();
+  VipsBlob* blob = nullptr;
+  switch (kind) {
+    case FileKind::png:
+      blob = pixels.pngsave_buffer(options);
+      break;
+    case FileKind::jpeg:
+      blob = pixels.jpegsave_buffer(options->set("Q", quality));
+      break;
+    case FileKind::webp:
+      options->set("Q", quality)->set("lossless", quality == kLossless);
+      blob = pixels.webpsave_buffer(options);
+      break;
+    case FileKind::tiff: {
+      const std::size_t bytes = VIPS_IMAGE_SIZEOF_IMAGE(pixels.get_image());
+      options->set("bigtiff", bytes > kClassicTiff);
+      if (pixels.format() != VIPS_FORMAT_FLOAT) {  // noise in a mantissa does not shrink
+        options->set("compression", VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE)
+            ->set("predictor", VIPS_FOREIGN_TIFF_PREDICTOR_HORIZONTAL);
+      }
+      blob = pixels.tiffsave_buffer(options);
+      break;
+    }
+    case FileKind::fits:
+      break;
+  }
+  const std::unique_ptr<VipsArea, void (*)(VipsArea*)> owner(VIPS_AREA(blob), vips_area_unref);
+  std::size_t size = 0;
+  const auto* data = static_cast<const std::byte*>(vips_blob_get(blob, &size));
+  file.write({data, size});
+}
+
+template <class T>
+void encode(const Image& image, SampleFormat format, FileKind kind, int quality,
+            TemporaryFile& file) {
+  const bool with_alpha = abilities(kind).alpha && !image.source.alpha.empty();
+  std::vector<T> samples = interleaved<T>(image, format, with_alpha);
+  save(wrapped(samples, image, format, kind), kind, quality, file);
+  // libvips does not pass on every error of its FITS library, such as a full disk at the end.
+  if (kind == FileKind::fits && file.size() < samples.size() * sizeof(T)) {
+    fail(ErrorCode::io, "{}: the file came out short; is the disk full?", kWhere);
+  }
+}
+
+}  // namespace
+
+void write_image(const fs::path& path, const Image& image, const WriteOptions& options) {
+  const FileKind kind = kind_of_extension(kWhere, path);
+  const SampleFormat format = format_to_write(kind, image, options, path);
+  check(image, kind, options, path);
+  start_vips();
+  TemporaryFile file(kWhere, path);
+  try {
+    switch (format) {
+      case SampleFormat::u8:
+        encode<std::uint8_t>(image, format, kind, options.quality, file);
+        break;
+      case SampleFormat::u16:
+        encode<std::uint16_t>(image, format, kind, options.quality, file);
+        break;
+      case SampleFormat::f32:
+        encode<float>(image, format, kind, options.quality, file);
+        break;
+    }
+  } catch (const vips::VError&) {
+    fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWhere, path.string(),
+         take_vips_error());
+  }
+  file.commit();
+}
+
+void check_writable(const fs::path& path) {
+  kind_of_extension(kWhere, path);
+  // Trying is the only test that is right on every file system.
+  const TemporaryFile trial(kWhere, path);
+}
+
+}  // namespace unmar
