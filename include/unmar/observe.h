@@ -10,44 +10,59 @@
 /// What is known of the damage: the operator A of y = A x + noise.
 namespace unmar {
 
+/// Linear: A(ax + by) = a A x + b A y, and A 0 = 0. Immutable.
 class Operator {
  public:
   virtual ~Operator() = default;
   virtual std::string describe() const = 0;  ///< "lanczos2 reduction by 4"
   /// Shape of A x. throws Error{bad_argument} if x does not fit.
   virtual Shape output_shape(const Shape& x) const = 0;
-  /// Writes A x into the graph.
+  /// Writes A x into the graph. throws as output_shape.
   virtual NodeId write(Graph& graph, NodeId x) const = 0;
+  /// What A x is compared with: y, without the pixels that tell nothing of x. A mask hides in y
+  /// what it hides in x; the other operators use y as it is.
+  virtual Tensor known_part(const Tensor& y) const;
 };
 
 std::unique_ptr<Operator> make_identity();
-/// mask [1,1,h,w] or [1,c,h,w]: 1 where the pixel is known, 0 where it is missing; values between
-/// weight the loss.
-std::unique_ptr<Operator> make_mask(Tensor mask);
-std::unique_ptr<Operator> make_reduction(ReduceKernel kernel, int factor);  ///< factor 2, 3, 4 or 8
 
-Tensor apply(const Operator& A, const Tensor& x);                                ///< A x
-Tensor apply_adjoint(const Operator& A, const Shape& x_shape, const Tensor& v);  ///< A^T v
+/// y = m * x. mask [1,1,h,w] or [1,c,h,w] in [0,1]: 1 where the pixel is known, 0 where it is
+/// missing; values between weight the loss. The mask serves every picture of a batch.
+/// throws Error{bad_argument} if a value is outside of [0,1] or no pixel is known.
+std::unique_ptr<Operator> make_mask(Tensor mask);
+
+/// Low-pass filter and decimation as the op Reduce: y of h x w belongs to x of h*factor x w*factor.
+/// throws Error{bad_argument} unless factor is 2, 3, 4 or 8.
+std::unique_ptr<Operator> make_reduction(ReduceKernel kernel, int factor);
+
+/// A x and A^T v, computed by the reference engine: the same on every machine, and exact up to the
+/// rounding of a float. v [n,c,h,w] of shape A.output_shape(x_shape).
+Tensor apply(const Operator& A, const Tensor& x);
+Tensor apply_adjoint(const Operator& A, const Shape& x_shape, const Tensor& v);
 
 Tensor to_tensor(const Image& image);  ///< [1,c,h,w]
-/// [1,c,h,w] with c 1 or 3 -> image that carries `source` on.
+/// [1,c,h,w] with c 1 or 3 -> image that carries `source` on; values are not clamped.
+/// throws Error{bad_argument} for other shapes.
 Image to_image(const Tensor& tensor, const ImageSource& source = {});
 
 /// Damage made from a seed, for experiments.
 struct SimulateOptions {
   float sigma = 0.f;    ///< Gaussian noise, in [0,1] units (25.f / 255)
-  bool clip = true;     ///< clamp to [0,1] after adding the noise, as the paper's files are
-  float missing = 0.f;  ///< fraction of pixels lost (all channels together)
-  int shrink = 1;       ///< reduction factor
+  bool clip = true;     ///< clamp to [0,1] after reduction and noise, as the paper's files are
+  float missing = 0.f;  ///< probability of a pixel to be lost (all channels together), below 1
+  int shrink = 1;       ///< reduction factor: 1, 2, 3, 4 or 8
   ReduceKernel kernel = ReduceKernel::lanczos3;
   std::uint64_t seed = 0;
 };
 struct Simulated {
-  Image image;
-  Image mask;  ///< 1 known, 0 missing; empty unless missing > 0
+  Image image;  ///< missing pixels are 0
+  Image mask;   ///< one channel, 1 known, 0 missing; empty unless missing > 0
 };
 /// Reduces, then adds noise, then removes pixels. Sizes that do not divide by `shrink` are
-/// centre-cropped to a multiple first.
+/// centre-cropped to a multiple first. The noise and the missing pixels are two streams of the seed
+/// ("noise" in the order of Image::pixels(), "missing" in that of one plane), so that one does not
+/// change the other. A reduced image loses its alpha plane.
+/// throws Error{bad_argument} for an option out of range.
 Simulated simulate(const Image& clean, const SimulateOptions& options);
 
 }  // namespace unmar

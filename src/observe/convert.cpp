@@ -1,0 +1,25 @@
+#include <algorithm>
+
+#include "base/fail.h"
+#include "unmar/observe.h"
+
+namespace unmar {
+
+Tensor to_tensor(const Image& image) {
+  Tensor tensor({1, image.channels(), image.height(), image.width()});
+  std::ranges::copy(image.pixels(), tensor.data());
+  return tensor;
+}
+
+Image to_image(const Tensor& tensor, const ImageSource& source) {
+  const Shape& shape = tensor.shape();
+  if (shape.n != 1 || (shape.c != 1 && shape.c != 3))
+    fail(ErrorCode::bad_argument, "to_image: an image has 1 or 3 channels, got {}",
+         to_string(shape));
+  Image image(shape.c, shape.h, shape.w);
+  std::ranges::copy(tensor.values(), image.pixels().begin());
+  image.source = source;
+  return image;
+}
+
+}  // namespace unmar

@@ -1,0 +1,56 @@
+#include "base/fail.h"
+#include "unmar/observe.h"
+
+namespace unmar {
+namespace {
+
+const char* kernel_name(ReduceKernel kernel) {
+  switch (kernel) {
+    case ReduceKernel::lanczos2:
+      return "lanczos2";
+    case ReduceKernel::lanczos3:
+      return "lanczos3";
+    case ReduceKernel::bicubic:
+      return "bicubic";
+    case ReduceKernel::box:
+      return "box";
+  }
+  return "unknown";
+}
+
+class Reduction final : public Operator {
+ public:
+  Reduction(ReduceKernel kernel, int factor) : op_{kernel, factor} {
+    if (factor != 2 && factor != 3 && factor != 4 && factor != 8)
+      fail(ErrorCode::bad_argument, "reduction: factor must be 2, 3, 4 or 8, got {}", factor);
+  }
+
+  std::string describe() const override {
+    return fmt::format("{} reduction by {}", kernel_name(op_.kernel), op_.factor);
+  }
+
+  Shape output_shape(const Shape& x) const override {
+    const int f = op_.factor;
+    if (x.h < f || x.w < f || x.h % f != 0 || x.w % f != 0)
+      fail(ErrorCode::bad_argument,
+           "reduction: a picture of {}x{} does not divide by {}; crop its sides to multiples", x.w,
+           x.h, f);
+    return {x.n, x.c, x.h / f, x.w / f};
+  }
+
+  NodeId write(Graph& graph, NodeId x) const override {
+    output_shape(graph.shape(x));
+    return graph.add(op_, {x}, fmt::format("A.reduce{}", graph.nodes().size()));
+  }
+
+ private:
+  Reduce op_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> make_reduction(ReduceKernel kernel, int factor) {
+  return std::make_unique<Reduction>(kernel, factor);
+}
+
+}  // namespace unmar

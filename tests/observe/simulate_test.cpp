@@ -1,0 +1,146 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "unmar/error.h"
+#include "unmar/observe.h"
+#include "unmar/random.h"
+
+namespace unmar {
+namespace {
+
+Image ramp(int channels, int height, int width) {
+  Image image(channels, height, width);
+  for (std::size_t i = 0; i < image.count(); ++i)
+    image.pixels()[i] = static_cast<float>(i) / static_cast<float>(image.count());
+  return image;
+}
+
+std::vector<float> values(const Image& image) {
+  return {image.pixels().begin(), image.pixels().end()};
+}
+
+TEST(Convert, GivesBackTheImageWithItsSource) {
+  Image image = ramp(3, 5, 4);
+  image.source.format = SampleFormat::u16;
+  image.source.range = {10, 900};
+  const Tensor tensor = to_tensor(image);
+  EXPECT_EQ(tensor.shape(), (Shape{1, 3, 5, 4}));
+  EXPECT_EQ(tensor.at(0, 2, 4, 1), image.at(2, 4, 1));
+  const Image back = to_image(tensor, image.source);
+  EXPECT_EQ(values(back), values(image));
+  EXPECT_EQ(back.source.format, SampleFormat::u16);
+  EXPECT_EQ(back.source.range, (ValueRange{10, 900}));
+}
+
+TEST(Convert, RefusesTensorsThatAreNoImage) {
+  EXPECT_THROW(to_image(Tensor({1, 2, 3, 3})), Error);
+  EXPECT_THROW(to_image(Tensor({2, 1, 3, 3})), Error);
+}
+
+TEST(Simulate, WithoutDamageIsTheCleanImageAsItIs) {
+  Image clean = ramp(1, 3, 3);
+  clean.at(0, 0, 0) = 1.5f;  // outside of [0,1]: nothing was added, so nothing is clamped
+  const Simulated s = simulate(clean, {});
+  EXPECT_EQ(values(s.image), values(clean));
+  EXPECT_TRUE(s.mask.empty());
+}
+
+TEST(Simulate, AddsTheNoiseStreamInTheOrderOfThePixels) {
+  const Image clean = ramp(3, 6, 5);
+  const Simulated s = simulate(clean, {.sigma = 0.1f, .clip = false, .seed = 11});
+  std::vector<float> expected(clean.count());
+  Random(11, "noise").normal(expected, 0.f, 0.1f);
+  for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += clean.pixels()[i];
+  EXPECT_EQ(values(s.image), expected);
+}
+
+TEST(Simulate, NoiseHasTheAskedSigma) {
+  const Image clean(1, 100, 100, 0.5f);
+  const Simulated s = simulate(clean, {.sigma = 25.f / 255, .clip = false, .seed = 3});
+  double sum = 0;
+  for (const float v : s.image.pixels()) sum += std::pow(static_cast<double>(v) - 0.5, 2);
+  // 10^4 draws know their sigma within 1 / sqrt(2 * 10^4) = 0.7 %; 4 of these.
+  EXPECT_NEAR(std::sqrt(sum / 1e4), 25.0 / 255, 0.028 * 25.0 / 255);
+}
+
+TEST(Simulate, ClipsAfterTheNoise) {
+  const Image clean = ramp(1, 20, 20);
+  const Simulated raw = simulate(clean, {.sigma = 0.2f, .clip = false, .seed = 5});
+  const Simulated clipped = simulate(clean, {.sigma = 0.2f, .seed = 5});
+  EXPECT_LT(std::ranges::min(raw.image.pixels()), 0.f);
+  EXPECT_EQ(values(clipped.image), values(clamped(raw.image)));
+}
+
+TEST(Simulate, LosesTheSamePixelsInAllChannels) {
+  const Image clean(3, 50, 40, 0.5f);
+  const Simulated s = simulate(clean, {.missing = 0.3f, .seed = 5});
+  ASSERT_EQ(s.mask.channels(), 1);
+  int lost = 0;
+  for (int row = 0; row < 50; ++row)
+    for (int col = 0; col < 40; ++col) {
+      const float known = s.mask.at(0, row, col);
+      ASSERT_TRUE(known == 0.f || known == 1.f);
+      lost += known == 0.f;
+      for (int c = 0; c < 3; ++c) ASSERT_EQ(s.image.at(c, row, col), 0.5f * known);
+    }
+  // 2000 coin flips of 0.3: sigma 20.5; 4 of these.
+  EXPECT_NEAR(lost, 600, 82);
+}
+
+TEST(Simulate, LosesTheSamePixelsWhateverTheNoise) {
+  const Image clean(1, 20, 20, 0.5f);
+  const Simulated quiet = simulate(clean, {.missing = 0.5f, .seed = 5});
+  const Simulated noisy = simulate(clean, {.sigma = 0.1f, .missing = 0.5f, .seed = 5});
+  EXPECT_EQ(values(quiet.mask), values(noisy.mask));
+  EXPECT_NE(values(quiet.mask), values(simulate(clean, {.missing = 0.5f, .seed = 6}).mask));
+}
+
+TEST(Simulate, ShrinksTheCentreThatDivides) {
+  Image clean = ramp(1, 9, 7);
+  clean.source.format = SampleFormat::u16;
+  clean.source.alpha.assign(63, 0.5f);
+  const Simulated s = simulate(clean, {.shrink = 4, .kernel = ReduceKernel::box});
+  ASSERT_EQ(s.image.height(), 2);
+  ASSERT_EQ(s.image.width(), 1);
+  double mean = 0;  // surplus 1 and 3: rows 0..7, columns 1..4
+  for (int row = 0; row < 4; ++row)
+    for (int col = 1; col < 5; ++col) mean += static_cast<double>(clean.at(0, row, col)) / 16;
+  EXPECT_NEAR(s.image.at(0, 0, 0), mean, 1e-6);  // a few float roundings
+  EXPECT_EQ(s.image.source.format, SampleFormat::u16);
+  EXPECT_TRUE(s.image.source.alpha.empty());
+}
+
+TEST(Simulate, ClampsTheOvershootOfAReduction) {
+  Image clean(1, 32, 32);
+  for (int row = 0; row < 32; ++row)
+    for (int col = 16; col < 32; ++col) clean.at(0, row, col) = 1.f;
+  const SimulateOptions options{.clip = false, .shrink = 2};
+  const Simulated raw = simulate(clean, options);
+  EXPECT_GT(std::ranges::max(raw.image.pixels()), 1.01f);
+  const Simulated clipped = simulate(clean, {.shrink = 2});
+  EXPECT_EQ(values(clipped.image), values(clamped(raw.image)));
+}
+
+TEST(Simulate, NamesOptionsOutOfRange) {
+  const auto text = [](const SimulateOptions& options) -> std::string {
+    try {
+      simulate(Image(1, 4, 4), options);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(text({.sigma = 25.f}), testing::HasSubstr("sigma must be in [0,1], got 25"));
+  EXPECT_THAT(text({.sigma = std::nanf("")}), testing::HasSubstr("sigma must be in [0,1]"));
+  EXPECT_THAT(text({.missing = 1.f}), testing::HasSubstr("missing must be in [0,1), got 1"));
+  EXPECT_THAT(text({.shrink = 5}), testing::HasSubstr("must be 2, 3, 4 or 8, got 5"));
+  EXPECT_THAT(text({.shrink = 8}), testing::HasSubstr("cannot shrink 4x4 by 8"));
+}
+
+}  // namespace
+}  // namespace unmar
