@@ -27,7 +27,7 @@ struct ProblemOptions {
   SkipOptions network;
   InputKind input = InputKind::uniform;
   int input_channels = 32;         ///< not for meshgrid, which has 2
-  float reg_noise_std = 1.f / 30;  ///< sigma of the fresh input jitter of each iteration
+  float reg_noise_std = 1.f / 30;  ///< sigma of the fresh input jitter of each iteration; 0: off
   LossKind loss = LossKind::mse;
   float tv_weight = 0.f;   ///< of the total variation of the restored image
   std::uint64_t seed = 0;  ///< draws z
@@ -36,10 +36,14 @@ struct ProblemOptions {
 /// z -> network -> crop -> A -> loss against y, as one graph.
 struct Problem {
   Graph graph;
-  NodeId restored;  ///< the network's picture before A, [1,c,h,w]; kept
+  NodeId restored;  ///< the network's picture before A, [n,c,h,w]; kept
+  NodeId fidelity;  ///< Mse or L1 of A(restored) and y, without what is added to the loss; kept
 };
 
 /// x_shape: size of the picture to restore; y: the observation, of shape A.output_shape(x_shape).
+/// What A hides in y is hidden from the loss too, which stays a mean over all elements of y.
+/// throws Error{bad_argument} if shapes or options do not fit, Error{bad_input} if a known value of
+/// y is not finite.
 Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
                      const ProblemOptions& options);
 
@@ -52,26 +56,35 @@ class Stopper {
     bool new_best = false;  ///< this iterate is the one to return so far
     bool stop = false;
   };
-  /// Called once for every iteration, from 0, with the network's restored image.
+  /// Called for every iteration that was not rolled back, in order, with the restored picture.
+  /// throws Error{bad_argument} if the shape of `out` changes.
   virtual Verdict observe(int iteration, float loss, const Tensor& out) = 0;
   /// What it watches, for the history; empty while there is nothing yet.
   virtual std::optional<double> signal() const { return std::nullopt; }
-  /// The fit went back to the state after `iteration` iterations: forget the iterates since.
+  /// The fit went back to its state before `iteration`: the iterates to come do not continue those
+  /// seen since. Their numbers keep growing. A choice already made stands: its picture was good.
   virtual void rewind(int iteration) = 0;
 };
 
-/// Lets the fit run to its last iteration.
+/// Lets the fit run to its last iteration; every iterate is the new best.
 std::unique_ptr<Stopper> make_fixed_count();
 
+/// Both watch how much the restored picture moves: it settles on the image, then moves again while
+/// the network learns the damage. They choose the iterate at the minimum and stop once `patience`
+/// values in a row brought no new one; what comes later cannot change that choice.
 struct VarianceOptions {
-  int window = 100;     ///< iterates in the window (wmv)
-  float alpha = 0.1f;   ///< forgetting factor (emv)
-  int patience = 1000;  ///< iterations without a new minimum
-  int min_start = 100;  ///< minima before this iteration do not count
-  std::size_t max_samples =
-      65536;  ///< pixels watched, spread evenly; memory is window * samples floats
+  int window = 100;                 ///< iterates in the window (windowed)
+  float alpha = 0.1f;               ///< forgetting factor (moving)
+  int patience = 1000;              ///< values without a new minimum
+  int min_start = 100;              ///< minima before this iteration do not count
+  std::size_t max_samples = 65536;  ///< values of the picture watched, spread evenly
 };
 /// ES-WMV and ES-EMV: Wang et al., "Early Stopping for Deep Image Prior", TMLR 2023.
+/// Windowed: mean over the samples of their variance in the last `window` iterates; nothing before
+/// the window is full. Memory: (window + 4) * samples floats.
+/// Moving: d = x - ema; ema += alpha d; emv = (1 - alpha) (emv + alpha |d|^2 / samples), with ema
+/// the first iterate at first. Memory: 3 * samples floats.
+/// throws Error{bad_argument} for an option out of range.
 std::unique_ptr<Stopper> make_windowed_variance(const VarianceOptions& options);
 std::unique_ptr<Stopper> make_moving_variance(const VarianceOptions& options);
 
@@ -80,11 +93,13 @@ struct FitOptions {
   Adam adam;
   std::uint64_t seed = 0;  ///< draws the weights and the jitter
   int threads = 0;         ///< 0: all cores
-  float average =
-      0.99f;  ///< decay of the exponential running average of the restored image; 0: off
-  /// If PSNR(A out, y) falls by more than this many dB from one iteration to the next, weights and
-  /// optimiser go back to the last snapshot (taken every rollback_every iterations) and the fit
-  /// goes on; 0: off.
+  /// Decay of the running average of the restored picture: average = decay * average +
+  /// (1 - decay) * iterate, from the first iterate on; below 1; 0: off.
+  float average = 0.99f;
+  /// If PSNR(A out, y) falls by more than this many dB from one iteration to the next, weights,
+  /// optimiser and average go back to the last snapshot (taken every rollback_every iterations) and
+  /// the fit goes on with other jitter; 0: off. An L1 loss counts as 20 log10(1 / loss).
+  /// Memory: three to six times the weights and one picture.
   float rollback_db = 5.f;
   int rollback_every = 50;
 };
@@ -92,10 +107,10 @@ struct FitOptions {
 struct HistoryRow {
   int iteration = 0;
   float loss = 0.f;
-  std::optional<double> psnr;          ///< of the iterate, against the reference
+  std::optional<double> psnr;          ///< of the iterate as it is, against the reference, in dB
   std::optional<double> psnr_average;  ///< of the running average
   std::optional<double> signal;        ///< the stopper's
-  bool rolled_back = false;            ///< a loss spike was undone here
+  bool rolled_back = false;            ///< a loss spike was undone here; the iterate is dropped
 };
 
 /// What a callback may look at; valid during the call.
@@ -112,9 +127,9 @@ enum class StoppedBy { iterations, stopper, cancelled };
 const char* to_string(StoppedBy reason);
 
 struct FitResult {
-  Tensor best;  ///< the picture to use: of the chosen iteration, its running average if averaging
-                ///< is on
-  Tensor last;  ///< the last iterate as it is
+  /// The picture to use: of the chosen iteration, its running average if averaging is on.
+  Tensor best;
+  Tensor last;  ///< the last iterate as it is, even if it was rolled back
   int best_iteration = 0;
   int iterations = 0;  ///< done
   StoppedBy stopped_by = StoppedBy::iterations;
@@ -127,10 +142,13 @@ struct FitResult {
 
 /// Fits. Ends at options.iterations, when the stopper says so, or when `cancel` is requested
 /// (checked before each iteration after the first; the best so far is returned).
-/// reference: the clean picture if known, only for the PSNR in the history.
-/// on_iteration may be empty.
+/// reference: the clean picture if known, only for the PSNR in the history: range 1, all channels,
+/// without clamping, as the paper.
+/// on_iteration may be empty; what it throws ends the fit.
 /// Same seed, engine and machine: same result, bit for bit.
-/// throws Error{numeric} if the loss is not finite and rolling back did not help.
+/// Beside the program it holds three pictures, and one more with roll-back.
+/// throws Error{bad_argument} for options out of range; Error{numeric} if the loss is not finite
+/// and rolling back did not help or is off.
 FitResult fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,
               const Tensor* reference = nullptr,
               const std::function<void(const FitProgress&)>& on_iteration = {},

@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/fail.h"
+#include "fit/rollback.h"
+#include "fit/running_average.h"
+#include "unmar/fit.h"
+
+namespace unmar {
+namespace {
+
+void check(const Problem& problem, const FitOptions& options, const Tensor* reference) {
+  const auto require = [](bool ok, const char* rule, auto got) {
+    if (!ok) fail(ErrorCode::bad_argument, "fit: {}, got {}", rule, got);
+  };
+  require(options.iterations >= 1, "iterations must be at least 1", options.iterations);
+  require(options.adam.lr > 0.f && std::isfinite(options.adam.lr),
+          "the learning rate must be above 0", options.adam.lr);
+  require(options.average >= 0.f && options.average < 1.f, "average must be in [0,1)",
+          options.average);
+  require(options.rollback_db >= 0.f, "rollback_db must be 0 or more", options.rollback_db);
+  require(options.rollback_every >= 1, "rollback_every must be at least 1", options.rollback_every);
+  const Shape& shape = problem.graph.shape(problem.restored);
+  if (reference && reference->shape() != shape)
+    fail(ErrorCode::bad_argument, "fit: the reference is {} but the picture to restore is {}",
+         to_string(reference->shape()), to_string(shape));
+}
+
+/// In dB, range 1; not clamped.
+double psnr(const Tensor& a, const Tensor& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.count(); ++i) {
+    const double d = static_cast<double>(a.data()[i]) - static_cast<double>(b.data()[i]);
+    sum += d * d;
+  }
+  return -10 * std::log10(sum / static_cast<double>(a.count()));
+}
+
+/// How well the picture explains the observation, in dB.
+double fidelity_db(const Op& op, float value) {
+  // Beyond 100 dB differences are rounding; they must not look like spikes.
+  constexpr double kLeastMse = 1e-10;
+  const auto v = static_cast<double>(value);
+  return -10 * std::log10(std::max(std::holds_alternative<L1>(op) ? v * v : v, kLeastMse));
+}
+
+/// One run of fit(). Allocates while it is made; then only for history rows and snapshots.
+class Fit {
+ public:
+  Fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,
+      const Tensor* reference)
+      : problem_(problem),
+        options_(options),
+        stopper_(stopper),
+        reference_(reference),
+        program_(engine.compile(problem.graph, {options.seed, options.threads})),
+        out_(problem.graph.shape(problem.restored)),
+        best_(out_.shape()),
+        average_(out_.shape(), options.average),
+        rollback_(options, out_.shape()) {
+    result_.memory_bytes = program_->memory_bytes();
+  }
+
+  FitResult run(const std::function<void(const FitProgress&)>& on_iteration,
+                const std::stop_token& cancel) {
+    const auto start = std::chrono::steady_clock::now();
+    bool stop = false;
+    for (int i = 0; i < options_.iterations && !stop; ++i) {
+      if (i > 0 && cancel.stop_requested()) {
+        result_.stopped_by = StoppedBy::cancelled;
+        break;
+      }
+      stop = iterate(i);
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      result_.seconds = elapsed.count();
+      if (on_iteration)
+        on_iteration({result_.history.back(), options_.iterations, result_.seconds,
+                      result_.best_iteration, out_,
+                      options_.average > 0.f ? average_.value() : no_average_});
+    }
+    if (stop) result_.stopped_by = StoppedBy::stopper;
+    return finish();
+  }
+
+ private:
+  /// Returns whether the stopper ends the fit.
+  bool iterate(int i) {
+    rollback_.before_step(i, *program_);
+    const float loss = program_->step(options_.adam, i);
+    program_->read(problem_.restored, out_);
+    result_.final_loss = loss;
+    result_.iterations = i + 1;
+    HistoryRow& row = result_.history.emplace_back();
+    row.iteration = i;
+    row.loss = loss;
+
+    bool stop = false;
+    const double fidelity = measure_fidelity(loss);
+    if (must_undo(i, loss, fidelity)) {
+      undo();
+      row.rolled_back = true;
+    } else {
+      rollback_.accept(i, fidelity, average_);
+      const Stopper::Verdict verdict = stopper_.observe(i, loss, out_);
+      stop = verdict.stop;
+      stopper_chose_ = stopper_chose_ || verdict.new_best;
+      // Until the stopper has an opinion, the latest picture is the best.
+      choose(i, verdict.new_best || !stopper_chose_);
+      row.signal = stopper_.signal();
+    }
+    if (reference_) {
+      row.psnr = psnr(out_, *reference_);
+      if (options_.average > 0.f && average_.started())
+        row.psnr_average = psnr(average_.value(), *reference_);
+    }
+    return stop;
+  }
+
+  double measure_fidelity(float loss) {
+    if (options_.rollback_db == 0.f) return 0;
+    const NodeId node = problem_.fidelity;
+    float value = loss;
+    if (problem_.graph.loss() != node) {
+      program_->read(node, scalar_);
+      value = *scalar_.data();
+    }
+    return fidelity_db(problem_.graph.node(node).op, value);
+  }
+
+  bool must_undo(int i, float loss, double fidelity) {
+    if (std::isfinite(loss)) return rollback_.spiked(fidelity);
+    const bool again = last_not_finite_ >= 0 && i - last_not_finite_ <= options_.rollback_every;
+    if (again || !rollback_.can_undo())
+      fail(ErrorCode::numeric,
+           "fit: the loss became {} at iteration {} (learning rate {}); lower --lr or try another "
+           "--seed",
+           std::isnan(loss) ? "nan" : "infinite", i, options_.adam.lr);
+    last_not_finite_ = i;
+    return true;
+  }
+
+  // step() has already made its update with the gradient of the spike; that goes as well.
+  void undo() {
+    keep_chosen();
+    stopper_.rewind(rollback_.undo(*program_, average_));
+    ++result_.rollbacks;
+  }
+
+  // The chosen picture stays in the running average until the next iterate is not chosen: a stopper
+  // that takes each iterate for the best so far then costs no copies.
+  void choose(int i, bool is_best) {
+    if (!is_best) keep_chosen();
+    average_.add(out_);
+    if (is_best) {
+      result_.best_iteration = i;
+      chosen_is_current_ = true;
+    }
+  }
+
+  void keep_chosen() {
+    if (chosen_is_current_) copy_values(average_.value(), best_);
+    chosen_is_current_ = false;
+  }
+
+  FitResult finish() {
+    result_.best = chosen_is_current_ ? average_.take() : std::move(best_);
+    result_.last = std::move(out_);
+    return std::move(result_);
+  }
+
+  const Problem& problem_;
+  const FitOptions& options_;
+  Stopper& stopper_;
+  const Tensor* reference_;
+  std::unique_ptr<Program> program_;
+  Tensor out_, best_, scalar_{Shape{}};
+  const Tensor no_average_;
+  RunningAverage average_;
+  Rollback rollback_;
+  bool chosen_is_current_ = false;
+  bool stopper_chose_ = false;
+  int last_not_finite_ = -1;
+  FitResult result_;
+};
+
+}  // namespace
+
+const char* to_string(StoppedBy reason) {
+  switch (reason) {
+    case StoppedBy::iterations:
+      return "iterations";
+    case StoppedBy::stopper:
+      return "stopper";
+    case StoppedBy::cancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
+FitResult fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,
+              const Tensor* reference, const std::function<void(const FitProgress&)>& on_iteration,
+              std::stop_token cancel) {
+  check(problem, options, reference);
+  return Fit(problem, engine, options, stopper, reference).run(on_iteration, cancel);
+}
+
+}  // namespace unmar

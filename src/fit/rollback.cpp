@@ -1,0 +1,39 @@
+#include "fit/rollback.h"
+
+namespace unmar {
+
+Rollback::Rollback(const FitOptions& options, const Shape& picture)
+    : drop_(static_cast<double>(options.rollback_db)), every_(options.rollback_every) {
+  if (on()) average_.emplace(picture, options.average);
+}
+
+void Rollback::before_step(int iteration, const Program& program) {
+  if (on() && (!state_ || iteration - iteration_ >= every_)) candidate_ = program.state();
+}
+
+bool Rollback::spiked(double fidelity) const {
+  return on() && can_undo() && undos_ < kMaxUndos && last_fidelity_ &&
+         fidelity < *last_fidelity_ - drop_;
+}
+
+void Rollback::accept(int iteration, double fidelity, const RunningAverage& average) {
+  last_fidelity_ = fidelity;
+  if (!candidate_) return;
+  state_ = std::move(candidate_);
+  candidate_.reset();
+  average_->assign(average);
+  iteration_ = iteration;
+  snapshot_fidelity_ = fidelity;
+  undos_ = 0;
+}
+
+int Rollback::undo(Program& program, RunningAverage& average) {
+  candidate_.reset();
+  program.restore(*state_);
+  average.assign(*average_);
+  last_fidelity_ = snapshot_fidelity_;
+  ++undos_;
+  return iteration_;
+}
+
+}  // namespace unmar

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "unmar/fit.h"
+
+namespace unmar {
+
+/// Finds the first minimum of a signal that `patience` later values confirm, and stays with it.
+class Valley {
+ public:
+  /// throws Error{bad_argument} naming `where` if an option is out of range.
+  Valley(const VarianceOptions& options, const char* where);
+  Stopper::Verdict observe(int iteration, double value);
+  /// Call when there is no value: an ended search says so again.
+  Stopper::Verdict idle() const { return {false, ended_}; }
+
+ private:
+  int patience_, min_start_;
+  bool found_ = false, ended_ = false;
+  double lowest_ = 0;
+  int waited_ = 0;
+};
+
+}  // namespace unmar
