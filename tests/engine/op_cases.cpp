@@ -1,0 +1,531 @@
+#include "engine/op_cases.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "unmar/random.h"
+
+namespace unmar::test {
+namespace {
+
+// ---- values -----------------------------------------------------------------------------------
+
+/// The distance that values keep from a kink at 0; the steps of the numeric gradients are smaller.
+constexpr float kMargin = 0.2f;
+
+Tensor uniform(const Shape& shape, const std::string& name, float low = -1.f, float high = 1.f) {
+  Tensor t(shape);
+  Random(1, name).uniform(t.values(), low, high);
+  return t;
+}
+
+/// In [-1, 1] but not within kMargin of 0.
+Tensor off_zero(const Shape& shape, const std::string& name) {
+  Tensor t = uniform(shape, name);
+  for (float& v : t.values())
+    v = v < 0 ? -kMargin + v * (1 - kMargin) : kMargin + v * (1 - kMargin);
+  return t;
+}
+
+/// Any two values of a factor x factor block differ by 0.6 at least, and the largest is in no
+/// fixed corner.
+Tensor distinct_in_blocks(const Shape& shape, const std::string& name, int factor) {
+  Tensor t = uniform(shape, name, 0.f, 0.4f);
+  const Tensor turn = uniform(shape, name + ".turn", 0.f, 1.f);
+  const int levels = factor * factor;
+  for (int n = 0; n < shape.n; ++n)
+    for (int c = 0; c < shape.c; ++c)
+      for (int y = 0; y < shape.h; ++y)
+        for (int x = 0; x < shape.w; ++x) {
+          const float first = turn.at(n, c, y / factor * factor, x / factor * factor);
+          const int place = y % factor * factor + x % factor;
+          t.at(n, c, y, x) +=
+              static_cast<float>((place + static_cast<int>(first * 97.f)) % levels) - 1.f;
+        }
+  return t;
+}
+
+/// Neighbours in a row or column differ by 0.7 at least: far from the kink of total variation.
+Tensor checkered(const Shape& shape, const std::string& name) {
+  Tensor t = uniform(shape, name, 0.f, 0.3f);
+  for (int n = 0; n < shape.n; ++n)
+    for (int c = 0; c < shape.c; ++c)
+      for (int y = 0; y < shape.h; ++y)
+        for (int x = 0; x < shape.w; ++x) t.at(n, c, y, x) += static_cast<float>((x + y) % 2);
+  return t;
+}
+
+Tensor mask(const Shape& shape) {
+  Tensor t(shape);
+  Random(1, "mask").bernoulli(t.values(), 0.7f);
+  return t;
+}
+
+// ---- building ---------------------------------------------------------------------------------
+
+NodeId input(CaseGraph& g, Tensor value, const std::string& name, bool needs_grad = true) {
+  const NodeId id = g.graph.add(Input{value.shape(), needs_grad}, {}, name);
+  g.inputs.emplace_back(id, std::move(value));
+  return id;
+}
+
+NodeId input(CaseGraph& g, const Shape& shape, const std::string& name = "x") {
+  return input(g, uniform(shape, name), name);
+}
+
+NodeId constant(CaseGraph& g, Tensor value, const std::string& name) {
+  return g.graph.add(Constant{std::make_shared<const Tensor>(std::move(value))}, {}, name);
+}
+
+/// Keeps `out` and compares it with random values, so that its gradient is generic.
+CaseGraph finish(CaseGraph g, NodeId out) {
+  g.graph.keep(out);
+  const NodeId target = constant(g, uniform(g.graph.shape(out), "target"), "target");
+  const NodeId loss = g.graph.add(Mse{}, {out, target}, "loss");
+  g.graph.keep(loss);
+  g.graph.set_loss(loss);
+  return g;
+}
+
+CaseGraph finish_scalar(CaseGraph g, NodeId loss) {
+  g.graph.keep(loss);
+  g.graph.set_loss(loss);
+  return g;
+}
+
+/// The common case: one op on one input.
+CaseGraph unary(Op op, Tensor value) {
+  CaseGraph g;
+  const NodeId x = input(g, std::move(value), "x");
+  return finish(g, g.graph.add(std::move(op), {x}, "op"));
+}
+
+std::string size_name(const Shape& s) {
+  return fmt::format("c{}.{}x{}{}", s.c, s.h, s.w, s.n > 1 ? fmt::format(".n{}", s.n) : "");
+}
+
+using Table = std::vector<OpCase>;
+
+// ---- one function per op ----------------------------------------------------------------------
+
+void add_conv(Table& table) {
+  constexpr Border zero = Border::zero, reflect = Border::reflect;
+  struct Row {
+    int kernel, stride;
+    Border border;
+    bool bias;
+    int out_c;
+    Shape src;
+    bool sparse = false;  ///< most taps never meet a pixel, or most pixels no tap
+  };
+  const Row rows[] = {
+      {1, 1, zero, true, 3, {1, 1, 1, 1}},         {1, 1, zero, true, 24, {1, 128, 7, 5}},
+      {1, 1, zero, false, 3, {1, 13, 7, 5}},       {1, 1, reflect, true, 24, {2, 3, 7, 5}},
+      {1, 2, zero, true, 24, {1, 13, 7, 5}, true}, {1, 2, reflect, true, 13, {1, 3, 33, 64}, true},
+      {3, 1, zero, true, 3, {1, 1, 1, 1}, true},   {3, 1, zero, true, 13, {1, 3, 33, 64}},
+      {3, 1, zero, false, 24, {1, 24, 7, 5}},      {3, 1, zero, true, 128, {1, 128, 7, 5}},
+      {3, 1, zero, true, 3, {2, 24, 7, 5}},        {3, 1, reflect, true, 1, {1, 1, 7, 5}},
+      {3, 1, reflect, true, 24, {1, 3, 33, 64}},   {3, 1, reflect, true, 3, {1, 13, 33, 64}},
+      {3, 1, reflect, false, 13, {2, 13, 7, 5}},   {3, 1, reflect, true, 24, {1, 128, 7, 5}},
+      {3, 1, reflect, true, 3, {1, 24, 2, 2}},     {3, 2, zero, true, 24, {1, 3, 33, 64}},
+      {3, 2, zero, true, 13, {2, 24, 7, 5}},       {3, 2, zero, false, 3, {1, 13, 2, 1}, true},
+      {3, 2, reflect, true, 13, {1, 13, 33, 64}},  {3, 2, reflect, false, 128, {1, 24, 7, 5}},
+      {3, 2, reflect, true, 3, {1, 1, 2, 2}},      {3, 3, reflect, true, 3, {1, 13, 7, 5}},
+      {5, 1, zero, true, 3, {1, 13, 7, 5}},        {5, 1, reflect, true, 13, {1, 3, 33, 64}},
+      {5, 2, reflect, true, 13, {1, 24, 7, 5}},    {5, 2, zero, true, 3, {1, 3, 1, 1}, true},
+      {7, 1, reflect, true, 3, {2, 3, 7, 5}},      {11, 1, zero, true, 3, {1, 3, 7, 5}},
+  };
+  for (const Row& r : rows) {
+    table.push_back({fmt::format("conv.k{}.s{}.{}{}.o{}.{}", r.kernel, r.stride,
+                                 r.border == zero ? "zero" : "reflect", r.bias ? "" : ".nobias",
+                                 r.out_c, size_name(r.src)),
+                     [r] {
+                       CaseGraph g = unary(Conv2d{r.out_c, r.kernel, r.stride, r.border, r.bias},
+                                           uniform(r.src, "x"));
+                       g.sparse = r.sparse;
+                       return g;
+                     }});
+  }
+}
+
+void add_pool(Table& table) {
+  struct Row {
+    int factor;
+    Shape src;
+  };
+  const Row rows[] = {{1, {1, 3, 1, 1}},   {2, {1, 1, 7, 5}},    {2, {1, 13, 33, 64}},
+                      {2, {2, 24, 7, 5}},  {2, {1, 128, 7, 5}},  {3, {1, 3, 7, 5}},
+                      {3, {2, 3, 33, 64}}, {4, {1, 24, 33, 64}}, {5, {1, 13, 7, 5}}};
+  for (const Row& r : rows) {
+    for (const PoolKind kind : {PoolKind::max, PoolKind::average}) {
+      const bool max = kind == PoolKind::max;
+      table.push_back(
+          {fmt::format("pool.{}.f{}.{}", max ? "max" : "average", r.factor, size_name(r.src)), [=] {
+             CaseGraph g = unary(Pool{kind, r.factor}, distinct_in_blocks(r.src, "x", r.factor));
+             g.sparse = max;  // one pixel of each block has a gradient
+             return g;
+           }});
+    }
+  }
+}
+
+void add_upsample(Table& table) {
+  struct Kind {
+    const char* name;
+    UpsampleKind kind;
+    bool align_corners;
+  };
+  const Kind kinds[] = {{"nearest", UpsampleKind::nearest, false},
+                        {"bilinear", UpsampleKind::bilinear, false},
+                        {"bilinear.align", UpsampleKind::bilinear, true}};
+  struct Row {
+    int factor;
+    Shape src;
+  };
+  const Row rows[] = {{1, {1, 3, 7, 5}},   {2, {1, 3, 1, 1}},  {2, {1, 1, 7, 5}},
+                      {2, {1, 3, 33, 64}}, {2, {2, 24, 7, 5}}, {2, {1, 128, 7, 5}},
+                      {3, {1, 13, 7, 5}},  {4, {1, 13, 1, 5}}};
+  for (const Kind& k : kinds)
+    for (const Row& r : rows)
+      table.push_back(
+          {fmt::format("upsample.{}.f{}.{}", k.name, r.factor, size_name(r.src)), [=] {
+             return unary(Upsample{k.kind, r.factor, k.align_corners}, uniform(r.src, "x"));
+           }});
+}
+
+void add_reduce(Table& table) {
+  struct Kind {
+    const char* name;
+    ReduceKernel kernel;
+  };
+  const Kind kinds[] = {{"lanczos2", ReduceKernel::lanczos2},
+                        {"lanczos3", ReduceKernel::lanczos3},
+                        {"bicubic", ReduceKernel::bicubic},
+                        {"box", ReduceKernel::box}};
+  struct Row {
+    int factor;
+    Shape src;
+  };
+  const Row rows[] = {{1, {1, 3, 7, 5}},  {2, {1, 1, 7, 5}},   {2, {2, 24, 7, 5}},
+                      {3, {1, 13, 7, 5}}, {4, {1, 3, 33, 64}}, {8, {1, 3, 33, 64}}};
+  for (const Kind& k : kinds)
+    for (const Row& r : rows)
+      table.push_back({fmt::format("reduce.{}.f{}.{}", k.name, r.factor, size_name(r.src)), [=] {
+                         return unary(Reduce{k.kernel, r.factor}, uniform(r.src, "x"));
+                       }});
+}
+
+void add_concat(Table& table) {
+  const std::pair<const char*, std::vector<Shape>> rows[] = {
+      {"one", {{1, 3, 7, 5}}},
+      {"equal", {{1, 13, 7, 5}, {1, 3, 7, 5}}},
+      {"first_larger", {{1, 13, 8, 7}, {1, 24, 7, 5}}},
+      {"second_larger", {{1, 1, 7, 5}, {1, 3, 8, 6}}},
+      {"crossed", {{2, 3, 7, 7}, {2, 4, 8, 5}}},
+      {"three", {{1, 3, 33, 64}, {1, 1, 34, 66}, {1, 4, 35, 64}}},
+      {"wide", {{1, 128, 7, 5}, {1, 4, 8, 6}}},
+      {"pixel", {{1, 13, 1, 1}, {1, 3, 1, 1}}},
+  };
+  for (const auto& [name, shapes] : rows) {
+    table.push_back({fmt::format("concat.{}", name), [shapes = shapes] {
+                       CaseGraph g;
+                       std::vector<NodeId> src;
+                       for (const Shape& s : shapes)
+                         src.push_back(input(g, s, fmt::format("x{}", src.size())));
+                       return finish(g, g.graph.add(Concat{}, src, "op"));
+                     }});
+  }
+  table.push_back({"concat.twice_the_same", [] {
+                     CaseGraph g;
+                     const NodeId x = input(g, Shape{1, 3, 7, 5});
+                     return finish(g, g.graph.add(Concat{}, {x, x}, "op"));
+                   }});
+  table.push_back({"concat.with_constant", [] {
+                     CaseGraph g;
+                     const NodeId x = input(g, Shape{1, 3, 7, 5});
+                     const NodeId k = constant(g, uniform({1, 13, 8, 6}, "k"), "k");
+                     return finish(g, g.graph.add(Concat{}, {k, x}, "op"));
+                   }});
+}
+
+void add_center_crop(Table& table) {
+  struct Row {
+    Shape src;
+    int h, w;
+  };
+  const Row rows[] = {{{1, 3, 7, 5}, 7, 5},   {{1, 13, 7, 5}, 6, 4},    {{2, 24, 7, 5}, 5, 4},
+                      {{1, 128, 7, 5}, 7, 3}, {{1, 3, 33, 64}, 32, 61}, {{1, 13, 1, 1}, 1, 1}};
+  for (const Row& r : rows)
+    table.push_back({fmt::format("center_crop.{}.to{}x{}", size_name(r.src), r.h, r.w), [=] {
+                       return unary(CenterCrop{r.h, r.w}, uniform(r.src, "x"));
+                     }});
+}
+
+void add_batch_norm(Table& table) {
+  struct Row {
+    const char* name;
+    Shape src;
+    float eps, low, high;
+  };
+  const Row rows[] = {
+      {"", {1, 1, 7, 5}, 1e-5f, -1, 1},        {"", {1, 3, 33, 64}, 1e-5f, -1, 1},
+      {"", {2, 13, 33, 64}, 1e-5f, -1, 1},     {"", {1, 24, 7, 5}, 1e-5f, -1, 1},
+      {"", {2, 128, 7, 5}, 1e-5f, -1, 1},      {"", {4, 13, 1, 1}, 1e-5f, -1, 1},
+      {".eps0.1", {1, 13, 7, 5}, 0.1f, -1, 1}, {".far_from_0", {1, 13, 33, 64}, 1e-5f, 2, 4},
+  };
+  for (const Row& r : rows)
+    table.push_back({fmt::format("batch_norm{}.{}", r.name, size_name(r.src)),
+                     [=] { return unary(BatchNorm{r.eps}, uniform(r.src, "x", r.low, r.high)); }});
+}
+
+void add_activation(Table& table) {
+  struct Kind {
+    const char* name;
+    Activation op;
+  };
+  const Kind kinds[] = {{"leaky_relu", {ActivationKind::leaky_relu, 0.2f}},
+                        {"leaky_relu.slope0.01", {ActivationKind::leaky_relu, 0.01f}},
+                        {"elu", {ActivationKind::elu, 1.f}},
+                        {"elu.alpha0.5", {ActivationKind::elu, 0.5f}},
+                        {"silu", {ActivationKind::silu, 0.f}},
+                        {"sigmoid", {ActivationKind::sigmoid, 0.f}}};
+  const Shape shapes[] = {{1, 1, 1, 1}, {1, 3, 33, 64}, {2, 13, 7, 5}, {1, 128, 7, 5}};
+  for (const Kind& k : kinds)
+    for (const Shape& s : shapes)
+      table.push_back({fmt::format("activation.{}.{}", k.name, size_name(s)),
+                       [=] { return unary(k.op, off_zero(s, "x")); }});
+}
+
+void add_multiply(Table& table) {
+  for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{1, 13, 7, 5}, Shape{2, 3, 33, 64},
+                         Shape{1, 128, 7, 5}, Shape{1, 24, 7, 5}}) {
+    table.push_back({"multiply.same." + size_name(s), [s] {
+                       CaseGraph g;
+                       const NodeId a = input(g, s, "a"), b = input(g, s, "b");
+                       return finish(g, g.graph.add(Multiply{}, {a, b}, "op"));
+                     }});
+    table.push_back({"multiply.one_channel." + size_name(s), [s] {
+                       CaseGraph g;
+                       const NodeId a = input(g, s, "a");
+                       const NodeId b = input(g, Shape{s.n, 1, s.h, s.w}, "b");
+                       return finish(g, g.graph.add(Multiply{}, {a, b}, "op"));
+                     }});
+  }
+  for (const int c_of_mask : {1, 3})
+    table.push_back({fmt::format("multiply.mask{}.c3.33x64", c_of_mask), [=] {
+                       CaseGraph g;
+                       const NodeId a = input(g, Shape{1, 3, 33, 64}, "a");
+                       const NodeId b = constant(g, mask({1, c_of_mask, 33, 64}), "b");
+                       return finish(g, g.graph.add(Multiply{}, {a, b}, "op"));
+                     }});
+  table.push_back({"multiply.constant_first.c3.7x5", [] {
+                     CaseGraph g;
+                     const NodeId a = constant(g, uniform({1, 3, 7, 5}, "a"), "a");
+                     const NodeId b = input(g, Shape{1, 1, 7, 5}, "b");
+                     return finish(g, g.graph.add(Multiply{}, {a, b}, "op"));
+                   }});
+  table.push_back({"multiply.square.c3.7x5", [] {
+                     CaseGraph g;
+                     const NodeId a = input(g, Shape{1, 3, 7, 5}, "a");
+                     return finish(g, g.graph.add(Multiply{}, {a, a}, "op"));
+                   }});
+}
+
+void add_losses(Table& table) {
+  for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{2, 3, 7, 5}, Shape{1, 13, 33, 64}}) {
+    for (const bool both : {true, false}) {
+      const std::string rest = (both ? ".both." : ".constant.") + size_name(s);
+      const auto build = [=](Op op) {
+        CaseGraph g;
+        const Tensor b = uniform(s, "b");
+        Tensor a = off_zero(s, "a");  // the difference a - b, for the sake of L1
+        for (std::size_t i = 0; i < a.count(); ++i) a.values()[i] += b.values()[i];
+        const NodeId na = input(g, std::move(a), "a");
+        const NodeId nb = both ? input(g, b, "b") : constant(g, b, "b");
+        return finish_scalar(g, g.graph.add(std::move(op), {na, nb}, "op"));
+      };
+      table.push_back({"mse" + rest, [=] { return build(Mse{}); }});
+      table.push_back({"l1" + rest, [=] { return build(L1{}); }});
+    }
+  }
+  table.push_back({"mse.second_learned.c3.7x5", [] {
+                     CaseGraph g;
+                     const NodeId a = constant(g, uniform({1, 3, 7, 5}, "a"), "a");
+                     const NodeId b = input(g, Shape{1, 3, 7, 5}, "b");
+                     return finish_scalar(g, g.graph.add(Mse{}, {a, b}, "op"));
+                   }});
+  struct Row {
+    const char* name;
+    TotalVariation op;
+    Shape src;
+  };
+  const Row rows[] = {{"", {}, {1, 1, 2, 2}},
+                      {"", {}, {2, 3, 7, 5}},
+                      {"", {}, {1, 3, 33, 64}},
+                      {".beta1", {1.f, 1e-8f}, {1, 13, 7, 5}},
+                      {".beta0.75.eps0.1", {0.75f, 0.1f}, {1, 24, 7, 5}}};
+  for (const Row& r : rows)
+    table.push_back({fmt::format("total_variation{}.{}", r.name, size_name(r.src)), [=] {
+                       CaseGraph g;
+                       const NodeId x = input(g, checkered(r.src, "x"), "x");
+                       return finish_scalar(g, g.graph.add(r.op, {x}, "op"));
+                     }});
+  table.push_back({"weighted_sum", [] {
+                     CaseGraph g;
+                     const NodeId x = input(g, checkered({1, 3, 7, 5}, "x"), "x");
+                     const NodeId y = constant(g, uniform({1, 3, 7, 5}, "y", 2, 3), "y");
+                     const NodeId fit = g.graph.add(Mse{}, {x, y}, "fit");
+                     const NodeId tv = g.graph.add(TotalVariation{}, {x}, "tv");
+                     const NodeId l1 = g.graph.add(L1{}, {x, y}, "l1");
+                     return finish_scalar(
+                         g, g.graph.add(WeightedSum{{1.f, 0.25f, -0.125f}}, {fit, tv, l1}, "op"));
+                   }});
+}
+
+void add_jitter(Table& table) {
+  for (const Shape& s :
+       {Shape{1, 1, 1, 1}, Shape{1, 3, 7, 5}, Shape{2, 13, 33, 64}, Shape{1, 32, 7, 5}})
+    table.push_back(
+        {"jitter." + size_name(s), [s] { return unary(Jitter{0.1f}, uniform(s, "x")); }});
+}
+
+// ---- chains: what a fast engine fuses, shares or overwrites -----------------------------------
+
+Conv2d reflect_conv(int out_c, int kernel = 3, int stride = 1) {
+  return {out_c, kernel, stride, Border::reflect, true};
+}
+
+/// conv - norm - activation, as in the encoder of the prior's networks.
+NodeId block(CaseGraph& g, NodeId x, const Conv2d& conv, const Activation& act,
+             const std::string& name) {
+  x = g.graph.add(conv, {x}, name + ".conv");
+  if (conv.bias) g.vanishing.push_back(name + ".conv.bias");
+  x = g.graph.add(BatchNorm{}, {x}, name + ".norm");
+  return g.graph.add(act, {x}, name + ".act");
+}
+
+/// Two scales of the skip network with an uneven size, so that concat has to crop.
+NodeId skip_net(CaseGraph& g, NodeId z, const Activation& act, UpsampleKind kind) {
+  const NodeId skip = block(g, z, reflect_conv(4, 1), act, "skip");
+  NodeId x = block(g, z, reflect_conv(13, 3, 2), act, "down0");
+  x = block(g, x, reflect_conv(24, 3), act, "down1");
+  x = g.graph.add(Upsample{kind, 2, false}, {x}, "up");
+  x = g.graph.add(Concat{}, {skip, x}, "join");
+  x = g.graph.add(BatchNorm{}, {x}, "join.norm");
+  g.vanishing.push_back("join.norm.beta");  // reflected, a constant reaches the next norm as one
+  x = block(g, x, reflect_conv(13), act, "up0");
+  x = block(g, x, reflect_conv(13, 1), act, "up1");
+  x = g.graph.add(reflect_conv(3, 1), {x}, "last");
+  return g.graph.add(Activation{ActivationKind::sigmoid, 0.f}, {x}, "sigmoid");
+}
+
+void add_chains(Table& table) {
+  const Activation silu{ActivationKind::silu, 0.f};
+  const Activation leaky{};
+  for (const bool z_learned : {false, true})
+    table.push_back({z_learned ? "chain.skip_net.z_learned" : "chain.skip_net", [=] {
+                       CaseGraph g;
+                       NodeId z = input(g, uniform({1, 13, 9, 14}, "z"), "z", z_learned);
+                       z = g.graph.add(Jitter{0.03f}, {z}, "jitter");
+                       return finish(g, skip_net(g, z, silu, UpsampleKind::bilinear));
+                     }});
+  table.push_back({"chain.skip_net.leaky.n2", [=] {
+                     CaseGraph g;
+                     g.smooth = false;
+                     const NodeId z = input(g, uniform({2, 13, 17, 32}, "z"), "z", false);
+                     return finish(g, skip_net(g, z, leaky, UpsampleKind::nearest));
+                   }});
+  table.push_back({"chain.inpaint", [=] {
+                     CaseGraph g;
+                     const NodeId z = input(g, uniform({1, 3, 9, 14}, "z"), "z", false);
+                     const NodeId x = skip_net(g, z, silu, UpsampleKind::nearest);
+                     const NodeId m = constant(g, mask({1, 1, 9, 14}), "mask");
+                     return finish(g, g.graph.add(Multiply{}, {x, m}, "masked"));
+                   }});
+  table.push_back(
+      {"chain.superres_with_tv", [=] {
+         CaseGraph g;
+         const NodeId z = input(g, uniform({1, 3, 9, 14}, "z"), "z", false);
+         const NodeId x = skip_net(g, z, silu, UpsampleKind::bilinear);
+         g.graph.keep(x);
+         const NodeId small = g.graph.add(Reduce{}, {x}, "small");
+         const NodeId y = constant(g, uniform(g.graph.shape(small), "y", 0, 1), "y");
+         const NodeId fit = g.graph.add(Mse{}, {small, y}, "fit");
+         const NodeId tv = g.graph.add(TotalVariation{0.5f, 1e-2f}, {x}, "tv");
+         return finish_scalar(g, g.graph.add(WeightedSum{{1.f, 0.1f}}, {fit, tv}, "loss"));
+       }});
+  table.push_back({"chain.three_consumers", [=] {
+                     CaseGraph g;
+                     const NodeId x = input(g, Shape{1, 13, 8, 6});
+                     const NodeId a = g.graph.add(silu, {x}, "shared");
+                     g.graph.keep(a);
+                     const NodeId b = g.graph.add(reflect_conv(13), {a}, "b");
+                     const NodeId c = g.graph.add(Multiply{}, {a, b}, "c");
+                     const NodeId d = g.graph.add(Pool{PoolKind::average, 2}, {a}, "d");
+                     const NodeId e = g.graph.add(Upsample{}, {d}, "e");
+                     return finish(g, g.graph.add(Concat{}, {a, c, e}, "join"));
+                   }});
+  table.push_back({"chain.norm_kept_before_activation", [=] {
+                     CaseGraph g;
+                     g.smooth = false;
+                     NodeId x = input(g, Shape{1, 13, 7, 5});
+                     x = g.graph.add(BatchNorm{}, {x}, "norm");
+                     g.graph.keep(x);
+                     x = g.graph.add(leaky, {x}, "act");
+                     return finish(g, g.graph.add(reflect_conv(3), {x}, "conv"));
+                   }});
+  table.push_back({"chain.norm_of_two_consumers", [=] {
+                     CaseGraph g;
+                     const NodeId x = input(g, Shape{1, 13, 7, 5});
+                     const NodeId n = g.graph.add(BatchNorm{}, {x}, "norm");
+                     const NodeId a = g.graph.add(silu, {n}, "act");
+                     const NodeId b = g.graph.add(reflect_conv(4), {n}, "conv");
+                     return finish(g, g.graph.add(Concat{}, {a, b}, "join"));
+                   }});
+  table.push_back({"chain.max_pool_net", [=] {
+                     CaseGraph g;
+                     g.smooth = false;
+                     NodeId x = input(g, uniform({1, 13, 16, 12}, "z"), "z", false);
+                     x = block(g, x, reflect_conv(24), leaky, "down");
+                     x = g.graph.add(Pool{PoolKind::max, 2}, {x}, "pool");
+                     x = block(g, x, {24, 3, 1, Border::zero, true}, leaky, "mid");
+                     x = g.graph.add(Upsample{UpsampleKind::bilinear, 2, true}, {x}, "up");
+                     x = g.graph.add(CenterCrop{15, 11}, {x}, "crop");
+                     return finish(g, g.graph.add(reflect_conv(3), {x}, "last"));
+                   }});
+  table.push_back({"chain.convs_in_a_row", [=] {
+                     CaseGraph g;
+                     NodeId x = input(g, Shape{1, 3, 9, 8});
+                     x = g.graph.add(reflect_conv(13, 5), {x}, "a");
+                     x = g.graph.add(Conv2d{24, 3, 2, Border::zero, false}, {x}, "b");
+                     x = g.graph.add(reflect_conv(3, 1), {x}, "c");
+                     return finish(g, x);
+                   }});
+}
+
+}  // namespace
+
+const std::vector<OpCase>& op_cases() {
+  static const Table table = [] {
+    Table t;
+    add_conv(t);
+    add_pool(t);
+    add_upsample(t);
+    add_reduce(t);
+    add_concat(t);
+    add_center_crop(t);
+    add_batch_norm(t);
+    add_activation(t);
+    add_multiply(t);
+    add_losses(t);
+    add_jitter(t);
+    add_chains(t);
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace unmar::test
