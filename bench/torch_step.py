@@ -91,7 +91,8 @@ def measure_in_own_process(arguments, layout):
     command += ["--size", *map(str, arguments.size)]
     for option in ("threads", "warmup", "runs"):
         command += [f"--{option}", str(getattr(arguments, option))]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)[0]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)[0]
 
 
 def main():

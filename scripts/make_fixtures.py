@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Makes the golden fixtures in tests/fixtures with PyTorch; tests/fixtures/README.md has the format.
+"""Makes the golden fixtures in tests/fixtures with PyTorch; the README.md there has the format.
 
     OMP_NUM_THREADS=2 /usr/bin/python3 scripts/make_fixtures.py [--out DIR] [case ...]
 
-The fixture holds the values of a float32 fit. Rounding that carries one of its some 10^5 values over
-the kink of a leaky ReLU changes gradients, Adam turns the sign of a small gradient into a full
-step, and after that no two correct programs agree to 1e-4. Therefore each fit is also run in
-float64 and from slightly disturbed weights, and the first seed is taken for which all of these stay
-far closer together than the tolerance of the test.
+The fixture holds the values of a float32 fit. Rounding that carries one of its some 10^5 values
+over the kink of a leaky ReLU changes gradients, Adam turns the sign of a small gradient into a
+full step, and after that no two correct programs agree to 1e-4. Therefore each fit is also run in
+float64 and from slightly disturbed weights, and the first seed is taken for which all of these
+stay far closer together than the tolerance of the test.
 
-gamma and beta start away from 1 and 0. With 1 and 0 and a leaky ReLU, many gammas scale a channel that
-the next norm scales back: their true gradient is 0, and float32 and float64 differ by 1 % after
-ten iterations whatever the seed.
+gamma and beta start away from 1 and 0. With 1 and 0 and a leaky ReLU, many gammas scale a channel
+that the next norm scales back: their true gradient is 0, and float32 and float64 differ by 1 %
+after ten iterations whatever the seed.
 """
 
 import argparse
@@ -169,7 +169,8 @@ def make_tensors(case, rng):
     else:
         shape = (1, case.input_channels, case.h, case.w)
         z = rng.uniform(0, 0.1, shape).astype(np.float32)
-    tensors = {"z": z, "y": picture(case.channels, case.h // case.reduce, case.w // case.reduce, rng)}
+    y = picture(case.channels, case.h // case.reduce, case.w // case.reduce, rng)
+    tensors = {"z": z, "y": y}
     if case.mask:
         tensors["mask"] = (rng.random((1, 1, case.h, case.w)) < 0.6).astype(np.float32)
     return tensors
@@ -247,8 +248,8 @@ def stable_fit(case, seed):
             return None
     exact_output, exact_grads, exact_losses = run(case, tensors, start, torch.float64)
 
-    # What the next norm takes out again (the bias of a convolution, mostly) has the true gradient 0;
-    # the computed one is rounding and proves nothing.
+    # What the next norm takes out again (the bias of a convolution, mostly) has the true gradient
+    # 0; the computed one is rounding and proves nothing.
     tested_grads = {n: g for n, g in grads.items() if np.max(np.abs(exact_grads[n])) > 1e-6}
     drifts = {
         "output": relative_gap(output, exact_output),
@@ -276,7 +277,7 @@ def make_case(name, case):
         raise SystemExit(f"{name}: none of {MAX_SEEDS} seeds gives a stable fit")
     blobs, losses, drifts = fit
     if losses[-1] > 0.8 * losses[0]:
-        raise SystemExit(f"{name}: hardly learns ({losses[0]} -> {losses[-1]}), so it proves little")
+        raise SystemExit(f"{name}: hardly learns ({losses[0]} -> {losses[-1]}): proves little")
 
     index, offset = [], 0
     for key, value in blobs.items():
@@ -317,7 +318,7 @@ def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, default=root / "tests/fixtures")
-    parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(CASES)}; all if none")
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"all if none; {', '.join(CASES)}")
     arguments = parser.parse_args()
     unknown = set(arguments.cases) - set(CASES)
     if unknown:
@@ -333,9 +334,10 @@ def main():
             raise SystemExit(f"{name}: {size} bytes, more than {MAX_CASE_BYTES}; make it smaller")
         (arguments.out / f"{name}.json").write_text(text)
         (arguments.out / f"{name}.bin").write_bytes(blob)
-        gaps = ", ".join(f"{k} {v:.1e}" for k, v in document["drift"].items())
-        losses = document["losses"]
-        print(f"{name:18} {size:7} bytes  loss {losses[0]:.5f} -> {losses[-1]:.5f}  seed {document['seed']} drift {gaps}")
+        drift = ", ".join(f"{k} {v:.1e}" for k, v in document["drift"].items())
+        first, last = document["losses"][0], document["losses"][-1]
+        print(f"{name:17} {size:7} bytes, seed {document['seed']:3}", end=", ")
+        print(f"loss {first:.5f} -> {last:.5f}, drift: {drift}")
 
 
 if __name__ == "__main__":

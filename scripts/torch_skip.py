@@ -1,8 +1,8 @@
 """The skip network of "Deep Image Prior" (Ulyanov et al., CVPR 2018) in plain PyTorch.
 
 The independent second opinion for the C++ network: make_fixtures.py takes golden values from it and
-bench/torch_step.py times it. Written from the description of the architecture. Options and parameter
-names are those of include/unmar/models.h and src/models/skip.cpp.
+bench/torch_step.py times it. Written from the description of the architecture. Options and
+parameter names are those of include/unmar/models.h and src/models/skip.cpp.
 
 With n scales, 0 the finest, scale i maps x [N,C,h,w] to [N,up[i],h,w]:
 
@@ -176,7 +176,7 @@ class Skip(nn.Module):
         return torch.sigmoid(x) if self.options.sigmoid else x
 
     def named_tensors(self):
-        """(name, parameter) with the names of the C++ graph: "scale0.down0.conv.weight" and so on."""
+        """(name, parameter) with the names of the C++ graph, as "scale0.down0.conv.weight"."""
         for key, node in self.nodes.items():
             norm = isinstance(node, nn.BatchNorm2d)
             for name, parameter in node.named_parameters():
