@@ -1,0 +1,125 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "graph/error_text.h"
+#include "unmar/graph.h"
+
+namespace unmar {
+namespace {
+
+Shape infer(const Op& op, const std::vector<Shape>& src) { return infer_shape(op, src, "op 'a'"); }
+
+std::string refusal(const Op& op, const std::vector<Shape>& src) {
+  return test::error_text([&] { infer(op, src); });
+}
+
+constexpr Shape kSrc{2, 3, 7, 5};
+
+TEST(InferShape, conv_keeps_the_size_at_stride_1_whatever_the_kernel) {
+  for (const int kernel : {1, 3, 5, 11})
+    EXPECT_EQ(infer(Conv2d{24, kernel}, {kSrc}), (Shape{2, 24, 7, 5})) << kernel;
+}
+
+TEST(InferShape, conv_rounds_the_size_up_when_it_strides) {
+  EXPECT_EQ(infer(Conv2d{4, 3, 2}, {kSrc}), (Shape{2, 4, 4, 3}));
+  EXPECT_EQ(infer(Conv2d{4, 3, 2}, {{1, 3, 8, 6}}), (Shape{1, 4, 4, 3}));
+  EXPECT_EQ(infer(Conv2d{4, 1, 3}, {kSrc}), (Shape{2, 4, 3, 2}));
+  EXPECT_EQ(infer(Conv2d{4, 3, 2}, {{1, 3, 1, 1}}), (Shape{1, 4, 1, 1}));
+}
+
+TEST(InferShape, conv_refuses_what_has_no_meaning) {
+  EXPECT_EQ(refusal(Conv2d{0}, {kSrc}), "op 'a': out_c must be at least 1, got 0");
+  EXPECT_EQ(refusal(Conv2d{4, 4}, {kSrc}), "op 'a': kernel must be odd, got 4");
+  EXPECT_EQ(refusal(Conv2d{4, -1}, {kSrc}), "op 'a': kernel must be odd, got -1");
+  EXPECT_EQ(refusal(Conv2d{4, 3, 0}, {kSrc}), "op 'a': stride must be at least 1, got 0");
+  EXPECT_EQ(refusal(Conv2d{4}, {}), "op 'a': takes 1 sources, got 0");
+}
+
+TEST(InferShape, conv_reflects_by_less_than_the_source_only) {
+  EXPECT_EQ(infer(Conv2d{4, 3, 1, Border::reflect}, {{1, 3, 2, 2}}), (Shape{1, 4, 2, 2}));
+  EXPECT_EQ(infer(Conv2d{4, 1, 1, Border::reflect}, {{1, 3, 1, 1}}), (Shape{1, 4, 1, 1}));
+  EXPECT_EQ(refusal(Conv2d{4, 5, 1, Border::reflect}, {{1, 3, 9, 2}}),
+            "op 'a': reflection by 2 needs a source larger than that, got 2x9");
+  EXPECT_EQ(refusal(Conv2d{4, 3, 1, Border::reflect}, {{1, 3, 1, 9}}),
+            "op 'a': reflection by 1 needs a source larger than that, got 9x1");
+}
+
+TEST(InferShape, pool_and_reduce_drop_the_rest) {
+  EXPECT_EQ(infer(Pool{PoolKind::max, 2}, {kSrc}), (Shape{2, 3, 3, 2}));
+  EXPECT_EQ(infer(Pool{PoolKind::average, 5}, {kSrc}), (Shape{2, 3, 1, 1}));
+  EXPECT_EQ(infer(Reduce{ReduceKernel::box, 3}, {kSrc}), (Shape{2, 3, 2, 1}));
+  EXPECT_EQ(refusal(Pool{PoolKind::max, 6}, {kSrc}), "op 'a': cannot reduce 5x7 by 6");
+  EXPECT_EQ(refusal(Reduce{ReduceKernel::box, 0}, {kSrc}),
+            "op 'a': factor must be at least 1, got 0");
+}
+
+TEST(InferShape, upsample_multiplies_both_sides) {
+  EXPECT_EQ(infer(Upsample{UpsampleKind::nearest, 3}, {kSrc}), (Shape{2, 3, 21, 15}));
+  EXPECT_EQ(refusal(Upsample{UpsampleKind::nearest, 0}, {kSrc}),
+            "op 'a': factor must be at least 1, got 0");
+}
+
+TEST(InferShape, concat_adds_channels_and_takes_the_smallest_of_each_side) {
+  EXPECT_EQ(infer(Concat{}, {{1, 3, 8, 5}, {1, 4, 7, 6}, {1, 1, 9, 9}}), (Shape{1, 8, 7, 5}));
+  EXPECT_EQ(infer(Concat{}, {kSrc}), kSrc);
+  EXPECT_EQ(refusal(Concat{}, {}), "op 'a': takes at least one source");
+  EXPECT_EQ(refusal(Concat{}, {{1, 3, 7, 5}, kSrc}), "op 'a': batch sizes differ: 1 and 2");
+}
+
+TEST(InferShape, center_crop_cannot_grow) {
+  EXPECT_EQ(infer(CenterCrop{4, 5}, {kSrc}), (Shape{2, 3, 4, 5}));
+  EXPECT_EQ(refusal(CenterCrop{8, 5}, {kSrc}), "op 'a': cannot crop 5x7 to 5x8");
+  EXPECT_EQ(refusal(CenterCrop{7, 6}, {kSrc}), "op 'a': cannot crop 5x7 to 6x7");
+  EXPECT_EQ(refusal(CenterCrop{0, 5}, {kSrc}), "op 'a': cannot crop 5x7 to 5x0");
+}
+
+TEST(InferShape, pointwise_ops_keep_the_shape) {
+  for (const Op& op : {Op(Jitter{}), Op(BatchNorm{}), Op(Activation{})}) {
+    EXPECT_EQ(infer(op, {kSrc}), kSrc) << op_name(op);
+    EXPECT_EQ(refusal(op, {kSrc, kSrc}), "op 'a': takes 1 sources, got 2") << op_name(op);
+  }
+}
+
+TEST(InferShape, multiply_spreads_one_channel_but_nothing_else) {
+  EXPECT_EQ(infer(Multiply{}, {kSrc, kSrc}), kSrc);
+  EXPECT_EQ(infer(Multiply{}, {kSrc, {2, 1, 7, 5}}), kSrc);
+  const std::string must = "op 'a': second source must have the first's shape or one channel: ";
+  EXPECT_EQ(refusal(Multiply{}, {kSrc, {2, 2, 7, 5}}), must + "[2,3,7,5] and [2,2,7,5]");
+  EXPECT_EQ(refusal(Multiply{}, {{2, 1, 7, 5}, kSrc}), must + "[2,1,7,5] and [2,3,7,5]");
+  EXPECT_EQ(refusal(Multiply{}, {kSrc, {1, 3, 7, 5}}), must + "[2,3,7,5] and [1,3,7,5]");
+  EXPECT_EQ(refusal(Multiply{}, {kSrc}), "op 'a': takes 2 sources, got 1");
+}
+
+TEST(InferShape, losses_are_scalars_of_equal_shapes) {
+  for (const Op& op : {Op(Mse{}), Op(L1{})}) {
+    EXPECT_EQ(infer(op, {kSrc, kSrc}), Shape{}) << op_name(op);
+    EXPECT_EQ(refusal(op, {kSrc, {2, 3, 5, 7}}),
+              "op 'a': sources differ in shape: [2,3,7,5] and [2,3,5,7]");
+    EXPECT_EQ(refusal(op, {kSrc}), "op 'a': takes 2 sources, got 1") << op_name(op);
+  }
+}
+
+TEST(InferShape, total_variation_needs_a_pixel_with_both_neighbours) {
+  EXPECT_EQ(infer(TotalVariation{}, {{1, 1, 2, 2}}), Shape{});
+  EXPECT_EQ(refusal(TotalVariation{}, {{1, 1, 1, 9}}),
+            "op 'a': needs at least 2x2 pixels, got 9x1");
+  EXPECT_EQ(refusal(TotalVariation{}, {{1, 1, 9, 1}}),
+            "op 'a': needs at least 2x2 pixels, got 1x9");
+}
+
+TEST(InferShape, weighted_sum_takes_one_scalar_per_weight) {
+  EXPECT_EQ(infer(WeightedSum{{1, 2}}, {Shape{}, Shape{}}), Shape{});
+  EXPECT_EQ(refusal(WeightedSum{{1, 2}}, {Shape{}}), "op 'a': takes 2 sources, got 1");
+  EXPECT_EQ(refusal(WeightedSum{{1}}, {kSrc}), "op 'a': takes scalars, got [2,3,7,5]");
+}
+
+TEST(InferShape, inputs_and_constants_have_no_sources) {
+  EXPECT_EQ(infer(Input{kSrc}, {}), kSrc);
+  EXPECT_EQ(refusal(Input{kSrc}, {kSrc}), "op 'a': takes 0 sources, got 1");
+  EXPECT_EQ(infer(Constant{std::make_shared<Tensor>(kSrc)}, {}), kSrc);
+  EXPECT_EQ(refusal(Constant{}, {}), "op 'a': has no value");
+  EXPECT_EQ(refusal(Constant{std::make_shared<Tensor>()}, {}), "op 'a': has no value");
+}
+
+}  // namespace
+}  // namespace unmar

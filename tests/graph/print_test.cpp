@@ -1,0 +1,42 @@
+#include <gtest/gtest.h>
+
+#include "unmar/graph.h"
+
+namespace unmar {
+namespace {
+
+Graph small() {
+  Graph g;
+  const NodeId x = g.add(Input{{1, 3, 8, 6}}, {}, "z");
+  const NodeId a = g.add(Conv2d{4, 3, 2}, {x}, "down.conv");
+  g.add(Concat{}, {a, x}, "join");
+  return g;
+}
+
+TEST(ToText, has_one_line_per_node_with_op_shape_and_sources) {
+  EXPECT_EQ(to_text(small()),
+            "z                            input            [1,3,8,6]            <- \n"
+            "down.conv                    conv2d           [1,4,4,3]            <- z\n"
+            "join                         concat           [1,7,4,3]            <- down.conv, z\n");
+}
+
+TEST(ToDot, has_a_box_per_node_and_an_arrow_per_source) {
+  EXPECT_EQ(to_dot(small()),
+            "digraph unmar {\n"
+            "  node [shape=box, fontname=\"sans-serif\"];\n"
+            "  n0 [label=\"z\\ninput [1,3,8,6]\"];\n"
+            "  n1 [label=\"down.conv\\nconv2d [1,4,4,3]\"];\n"
+            "  n0 -> n1;\n"
+            "  n2 [label=\"join\\nconcat [1,7,4,3]\"];\n"
+            "  n1 -> n2;\n"
+            "  n0 -> n2;\n"
+            "}\n");
+}
+
+TEST(Print, an_empty_graph_is_still_a_document) {
+  EXPECT_EQ(to_text(Graph()), "");
+  EXPECT_EQ(to_dot(Graph()), "digraph unmar {\n  node [shape=box, fontname=\"sans-serif\"];\n}\n");
+}
+
+}  // namespace
+}  // namespace unmar
