@@ -69,7 +69,7 @@ struct ReadOptions {
   double max_megapixels = 100;  ///< larger pictures are refused before they are decoded
   RangeMode range = RangeMode::automatic;
   /// Overrides `range`; for example that of a picture to compare with.
-  std::optional<ValueRange> fixed_range;
+  std::optional<ValueRange> fixed_range = {};
 };
 
 /// Reads PNG, TIFF, JPEG, WebP or FITS, told apart by content. Of several pages or animation frames
@@ -84,8 +84,9 @@ struct ReadOptions {
 Image read_image(const std::filesystem::path& path, const ReadOptions& options = {});
 
 struct WriteOptions {
-  std::optional<SampleFormat> format;  ///< default: that of the source, as far as the file type can
-  int quality = 95;                    ///< 1 to 100: JPEG, WebP; 100 makes WebP lossless
+  /// Default: that of the source, as far as the file type can.
+  std::optional<SampleFormat> format = {};
+  int quality = 95;  ///< 1 to 100: JPEG, WebP; 100 makes WebP lossless
 };
 
 /// Writes by extension: .png .tif .tiff .jpg .jpeg .webp .fits .fit

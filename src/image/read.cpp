@@ -201,8 +201,8 @@ auto reading(const fs::path& path, Body body) {
   try {
     return body();
   } catch (const vips::VError&) {
-    fail(ErrorCode::bad_input, "{}: '{}' is damaged or cut short ({})", kWhere, path.string(),
-         take_vips_error());
+    fail(ErrorCode::bad_input, "{}: '{}' is damaged, cut short or of an unusual kind ({})", kWhere,
+         path.string(), take_vips_error());
   }
 }
 

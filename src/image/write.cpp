@@ -163,15 +163,23 @@ void save(const VImage& pixels, FileKind kind, int quality, TemporaryFile& file)
   file.write({data, size});
 }
 
+/// FITS comes in blocks: at least one of header, then the pixels.
+bool is_whole_fits(std::uintmax_t size, std::uintmax_t pixel_bytes) {
+  constexpr std::uintmax_t kBlock = 2880;
+  return size % kBlock == 0 && size / kBlock > (pixel_bytes + kBlock - 1) / kBlock;
+}
+
 template <class T>
 void encode(const Image& image, SampleFormat format, FileKind kind, int quality,
-            TemporaryFile& file) {
+            const fs::path& path, TemporaryFile& file) {
   const bool with_alpha = abilities(kind).alpha && !image.source.alpha.empty();
   std::vector<T> samples = interleaved<T>(image, format, with_alpha);
   save(wrapped(samples, image, format, kind), kind, quality, file);
   // libvips does not pass on every error of its FITS library, such as a full disk at the end.
-  if (kind == FileKind::fits && file.size() < samples.size() * sizeof(T)) {
-    fail(ErrorCode::io, "{}: the file came out short; is the disk full?", kWhere);
+  if (kind == FileKind::fits && !is_whole_fits(file.size(), samples.size() * sizeof(T))) {
+    take_vips_error();
+    fail(ErrorCode::io, "{}: cannot write '{}': it came out short; is the disk full?", kWhere,
+         path.string());
   }
 }
 
@@ -186,13 +194,13 @@ void write_image(const fs::path& path, const Image& image, const WriteOptions& o
   try {
     switch (format) {
       case SampleFormat::u8:
-        encode<std::uint8_t>(image, format, kind, options.quality, file);
+        encode<std::uint8_t>(image, format, kind, options.quality, path, file);
         break;
       case SampleFormat::u16:
-        encode<std::uint16_t>(image, format, kind, options.quality, file);
+        encode<std::uint16_t>(image, format, kind, options.quality, path, file);
         break;
       case SampleFormat::f32:
-        encode<float>(image, format, kind, options.quality, file);
+        encode<float>(image, format, kind, options.quality, path, file);
         break;
     }
   } catch (const vips::VError&) {

@@ -1,0 +1,125 @@
+#include <cstring>
+
+#include "support.h"
+
+namespace unmar {
+namespace {
+
+using namespace image_test;
+
+constexpr std::size_t kBlock = 2880;  // FITS files are made of blocks
+
+std::string card(const std::string& key, const std::string& value) {
+  std::string text = key;
+  text.resize(8, ' ');
+  text += "= " + std::string(20 - std::min<std::size_t>(20, value.size()), ' ') + value;
+  text.resize(80, ' ');
+  return text;
+}
+
+std::string padded(std::string bytes, char with) {
+  bytes.resize((bytes.size() + kBlock - 1) / kBlock * kBlock, with);
+  return bytes;
+}
+
+/// A FITS file written by hand: big-endian samples, first row at the bottom of the picture.
+template <class T>
+std::string fits_file(int bitpix, const std::vector<int>& sides, const std::vector<T>& samples,
+                      const std::vector<std::pair<std::string, std::string>>& extra = {}) {
+  std::string header = card("SIMPLE", "T") + card("BITPIX", std::to_string(bitpix)) +
+                       card("NAXIS", std::to_string(sides.size()));
+  for (std::size_t i = 0; i < sides.size(); ++i) {
+    header += card("NAXIS" + std::to_string(i + 1), std::to_string(sides[i]));
+  }
+  for (const auto& [key, value] : extra) header += card(key, value);
+  std::string end = "END";
+  end.resize(80, ' ');
+  std::string data;
+  for (const T sample : samples) {
+    char bytes[sizeof(T)];
+    std::memcpy(bytes, &sample, sizeof(T));
+    std::reverse(bytes, bytes + sizeof(T));  // the test machines are little-endian
+    data.append(bytes, sizeof(T));
+  }
+  return padded(header + end, ' ') + padded(data, '\0');
+}
+
+std::string data_of(const std::string& file, std::size_t bytes) {
+  return file.substr(kBlock, bytes);
+}
+
+class Fits : public InFolder {};
+
+TEST_F(Fits, first_row_is_at_the_bottom_and_goes_back_there) {
+  const std::string file = fits_file<float>(-32, {3, 2}, {-5, 2, 3, 4, 5.5f, 7});
+  put_bytes(in("a.fits"), file);
+  const Image image = read_image(in("a.fits"), {.range = RangeMode::full});
+  EXPECT_THAT(image.pixels(), testing::ElementsAre(4.f, 5.5f, 7.f, -5.f, 2.f, 3.f));
+  write_image(in("b.fits"), image);
+  EXPECT_EQ(data_of(bytes_of(in("b.fits")), 24), data_of(file, 24));
+}
+
+TEST_F(Fits, unsigned_sixteen_bit_is_stored_with_bzero) {
+  const std::string file = fits_file<std::int16_t>(
+      16, {3, 2}, {-32768, -32766, 0, 32767, 100, -100}, {{"BZERO", "32768"}, {"BSCALE", "1"}});
+  put_bytes(in("a.fits"), file);
+  const Image image = read_image(in("a.fits"));
+  EXPECT_EQ(image.source.format, SampleFormat::u16);
+  EXPECT_EQ(image.source.range, (ValueRange{0, 65535}));
+  EXPECT_NEAR(image.at(0, 1, 1), 2 / 65535., kSameSample);
+  EXPECT_EQ(image.at(0, 0, 0), 1.f);
+  write_image(in("b.fits"), image);
+  EXPECT_EQ(data_of(bytes_of(in("b.fits")), 12), data_of(file, 12));
+}
+
+TEST_F(Fits, scaled_integers_are_read_as_float_in_physical_units) {
+  put_bytes(in("a.fits"), fits_file<std::int16_t>(16, {3, 1}, {-32768, 0, 32767},
+                                                  {{"BSCALE", "2.5"}, {"BZERO", "1000"}}));
+  const Image image = read_image(in("a.fits"));
+  EXPECT_EQ(image.source.format, SampleFormat::f32);
+  EXPECT_EQ(image.source.range, (ValueRange{-32768 * 2.5 + 1000, 32767 * 2.5 + 1000}));
+}
+
+TEST_F(Fits, signed_integers_and_doubles_are_read_as_float) {
+  put_bytes(in("a.fits"), fits_file<std::int16_t>(16, {3, 1}, {-5, 0, 15}));
+  EXPECT_THAT(read_image(in("a.fits")).pixels(), testing::ElementsAre(0.f, 0.25f, 1.f));
+  put_bytes(in("b.fits"), fits_file<std::int32_t>(32, {3, 1}, {-500000, 0, 1500000}));
+  EXPECT_THAT(read_image(in("b.fits")).pixels(), testing::ElementsAre(0.f, 0.25f, 1.f));
+  put_bytes(in("c.fits"), fits_file<double>(-64, {3, 1}, {1e9, 1e9 + 1, 1e9 + 4}));
+  const Image image = read_image(in("c.fits"));
+  EXPECT_EQ(image.source.format, SampleFormat::f32);
+  EXPECT_THAT(image.pixels(), testing::ElementsAre(0.f, 0.25f, 1.f));  // 1e9 + 1 is no float
+}
+
+TEST_F(Fits, three_planes_are_red_green_and_blue) {
+  std::vector<float> samples(18);
+  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<float>(i);
+  const std::string file = fits_file<float>(-32, {3, 2, 3}, samples);
+  put_bytes(in("a.fits"), file);
+  const Image image = read_image(in("a.fits"), {.range = RangeMode::full});
+  ASSERT_EQ(image.channels(), 3);
+  EXPECT_EQ(image.at(0, 1, 0), 0.f);
+  EXPECT_EQ(image.at(1, 1, 0), 6.f);
+  EXPECT_EQ(image.at(2, 0, 2), 17.f);
+  write_image(in("b.fits"), image);
+  EXPECT_EQ(data_of(bytes_of(in("b.fits")), 72), data_of(file, 72));
+}
+
+TEST_F(Fits, with_other_numbers_of_planes_is_refused) {
+  for (const int planes : {2, 4}) {
+    put_bytes(in("a.fits"), fits_file<float>(-32, {2, 2, planes}, std::vector<float>(4 * 4, 1.f)));
+    expect_error(ErrorCode::bad_input,
+                 {"read_image: '", "has " + std::to_string(planes) + " channels"},
+                 [&] { read_image(in("a.fits")); });
+  }
+}
+
+TEST_F(Fits, with_nan_or_infinity_is_refused_and_says_how_many) {
+  const float nan = std::nanf(""), infinity = HUGE_VALF;
+  put_bytes(in("a.fits"), fits_file<float>(-32, {3, 2}, {nan, 2, infinity, 4, -infinity, 7}));
+  expect_error(ErrorCode::bad_input, {"has 3 NaN or infinite values of 6", "mask"},
+               [&] { read_image(in("a.fits")); });
+}
+
+}  // namespace
+}  // namespace unmar

@@ -1,0 +1,128 @@
+#include <vips/vips8>
+
+#include "support.h"
+
+namespace unmar {
+namespace {
+
+using namespace image_test;
+using namespace std::string_literals;
+
+class ReadErrors : public InFolder {
+ protected:
+  /// Both functions that read fail alike.
+  void expect_both(ErrorCode code, const std::vector<std::string>& parts, const std::string& name) {
+    expect_error(code, parts, [&] { read_image(in(name)); });
+    expect_error(code, parts, [&] { read_image_info(in(name)); });
+  }
+};
+
+TEST_F(ReadErrors, missing_file_is_named) {
+  expect_both(ErrorCode::io, {"read_image: '", "none.png' does not exist"}, "none.png");
+  expect_both(ErrorCode::io, {"does not exist"}, "no-folder/none.png");
+}
+
+TEST_F(ReadErrors, folder_is_not_a_picture) {
+  std::filesystem::create_directory(in("d.png"));
+  expect_both(ErrorCode::io, {"d.png' is a folder"}, "d.png");
+}
+
+TEST_F(ReadErrors, device_is_not_a_picture) {
+  expect_error(ErrorCode::io, {"'/dev/null' is not a regular file"},
+               [] { read_image("/dev/null"); });
+}
+
+TEST_F(ReadErrors, file_without_permission_says_so) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  write_image(in("a.png"), busy_picture(1, 4, 4));
+  std::filesystem::permissions(in("a.png"), std::filesystem::perms::none);
+  expect_both(ErrorCode::io, {"cannot open '", "a.png': Permission denied"}, "a.png");
+}
+
+TEST_F(ReadErrors, empty_file_is_named_so) {
+  put_bytes(in("a.png"), "");
+  expect_both(ErrorCode::bad_input, {"a.png' is empty (0 bytes)"}, "a.png");
+}
+
+TEST_F(ReadErrors, other_files_are_refused_with_the_formats_that_can_be_read) {
+  for (const char* bytes : {"x", "name,value\n1,2\n", "P5 2 2 255 abcd", "GIF89a____________",
+                            "<svg xmlns='http://www.w3.org/2000/svg' width='4' height='4'/>"}) {
+    put_bytes(in("a.png"), bytes);
+    expect_both(ErrorCode::bad_input, {"a.png' is not a PNG, TIFF, JPEG, WebP or FITS picture"},
+                "a.png");
+  }
+}
+
+TEST_F(ReadErrors, broken_header_gives_one_line) {
+  const std::string garbage(300, '\x5a');
+  for (const std::string& head :
+       {"\x89PNG\r\n\x1a\n"s, "\xff\xd8\xff"s, "II\x2a\0"s, "SIMPLE  ="s}) {
+    put_bytes(in("a.png"), head + garbage);
+    expect_both(ErrorCode::bad_input,
+                {"read_image: '", "a.png' is damaged, cut short or of an unusual kind ("}, "a.png");
+  }
+  put_bytes(in("a.png"), "RIFF____WEBP" + garbage);
+  expect_both(ErrorCode::bad_input, {"is damaged"}, "a.png");
+}
+
+TEST_F(ReadErrors, cut_file_fails_at_every_length_and_prints_nothing) {
+  for (const char* name : {"a.png", "a.tif", "a.jpg", "a.webp", "a.fits"}) {
+    write_image(in(name), busy_picture(3, 64, 64));
+    const std::string whole = bytes_of(in(name));
+    for (const double share : {0.02, 0.3, 0.6, 0.9}) {
+      put_bytes(in(name), whole.substr(0, static_cast<std::size_t>(share * double(whole.size()))));
+      testing::internal::CaptureStderr();
+      testing::internal::CaptureStdout();
+      expect_error(ErrorCode::bad_input, {name}, [&] { read_image(in(name)); });
+      EXPECT_EQ(testing::internal::GetCapturedStdout(), "") << name << share;
+      EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << name << share;
+    }
+    put_bytes(in(name), whole);
+    EXPECT_NO_THROW(read_image(in(name))) << name;
+  }
+}
+
+TEST_F(ReadErrors, one_failure_does_not_spoil_the_next_message) {
+  put_bytes(in("a.png"), "\x89PNG\r\n\x1a\nrubbish");
+  expect_error(ErrorCode::bad_input, {}, [&] { read_image(in("a.png")); });
+  put_bytes(in("b.jpg"), "\xff\xd8\xffrubbish");
+  try {
+    read_image(in("b.jpg"));
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::Not(testing::HasSubstr("png")));
+  }
+  EXPECT_STREQ(vips_error_buffer(), "");
+}
+
+TEST_F(ReadErrors, too_large_a_picture_is_refused_before_it_is_decoded) {
+  // 40000x30000 RGB according to its header; there are no pixels at all.
+  static constexpr char kHeaderOnly[] =
+      "\x89PNG\r\n\x1a\n"
+      "\x00\x00\x00\x0dIHDR\x00\x00\x9c\x40\x00\x00\x75\x30\x08\x02\x00\x00\x00\x43\x74\x77\x57"
+      "\x00\x00\x00\x08IDAT\x78\x9c\x03\x00\x00\x00\x00\x01\x48\x06\x89\xd2";
+  put_bytes(in("a.png"), std::string(kHeaderOnly, sizeof kHeaderOnly - 1));
+  expect_error(ErrorCode::too_large,
+               {"a.png' is 40000x30000 px (1200 Mpx), above the limit of 100 Mpx; raise it with "
+                "--max-pixels"},
+               [&] { read_image(in("a.png")); });
+  expect_error(ErrorCode::bad_input, {"is damaged"},
+               [&] { read_image(in("a.png"), {.max_megapixels = 1200}); });
+  EXPECT_EQ(read_image_info(in("a.png")).width, 40000);
+}
+
+TEST_F(ReadErrors, limit_of_pixels_is_inclusive) {
+  write_image(in("a.png"), busy_picture(1, 50, 20));
+  EXPECT_NO_THROW(read_image(in("a.png"), {.max_megapixels = 0.001}));
+  expect_error(ErrorCode::too_large, {"20x50 px (0.001 Mpx)", "0.0009 Mpx"},
+               [&] { read_image(in("a.png"), {.max_megapixels = 0.0009}); });
+}
+
+TEST_F(ReadErrors, five_bands_are_refused) {
+  ASSERT_EQ(VIPS_INIT("unmar test"), 0);
+  vips::VImage::black(4, 4, vips::VImage::option()->set("bands", 5)).tiffsave(in("a.tif").c_str());
+  expect_both(ErrorCode::bad_input, {"a.tif' has", "channels; only gray and RGB"}, "a.tif");
+}
+
+}  // namespace
+}  // namespace unmar
