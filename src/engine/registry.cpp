@@ -1,6 +1,7 @@
 #include <fmt/ranges.h>
 
 #include "base/fail.h"
+#include "engine/onednn/onednn_engine.h"
 #include "engine/ref/ref_engine.h"
 #include "unmar/engine.h"
 
@@ -14,6 +15,7 @@ struct Entry {
 
 /// Best first.
 constexpr Entry kEngines[] = {
+    {"onednn", make_onednn_engine},
     {"ref", make_ref_engine},
 };
 

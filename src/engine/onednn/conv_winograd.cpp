@@ -1,0 +1,330 @@
+#include <algorithm>
+#include <optional>
+
+#include "engine/onednn/conv.h"
+#include "engine/onednn/kernels.h"
+#include "engine/onednn/matmul.h"
+#include "engine/onednn/parallel.h"
+
+namespace unmar::cpu {
+namespace {
+
+/// Tiles of 4x4 outputs over a domain of h x w whose first row and column are `first`.
+struct Tiling {
+  int n, h, w, first;
+  int rows() const { return (h + kTile - 1) / kTile; }
+  int cols() const { return (w + kTile - 1) / kTile; }
+  int count() const { return n * rows() * cols(); }
+  struct Tile {
+    int image, y, x;  ///< of its first output
+  };
+  Tile tile(int index) const {
+    const int per_image = rows() * cols(), at = index % per_image;
+    return {index / per_image, at / cols() * kTile + first, at % cols() * kTile + first};
+  }
+};
+
+/// The distance of two of the 36 matrices; one cache line more than their size, so that the 36
+/// writes of a tile do not fall into the same set of the first-level cache.
+std::ptrdiff_t point_stride(std::ptrdiff_t floats) { return (floats + 15) / 16 * 16 + 16; }
+
+class WinogradConv : public Step {
+ public:
+  WinogradConv(const ConvPlaces& places, Buffers& buffers, int threads) : p_(places) {
+    const Shape& src = p_.src.shape;
+    const Shape& dst = p_.dst.shape;
+    in_c_ = src.c;
+    out_c_ = dst.c;
+    tiling_ = {dst.n, dst.h, dst.w, 0};
+    // Through a reflecting border the source's gradient first covers a ring of one pixel around it.
+    const int ring = p_.op.border == Border::reflect ? 1 : 0;
+    d_tiling_ = {src.n, src.h + 2 * ring, src.w + 2 * ring, -ring};
+
+    weight_stride_ = point_stride(static_cast<std::ptrdiff_t>(in_c_) * out_c_);
+    const std::ptrdiff_t in = point_stride(static_cast<std::ptrdiff_t>(kStrip) * in_c_);
+    const std::ptrdiff_t out = point_stride(static_cast<std::ptrdiff_t>(kStrip) * out_c_);
+    in_stride_ = in;
+    out_stride_ = out;
+    scratch_stride_ = kTilePoints * (in + out);
+    scratch_ =
+        buffers.make(static_cast<std::size_t>(threads) * static_cast<std::size_t>(scratch_stride_));
+    weights_ = buffers.make(static_cast<std::size_t>(kTilePoints * weight_stride_));
+
+    forward_.emplace(MatMulSpec{.batch = kTilePoints,
+                                .n = out_c_,
+                                .k = in_c_,
+                                .a_batch = in,
+                                .a_row = in_c_,
+                                .b_batch = weight_stride_,
+                                .b_row = out_c_,
+                                .c_batch = out,
+                                .c_row = out_c_},
+                     &MatMulSpec::m, piece(tiling_), last_piece(tiling_), threads);
+    if (!p_.d_dst) return;
+    d_weight_.emplace(MatMulSpec{.batch = kTilePoints,
+                                 .m = in_c_,
+                                 .n = out_c_,
+                                 .a_batch = in,
+                                 .a_row = 1,
+                                 .a_col = in_c_,
+                                 .b_batch = out,
+                                 .b_row = out_c_,
+                                 .c_batch = weight_stride_,
+                                 .c_row = out_c_,
+                                 .accumulate = true},
+                      &MatMulSpec::k, piece(tiling_), last_piece(tiling_), threads);
+    groups_ = std::min(kWeightGroups, strips(tiling_));
+    partial_stride_ = kTilePoints * weight_stride_ + out_c_;  // weight, then bias
+    partials_ =
+        buffers.make(static_cast<std::size_t>(groups_) * static_cast<std::size_t>(partial_stride_));
+    if (!p_.d_src) return;
+    d_src_.emplace(MatMulSpec{.batch = kTilePoints,
+                              .n = in_c_,
+                              .k = out_c_,
+                              .a_batch = out,
+                              .a_row = out_c_,
+                              .b_batch = weight_stride_,
+                              .b_row = 1,
+                              .b_col = out_c_,
+                              .c_batch = in,
+                              .c_row = in_c_},
+                   &MatMulSpec::m, piece(d_tiling_), last_piece(d_tiling_), threads);
+    ring_ = buffers.make(static_cast<std::size_t>(src.n) * ring_pixels() *
+                         static_cast<std::size_t>(in_c_));
+  }
+
+  Uses uses() override {
+    Uses u{{p_.src.buffer, p_.dst.buffer, scratch_, weights_}, {}};
+    if (!p_.d_dst) return u;
+    u.backward = {p_.src.buffer, p_.d_dst.buffer, scratch_, partials_};
+    if (p_.d_src) u.backward.insert(u.backward.end(), {p_.d_src.place.buffer, weights_, ring_});
+    return u;
+  }
+
+  void forward(const Pass& pass) override {
+    transform_weights(pass, false);
+    const View src = p_.src.view(), dst = p_.dst.view();
+    for_strips(pass, tiling_, [&](Range tiles, int thread) {
+      float* in = scratch(thread);
+      float* out = in + kTilePoints * in_stride_;
+      for (int t = tiles.begin; t < tiles.end; ++t)
+        read_tile(src, tiling_.tile(t), 1, p_.op.border, in + (t - tiles.begin) * in_c_,
+                  in_stride_);
+      forward_->run(tiles.size(), in, weights_->data, out, thread);
+      for (int t = tiles.begin; t < tiles.end; ++t) {
+        const Tiling::Tile tile = tiling_.tile(t);
+        float* pixels[kTile * kTile];
+        output_pixels(dst, tile, pixels);
+        winograd_output(out + (t - tiles.begin) * out_c_, out_stride_, out_c_, p_.bias.value,
+                        pixels, false);
+      }
+    });
+  }
+
+  void backward(const Pass& pass) override {
+    backward_weights(pass);
+    if (p_.d_src) backward_source(pass);
+  }
+
+ private:
+  static constexpr int kStrip =
+      96;  ///< tiles per matrix product: both factors stay in the second-level cache
+
+  static int strips(const Tiling& t) { return (t.count() + kStrip - 1) / kStrip; }
+  static int piece(const Tiling& t) { return std::min(t.count(), kStrip); }
+  static int last_piece(const Tiling& t) { return t.count() - (strips(t) - 1) * kStrip; }
+  float* scratch(int thread) const { return scratch_->data + thread * scratch_stride_; }
+
+  template <class Body>
+  void for_strips(const Pass& pass, const Tiling& tiling, const Body& body) const {
+    const int count = tiling.count();
+    parallel_for(pass.threads, strips(tiling), [&](int strip, int thread) {
+      body(Range{strip * kStrip, std::min(count, (strip + 1) * kStrip)}, thread);
+    });
+  }
+
+  void transform_weights(const Pass& pass, bool flip) {
+    const int count = in_c_ * out_c_;
+    constexpr int kChunks = 16;
+    parallel_for(pass.threads, kChunks, [&](int chunk, int) {
+      const Range r = chunk_range(count, kChunks, chunk);
+      winograd_weights(p_.weight.value + r.begin, count, static_cast<std::size_t>(r.size()), flip,
+                       weights_->data + r.begin, weight_stride_);
+    });
+  }
+
+  /// Transforms the 6x6 pixels that start `before` pixels above and left of the tile.
+  static void read_tile(const View& v, const Tiling::Tile& tile, int before, Border border,
+                        float* dst, std::ptrdiff_t stride) {
+    const float* pixels[kTilePoints];
+    int cols[kTileInput];
+    for (int i = 0; i < kTileInput; ++i) cols[i] = column(border, tile.x - before + i, v.w);
+    for (int i = 0; i < kTileInput; ++i) {
+      const int y = column(border, tile.y - before + i, v.h);
+      const float* row = y < 0 ? nullptr : v.row(tile.image * v.h + y);
+      for (int j = 0; j < kTileInput; ++j)
+        pixels[i * kTileInput + j] = row && cols[j] >= 0 ? row + cols[j] * v.ld : nullptr;
+    }
+    winograd_input(pixels, v.c, dst, stride);
+  }
+  /// border_index, but tiles at the lower right edge also reach beyond the border: zeros, as
+  /// nothing reads the result.
+  static int column(Border border, int i, int size) {
+    return i > size ? -1 : border_index(border, i, size);
+  }
+
+  static void output_pixels(const View& v, const Tiling::Tile& tile, float** pixels) {
+    for (int i = 0; i < kTile; ++i)
+      for (int j = 0; j < kTile; ++j) {
+        const int y = tile.y + i, x = tile.x + j;
+        pixels[i * kTile + j] =
+            y < v.h && x < v.w ? v.row(tile.image * v.h + y) + x * v.ld : nullptr;
+      }
+  }
+
+  void backward_weights(const Pass& pass) {
+    const View src = p_.src.view(), d_dst = p_.d_dst.view();
+    const int all_strips = strips(tiling_), tile_count = tiling_.count();
+    parallel_for(pass.threads, groups_, [&](int group, int thread) {
+      float* partial = partials_->data + group * partial_stride_;
+      float* bias = partial + kTilePoints * weight_stride_;
+      std::fill_n(partial, partial_stride_, 0.f);
+      float* in = scratch(thread);
+      float* out = in + kTilePoints * in_stride_;
+      const Range range = chunk_range(all_strips, groups_, group);
+      for (int strip = range.begin; strip < range.end; ++strip) {
+        const Range tiles{strip * kStrip, std::min(tile_count, (strip + 1) * kStrip)};
+        for (int t = tiles.begin; t < tiles.end; ++t) {
+          const Tiling::Tile tile = tiling_.tile(t);
+          read_tile(src, tile, 1, p_.op.border, in + (t - tiles.begin) * in_c_, in_stride_);
+          float* pixels[kTile * kTile];
+          output_pixels(d_dst, tile, pixels);
+          winograd_output_adjoint(pixels, out_c_, out + (t - tiles.begin) * out_c_, out_stride_);
+        }
+        d_weight_->run(tiles.size(), in, out, partial, thread);
+        if (p_.bias.grad) sum_tiles(d_dst, tiles, bias);
+      }
+    });
+    if (p_.bias.grad)
+      for (int group = 0; group < groups_; ++group)
+        scale_add(p_.bias.grad,
+                  partials_->data + group * partial_stride_ + kTilePoints * weight_stride_, 1.f,
+                  static_cast<std::size_t>(out_c_), group > 0);
+
+    const int count = in_c_ * out_c_;
+    constexpr int kChunks = 16;
+    parallel_for(pass.threads, kChunks, [&](int chunk, int) {
+      const Range r = chunk_range(count, kChunks, chunk);
+      float* sum = partials_->data + r.begin;  // the first group's becomes the sum
+      for (int group = 1; group < groups_; ++group)
+        for (int point = 0; point < kTilePoints; ++point)
+          scale_add(sum + point * weight_stride_,
+                    sum + group * partial_stride_ + point * weight_stride_, 1.f,
+                    static_cast<std::size_t>(r.size()), true);
+      winograd_weights_adjoint(sum, weight_stride_, static_cast<std::size_t>(r.size()),
+                               p_.weight.grad + r.begin, count);
+    });
+  }
+
+  void sum_tiles(const View& v, Range tiles, float* sum) const {
+    for (int t = tiles.begin; t < tiles.end; ++t) {
+      const Tiling::Tile tile = tiling_.tile(t);
+      const int rows = std::min(kTile, v.h - tile.y), cols = std::min(kTile, v.w - tile.x);
+      for (int i = 0; i < rows; ++i)
+        sum_pixels(v.row(tile.image * v.h + tile.y + i) + tile.x * v.ld, v.ld, cols, v.c, sum);
+    }
+  }
+
+  /// The convolution of d_dst, zeros around it, with the turned kernels.
+  void backward_source(const Pass& pass) {
+    transform_weights(pass, true);
+    const View d_dst = p_.d_dst.view(), d_src = p_.d_src.place.view();
+    const bool add = p_.d_src.accumulate;
+    if (ring())
+      std::fill_n(
+          ring_->data,
+          static_cast<std::size_t>(d_src.n) * ring_pixels() * static_cast<std::size_t>(in_c_), 0.f);
+    for_strips(pass, d_tiling_, [&](Range tiles, int thread) {
+      float* in = scratch(thread);
+      float* out = in + kTilePoints * in_stride_;
+      for (int t = tiles.begin; t < tiles.end; ++t)
+        read_tile(d_dst, d_tiling_.tile(t), 1, Border::zero, out + (t - tiles.begin) * out_c_,
+                  out_stride_);
+      d_src_->run(tiles.size(), out, weights_->data, in, thread);
+      for (int t = tiles.begin; t < tiles.end; ++t) {
+        float* pixels[kTile * kTile];
+        source_pixels(d_src, d_tiling_.tile(t), pixels);
+        winograd_output(in + (t - tiles.begin) * in_c_, in_stride_, in_c_, nullptr, pixels, add);
+      }
+    });
+    if (ring()) fold_ring(d_src);
+  }
+
+  bool ring() const { return p_.op.border == Border::reflect; }
+  std::size_t ring_pixels() const {
+    return ring() ? static_cast<std::size_t>(2 * (p_.src.shape.w + 2) + 2 * p_.src.shape.h) : 0;
+  }
+  /// The ring's pixel at y, x with y in {-1, h} or x in {-1, w}.
+  float* ring_pixel(int image, int y, int x) const {
+    const int h = p_.src.shape.h, w = p_.src.shape.w;
+    int at = 0;
+    if (y < 0)
+      at = x + 1;
+    else if (y == h)
+      at = w + 2 + x + 1;
+    else
+      at = 2 * (w + 2) + (x < 0 ? 0 : h) + y;
+    return ring_->data +
+           (static_cast<std::size_t>(image) * ring_pixels() + static_cast<std::size_t>(at)) *
+               static_cast<std::size_t>(in_c_);
+  }
+  void source_pixels(const View& v, const Tiling::Tile& tile, float** pixels) const {
+    const int margin = ring() ? 1 : 0;
+    for (int i = 0; i < kTile; ++i)
+      for (int j = 0; j < kTile; ++j) {
+        const int y = tile.y + i, x = tile.x + j;
+        float*& pixel = pixels[i * kTile + j];
+        if (y >= v.h + margin || x >= v.w + margin)
+          pixel = nullptr;
+        else if (y < 0 || y >= v.h || x < 0 || x >= v.w)
+          pixel = ring_pixel(tile.image, y, x);
+        else
+          pixel = v.row(tile.image * v.h + y) + x * v.ld;
+      }
+  }
+  /// What reached the ring belongs to the pixels it mirrors.
+  void fold_ring(const View& v) const {
+    const auto fold = [&](int image, int y, int x) {
+      const int sy = border_index(Border::reflect, y, v.h),
+                sx = border_index(Border::reflect, x, v.w);
+      scale_add(v.row(image * v.h + sy) + sx * v.ld, ring_pixel(image, y, x), 1.f,
+                static_cast<std::size_t>(v.c), true);
+    };
+    for (int image = 0; image < v.n; ++image) {
+      for (int x = -1; x <= v.w; ++x) {
+        fold(image, -1, x);
+        fold(image, v.h, x);
+      }
+      for (int y = 0; y < v.h; ++y) {
+        fold(image, y, -1);
+        fold(image, y, v.w);
+      }
+    }
+  }
+
+  ConvPlaces p_;
+  int in_c_ = 0, out_c_ = 0, groups_ = 1;
+  Tiling tiling_{}, d_tiling_{};
+  std::ptrdiff_t weight_stride_ = 0, in_stride_ = 0, out_stride_ = 0, scratch_stride_ = 0,
+                 partial_stride_ = 0;
+  std::optional<PieceMatMul> forward_, d_weight_, d_src_;
+  Buffer *scratch_ = nullptr, *weights_ = nullptr, *partials_ = nullptr, *ring_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_winograd_conv(const ConvPlaces& places, Buffers& buffers, int threads) {
+  return std::make_unique<WinogradConv>(places, buffers, threads);
+}
+
+}  // namespace unmar::cpu

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/adam.h"
+#include "unmar/ops.h"
+
+/// The element-wise and transform passes of the engine: one thread each, compiled for several
+/// instruction sets and dispatched at run time (Highway). `ld` is the distance of two pixels in
+/// floats.
+namespace unmar::cpu {
+
+/// Activation fused behind a norm or alone; `none` is the identity.
+struct Act {
+  enum class Kind { none, leaky_relu, elu, silu, sigmoid } kind = Kind::none;
+  float slope = 0.f;
+};
+Act to_act(const Activation& op);
+
+// kernels_elementwise.cpp
+void scale_add(float* dst, const float* src, float weight, std::size_t count,
+               bool accumulate);  ///< dst (+)= weight * src
+void add_to_pixels(float* dst, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c,
+                   const float* row);  ///< e.g. a bias
+void sum_pixels(const float* src, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c,
+                float* sum);  ///< sum += over pixels
+void activate(const Act& act, const float* src, float* dst, std::size_t count);
+void activate_backward(const Act& act, const float* src, const float* d_dst, float* d_src,
+                       std::size_t count, bool accumulate);
+void adam_update(float* value, float* m, float* v, const float* grad, std::size_t count,
+                 const AdamStep& adam);
+
+// kernels_resample.cpp
+/// dst = sum over k < taps of weight[k] * rows[k].
+void combine_rows(const float* const* rows, const float* weight, int taps, std::size_t count,
+                  float* dst);
+/// For each of `pixels` destination pixels p: dst[p] (+)= sum over k in [begin[p], begin[p+1]) of
+/// weight[k] * src[index[k]], where src has its pixels src_ld apart.
+void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, const int* index,
+                    const float* weight, int pixels, int c, float* dst, std::ptrdiff_t dst_ld,
+                    bool accumulate);
+
+// kernels_norm.cpp
+/// sum += x - base, square += (x - base)^2 per channel. `base` near the mean keeps the digits that
+/// a variance loses when it is a small difference of large sums.
+void channel_moments(const float* src, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c,
+                     const float* base, float* sum, float* square);
+/// dst = act(src * scale + shift), per channel.
+void norm_act(const Act& act, const float* src, std::ptrdiff_t src_ld, float* dst,
+              std::ptrdiff_t dst_ld, std::ptrdiff_t pixels, int c, const float* scale,
+              const float* shift);
+/// With dz = d_dst * act'(src * scale + shift): sum += dz, dot += dz * (src - mean).
+void norm_act_backward_sums(const Act& act, const float* src, std::ptrdiff_t src_ld,
+                            const float* d_dst, std::ptrdiff_t d_dst_ld, std::ptrdiff_t pixels,
+                            int c, const float* scale, const float* shift, const float* mean,
+                            float* sum, float* dot);
+/// d_src (+)= scale * dz + slope * src + offset, per channel.
+void norm_act_backward(const Act& act, const float* src, std::ptrdiff_t src_ld, const float* d_dst,
+                       std::ptrdiff_t d_dst_ld, float* d_src, std::ptrdiff_t d_src_ld,
+                       std::ptrdiff_t pixels, int c, const float* scale, const float* shift,
+                       const float* slope, const float* offset, bool accumulate);
+
+// kernels_winograd.cpp: F(4x4, 3x3), Lavin and Gray, "Fast Algorithms for Convolutional Neural
+// Networks", CVPR 2016. A 6x6 tile of c-vectors becomes 36 c-vectors, `stride` floats apart.
+inline constexpr int kTile = 4;       ///< outputs per tile and side
+inline constexpr int kTileInput = 6;  ///< inputs per tile and side
+inline constexpr int kTilePoints = kTileInput * kTileInput;
+/// pixels: 36 pointers, row by row; nullptr reads as zeros.
+void winograd_input(const float* const* pixels, int c, float* dst, std::ptrdiff_t stride);
+/// pixels: 16 pointers, row by row; nullptr is not written. bias may be nullptr.
+void winograd_output(const float* src, std::ptrdiff_t stride, int c, const float* bias,
+                     float* const* pixels, bool accumulate);
+/// The adjoint of winograd_output: 16 pixels (nullptr: zeros) -> 36 vectors.
+void winograd_output_adjoint(const float* const* pixels, int c, float* dst, std::ptrdiff_t stride);
+/// `count` kernels: weights [9], taps `tap_stride` apart -> [36], `stride` apart; flip: of the
+/// kernels turned by 180 degrees.
+void winograd_weights(const float* weights, std::ptrdiff_t tap_stride, std::size_t count, bool flip,
+                      float* dst, std::ptrdiff_t stride);
+/// The adjoint (without flip).
+void winograd_weights_adjoint(const float* src, std::ptrdiff_t stride, std::size_t count,
+                              float* d_weights, std::ptrdiff_t tap_stride);
+
+}  // namespace unmar::cpu

@@ -1,0 +1,55 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/onednn/kernels_resample.cpp"
+#include <hwy/foreach_target.h>  // includes this file again for each instruction set
+
+#include "engine/onednn/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace unmar::cpu::HWY_NAMESPACE {
+namespace {
+
+void combine_rows(const float* const* rows, const float* weight, int taps, std::size_t count,
+                  float* dst) {
+  for_lanes(count, [&](auto d, std::size_t i) HWY_ATTR {
+    auto sum = hn::Zero(d);
+    for (int k = 0; k < taps; ++k)
+      sum = hn::MulAdd(hn::Set(d, weight[k]), hn::LoadU(d, rows[k] + i), sum);
+    hn::StoreU(sum, d, dst + i);
+  });
+}
+
+void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, const int* index,
+                    const float* weight, int pixels, int c, float* dst, std::ptrdiff_t dst_ld,
+                    bool accumulate) {
+  for (int p = 0; p < pixels; ++p, dst += dst_ld)
+    for_lanes(static_cast<std::size_t>(c), [&](auto d, std::size_t i) HWY_ATTR {
+      auto sum = accumulate ? hn::LoadU(d, dst + i) : hn::Zero(d);
+      for (int k = begin[p]; k < begin[p + 1]; ++k)
+        sum = hn::MulAdd(hn::Set(d, weight[k]), hn::LoadU(d, src + index[k] * src_ld + i), sum);
+      hn::StoreU(sum, d, dst + i);
+    });
+}
+
+}  // namespace
+}  // namespace unmar::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace unmar::cpu {
+
+HWY_EXPORT(combine_rows);
+HWY_EXPORT(combine_pixels);
+
+void combine_rows(const float* const* rows, const float* weight, int taps, std::size_t count,
+                  float* dst) {
+  HWY_DYNAMIC_DISPATCH(combine_rows)(rows, weight, taps, count, dst);
+}
+void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, const int* index,
+                    const float* weight, int pixels, int c, float* dst, std::ptrdiff_t dst_ld,
+                    bool accumulate) {
+  HWY_DYNAMIC_DISPATCH(combine_pixels)
+  (src, src_ld, begin, index, weight, pixels, c, dst, dst_ld, accumulate);
+}
+
+}  // namespace unmar::cpu
+#endif

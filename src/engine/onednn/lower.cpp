@@ -1,0 +1,241 @@
+#include "engine/onednn/lower.h"
+
+#include "base/overloaded.h"
+#include "base/philox.h"
+#include "engine/onednn/conv.h"
+#include "engine/onednn/steps.h"
+
+namespace unmar::cpu {
+namespace {
+
+std::size_t at(NodeId id) { return static_cast<std::size_t>(id.index); }
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
+           int threads)
+      : g_(graph),
+        params_(params),
+        seed_(seed),
+        threads_(threads),
+        readers_(graph.nodes().size(), 0) {
+    for (const Node& node : g_.nodes())
+      for (const NodeId s : node.src) ++readers_[at(s)];
+    find_fused_norms();
+    find_gradients();
+    assign_places();
+    find_writers();
+  }
+
+  Lowered run() {
+    for (std::size_t i = 0; i < count(); ++i)
+      if (!fused_[i]) lower_node(id(i));
+    return std::move(out_);
+  }
+
+ private:
+  std::size_t count() const { return g_.nodes().size(); }
+  static NodeId id(std::size_t i) { return {static_cast<int>(i)}; }
+  const Node& node(NodeId n) const { return g_.node(n); }
+
+  /// Norms that are computed together with the activation behind them.
+  void find_fused_norms() {
+    fused_.assign(count(), false);
+    for (const Node& n : g_.nodes())
+      if (std::holds_alternative<Activation>(n.op)) {
+        const NodeId src = n.src[0];
+        fused_[at(src)] = std::holds_alternative<BatchNorm>(node(src).op) &&
+                          readers_[at(src)] == 1 && !g_.kept(src);
+      }
+  }
+
+  /// Nodes on a path from something learned to the loss.
+  void find_gradients() {
+    std::vector<bool> learns(count(), false), reaches(count(), false);
+    for (std::size_t i = 0; i < count(); ++i) {
+      const Node& n = node(id(i));
+      const auto* input = std::get_if<Input>(&n.op);
+      learns[i] = !n.params.empty() || (input && input->needs_grad);
+      for (const NodeId s : n.src) learns[i] = learns[i] || learns[at(s)];
+    }
+    if (g_.loss()) reaches[at(*g_.loss())] = true;
+    for (std::size_t i = count(); i-- > 0;)
+      if (reaches[i])
+        for (const NodeId s : node(id(i)).src) reaches[at(s)] = true;
+    has_grad_.assign(count(), false);
+    for (std::size_t i = 0; i < count(); ++i) has_grad_[i] = learns[i] && reaches[i];
+  }
+
+  /// True if the step that makes `source` can write straight into the concat that reads it.
+  bool in_place(const Node& concat, NodeId source) const {
+    const Node& s = node(source);
+    const bool stored_elsewhere =
+        std::holds_alternative<Input>(s.op) || std::holds_alternative<Constant>(s.op);
+    return readers_[at(source)] == 1 && !stored_elsewhere && s.shape.h == concat.shape.h &&
+           s.shape.w == concat.shape.w;
+  }
+
+  static Place slice(const Place& whole, int first_channel, const Shape& shape) {
+    return {whole.buffer, shape, whole.offset + first_channel, whole.ld};
+  }
+
+  /// From the last node to the first, so that a concat has its place before its sources.
+  void assign_places() {
+    out_.value.resize(count());
+    out_.grad.resize(count());
+    for (std::size_t i = count(); i-- > 0;) {
+      if (fused_[i]) continue;
+      const Node& n = node(id(i));
+      if (!out_.value[i]) out_.value[i] = out_.buffers.place(n.shape);
+      if (!out_.grad[i] && has_grad_[i]) out_.grad[i] = out_.buffers.place(n.shape);
+      if (!std::holds_alternative<Concat>(n.op)) continue;
+      int channel = 0;
+      for (const NodeId s : n.src) {
+        if (in_place(n, s)) {
+          out_.value[at(s)] = slice(out_.value[i], channel, node(s).shape);
+          if (has_grad_[at(s)]) out_.grad[at(s)] = slice(out_.grad[i], channel, node(s).shape);
+        }
+        channel += node(s).shape.c;
+      }
+    }
+  }
+
+  /// What a node reads, looking through a norm fused into it.
+  const std::vector<NodeId>& sources(const Node& n) const {
+    const bool through_norm = std::holds_alternative<Activation>(n.op) && fused_[at(n.src[0])];
+    return through_norm ? node(n.src[0]).src : n.src;
+  }
+
+  /// A gradient that several steps contribute to is written by the one that backward runs first,
+  /// and the others add to it. writers_[node]: that reader, and which of its sources it is.
+  void find_writers() {
+    writers_.assign(count(), {});
+    for (std::size_t i = count(); i-- > 0;) {
+      if (!has_grad_[i] || fused_[i]) continue;
+      const auto& src = sources(node(id(i)));
+      for (std::size_t slot = 0; slot < src.size(); ++slot)
+        if (!writers_[at(src[slot])].reader.valid()) writers_[at(src[slot])] = {id(i), slot};
+    }
+  }
+
+  GradPlace grad_of(NodeId source, NodeId reader, std::size_t slot) const {
+    if (!has_grad_[at(reader)] || !out_.grad[at(source)]) return {};
+    const Writer& w = writers_[at(source)];
+    return {out_.grad[at(source)], !(w.reader == reader && w.slot == slot)};
+  }
+
+  UnaryPlaces unary(NodeId n) const {
+    const NodeId src = sources(node(n))[0];
+    return {out_.value[at(src)], out_.value[at(n)], out_.grad[at(n)], grad_of(src, n, 0)};
+  }
+  BinaryPlaces binary(NodeId n) const {
+    const auto& src = node(n).src;
+    return {out_.value[at(src[0])], out_.value[at(src[1])], out_.value[at(n)],
+            out_.grad[at(n)],       grad_of(src[0], n, 0),  grad_of(src[1], n, 1)};
+  }
+  ParamPlace param(const Node& n, std::size_t i) const {
+    return i < n.params.size() ? params_[static_cast<std::size_t>(n.params[i])] : ParamPlace{};
+  }
+
+  void add(std::unique_ptr<Step> step) { out_.steps.push_back(std::move(step)); }
+  void add_linear(LinearMap rows, LinearMap cols, const UnaryPlaces& places) {
+    add(make_linear(std::move(rows), std::move(cols), places, out_.buffers, threads_));
+  }
+
+  void add_norm(NodeId norm, NodeId result, const Act& act) {
+    const Node& n = node(norm);
+    const UnaryPlaces p = unary(result);
+    add(make_norm({std::get<BatchNorm>(n.op).eps, act, p.src, p.dst, p.d_dst, p.d_src, param(n, 0),
+                   param(n, 1)}));
+  }
+
+  void add_concat(NodeId n) {
+    const Shape& dst = node(n).shape;
+    int channel = 0;
+    for (std::size_t slot = 0; slot < node(n).src.size(); ++slot) {
+      const NodeId s = node(n).src[slot];
+      const Shape& src = node(s).shape;
+      if (!in_place(node(n), s)) {
+        const Shape part{dst.n, src.c, dst.h, dst.w};
+        const Place d_dst = out_.grad[at(n)] ? slice(out_.grad[at(n)], channel, part) : Place{};
+        add_linear(crop_map(src.h, dst.h), crop_map(src.w, dst.w),
+                   {out_.value[at(s)], slice(out_.value[at(n)], channel, part), d_dst,
+                    grad_of(s, n, slot)});
+      }
+      channel += src.c;
+    }
+  }
+
+  void lower_node(NodeId n) {
+    const Node& nd = node(n);
+    const Shape src = nd.src.empty() ? Shape{} : g_.shape(nd.src[0]);
+    std::visit(Overloaded{
+                   [](const Input&) {},
+                   [](const Constant&) {},
+                   [&](const Jitter& o) {
+                     add(make_jitter(o.sigma, stream_key(seed_, nd.name), unary(n)));
+                   },
+                   [&](const Conv2d& o) {
+                     const UnaryPlaces p = unary(n);
+                     add(make_conv({o, p.src, p.dst, p.d_dst, p.d_src, param(nd, 0), param(nd, 1)},
+                                   out_.buffers, threads_));
+                   },
+                   [&](const Pool& o) {
+                     if (o.kind == PoolKind::max) return add(make_max_pool(o.factor, unary(n)));
+                     add_linear(average_map(o.factor, src.h), average_map(o.factor, src.w),
+                                unary(n));
+                   },
+                   [&](const Upsample& o) {
+                     add_linear(upsample_map(o, src.h), upsample_map(o, src.w), unary(n));
+                   },
+                   [&](const Reduce& o) {
+                     add_linear(reduce_map(o, src.h), reduce_map(o, src.w), unary(n));
+                   },
+                   [&](const Concat&) { add_concat(n); },
+                   [&](const CenterCrop& o) {
+                     add_linear(crop_map(src.h, o.h), crop_map(src.w, o.w), unary(n));
+                   },
+                   [&](const BatchNorm&) { add_norm(n, n, {}); },
+                   [&](const Activation& o) {
+                     if (fused_[at(nd.src[0])]) return add_norm(nd.src[0], n, to_act(o));
+                     add(make_activation(to_act(o), unary(n)));
+                   },
+                   [&](const Multiply&) { add(make_multiply(binary(n))); },
+                   [&](const Mse&) { add(make_mse(binary(n))); },
+                   [&](const L1&) { add(make_l1(binary(n))); },
+                   [&](const TotalVariation& o) { add(make_total_variation(o, unary(n))); },
+                   [&](const WeightedSum& o) {
+                     SumPlaces p{o.weights, {}, {}, out_.value[at(n)], out_.grad[at(n)]};
+                     for (std::size_t slot = 0; slot < nd.src.size(); ++slot) {
+                       p.src.push_back(out_.value[at(nd.src[slot])]);
+                       p.d_src.push_back(grad_of(nd.src[slot], n, slot));
+                     }
+                     add(make_weighted_sum(p));
+                   },
+               },
+               nd.op);
+  }
+
+  struct Writer {
+    NodeId reader;
+    std::size_t slot = 0;
+  };
+
+  const Graph& g_;
+  const std::vector<ParamPlace>& params_;
+  std::uint64_t seed_;
+  int threads_;
+  std::vector<int> readers_;
+  std::vector<bool> fused_, has_grad_;
+  std::vector<Writer> writers_;
+  Lowered out_;
+};
+
+}  // namespace
+
+Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
+              int threads) {
+  return Lowering(graph, params, seed, threads).run();
+}
+
+}  // namespace unmar::cpu

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/onednn/plan.h"
+#include "engine/onednn/step.h"
+#include "unmar/graph.h"
+
+namespace unmar::cpu {
+
+/// A graph turned into steps in the order of forward. Backward runs them in reverse.
+struct Lowered {
+  Buffers buffers;
+  std::vector<std::unique_ptr<Step>> steps;
+  std::vector<Place> value;  ///< per node; empty where a fused step never writes it
+  std::vector<Place> grad;   ///< per node; empty where the loss sends no gradient
+};
+
+/// params: one place per Graph::params(), convolution weights as [kernel][kernel][in_c][out_c].
+/// Fusions: batch norm with the activation that alone reads it; a concat's source that only the
+/// concat reads, and of its size, is written in place by its own step.
+Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
+              int threads);
+
+}  // namespace unmar::cpu

@@ -1,0 +1,30 @@
+#include "engine/onednn/onednn_engine.h"
+
+#include <fmt/format.h>
+#include <hwy/highway.h>
+
+#include "engine/onednn/matmul.h"
+#include "engine/onednn/program.h"
+
+namespace unmar {
+namespace {
+
+class OnednnEngine : public Engine {
+ public:
+  EngineInfo info() const override {
+    // The lowest bit is the best instruction set of this machine.
+    const auto targets = hwy::SupportedTargets();
+    return {"onednn",
+            fmt::format("{}, {}", cpu::dnnl_version_text(), hwy::TargetName(targets & -targets))};
+  }
+  std::vector<std::string> missing(const Graph&) const override { return {}; }
+  std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) override {
+    return cpu::make_program(graph, options);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_onednn_engine() { return std::make_unique<OnednnEngine>(); }
+
+}  // namespace unmar

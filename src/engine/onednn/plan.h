@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <vector>
+
+#include "unmar/tensor.h"
+
+namespace unmar::cpu {
+
+/// Memory that steps share. Its place in the arena is known once all lifetimes are.
+struct Buffer {
+  std::size_t floats = 0;
+  int first = -1, last = -1;  ///< times of first and last use; -1: unused
+  float* data = nullptr;
+
+  void use(int time) {
+    if (first < 0 || time < first) first = time;
+    if (time > last) last = time;
+  }
+};
+
+/// Owns the buffers of a program; addresses of Buffer objects stay valid.
+class Buffers {
+ public:
+  Buffer* make(std::size_t floats) {
+    all_.push_back({floats});
+    return &all_.back();
+  }
+  /// A tensor of its own, dense.
+  struct Place place(const Shape& shape);
+  std::deque<Buffer>& all() { return all_; }
+
+ private:
+  std::deque<Buffer> all_;
+};
+
+/// Channels-last values: pixel p = (n * h + y) * w + x starts at data + p * ld; its c channels are
+/// contiguous. ld > c where the channels are a slice of a wider tensor (concat).
+struct View {
+  float* data;
+  int n, h, w, c;
+  std::ptrdiff_t ld;
+
+  int rows() const { return n * h; }
+  std::ptrdiff_t pixels() const { return static_cast<std::ptrdiff_t>(n) * h * w; }
+  bool dense() const { return ld == c; }
+  float* pixel(std::ptrdiff_t p) const { return data + p * ld; }
+  float* row(int r) const { return pixel(static_cast<std::ptrdiff_t>(r) * w); }
+};
+
+/// A View whose buffer may not have its address yet.
+struct Place {
+  Buffer* buffer = nullptr;
+  Shape shape;
+  std::ptrdiff_t offset = 0, ld = 0;
+
+  explicit operator bool() const { return buffer != nullptr; }
+  View view() const { return {buffer->data + offset, shape.n, shape.h, shape.w, shape.c, ld}; }
+};
+
+inline Place Buffers::place(const Shape& shape) { return {make(shape.count()), shape, 0, shape.c}; }
+
+/// Gives every used buffer a place in one arena such that buffers whose lifetimes overlap never do.
+/// Best fit, largest first; returns the arena's size in floats. Offsets are multiples of 16 floats.
+struct Planned {
+  std::size_t floats = 0;
+  std::vector<std::size_t> offsets;  ///< one per buffer, in order
+};
+Planned plan(const std::vector<const Buffer*>& buffers);
+
+}  // namespace unmar::cpu

@@ -1,0 +1,156 @@
+#include <algorithm>
+
+#include "base/philox.h"
+#include "engine/onednn/parallel.h"
+#include "engine/onednn/steps.h"
+
+namespace unmar::cpu {
+namespace {
+
+class UnaryStep : public Step {
+ public:
+  explicit UnaryStep(const UnaryPlaces& places) : p_(places) {}
+  Uses uses() override {
+    Uses u{{p_.src.buffer, p_.dst.buffer}, {}};
+    if (p_.d_src) u.backward = {p_.src.buffer, p_.d_dst.buffer, p_.d_src.place.buffer};
+    return u;
+  }
+
+ protected:
+  /// Calls body(first pixel, floats) for all of v: row by row where the pixels follow each other
+  /// without gaps, else pixel by pixel.
+  template <class Body>
+  static void for_runs(const Pass& pass, const View& v, bool dense, const Body& body) {
+    parallel_for(pass.threads, v.rows(), [&](int row, int) {
+      const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(row) * v.w;
+      if (dense) return body(first, static_cast<std::size_t>(v.w) * static_cast<std::size_t>(v.c));
+      for (int x = 0; x < v.w; ++x) body(first + x, static_cast<std::size_t>(v.c));
+    });
+  }
+
+  UnaryPlaces p_;
+};
+
+class ActivationStep : public UnaryStep {
+ public:
+  ActivationStep(const Act& act, const UnaryPlaces& places) : UnaryStep(places), act_(act) {}
+
+  void forward(const Pass& pass) override {
+    const View src = p_.src.view(), dst = p_.dst.view();
+    for_runs(pass, src, src.dense() && dst.dense(), [&](std::ptrdiff_t pixel, std::size_t count) {
+      activate(act_, src.pixel(pixel), dst.pixel(pixel), count);
+    });
+  }
+  void backward(const Pass& pass) override {
+    if (!p_.d_src) return;
+    const View src = p_.src.view(), d_dst = p_.d_dst.view(), d_src = p_.d_src.place.view();
+    for_runs(pass, src, src.dense() && d_dst.dense() && d_src.dense(),
+             [&](std::ptrdiff_t pixel, std::size_t count) {
+               activate_backward(act_, src.pixel(pixel), d_dst.pixel(pixel), d_src.pixel(pixel),
+                                 count, p_.d_src.accumulate);
+             });
+  }
+
+ private:
+  Act act_;
+};
+
+class MaxPoolStep : public UnaryStep {
+ public:
+  MaxPoolStep(int factor, const UnaryPlaces& places) : UnaryStep(places), factor_(factor) {}
+
+  void forward(const Pass& pass) override {
+    const View src = p_.src.view(), dst = p_.dst.view();
+    parallel_for(pass.threads, dst.rows(), [&](int row, int) {
+      for (int x = 0; x < dst.w; ++x)
+        for (int c = 0; c < dst.c; ++c) dst.row(row)[x * dst.ld + c] = *largest(src, row, x, c);
+    });
+  }
+  void backward(const Pass& pass) override {
+    if (!p_.d_src) return;
+    const View src = p_.src.view(), d_dst = p_.d_dst.view(), d_src = p_.d_src.place.view();
+    if (!p_.d_src.accumulate)
+      for (std::ptrdiff_t p = 0; p < d_src.pixels(); ++p) std::fill_n(d_src.pixel(p), d_src.c, 0.f);
+    parallel_for(pass.threads, d_dst.rows(), [&](int row, int) {
+      for (int x = 0; x < d_dst.w; ++x)
+        for (int c = 0; c < d_dst.c; ++c) {
+          const std::ptrdiff_t at = largest(src, row, x, c) - src.data;
+          d_src.pixel(at / src.ld)[at % src.ld] += d_dst.row(row)[x * d_dst.ld + c];
+        }
+    });
+  }
+
+ private:
+  /// The first largest value of the window, in row-major order.
+  const float* largest(const View& src, int dst_row, int x, int c) const {
+    const int dst_h = src.h / factor_;
+    const int first_row = dst_row / dst_h * src.h + dst_row % dst_h * factor_;
+    const float* best = nullptr;
+    for (int i = 0; i < factor_; ++i)
+      for (int j = 0; j < factor_; ++j) {
+        const float* value = src.row(first_row + i) + (x * factor_ + j) * src.ld + c;
+        if (!best || *value > *best) best = value;
+      }
+    return best;
+  }
+  int factor_;
+};
+
+class JitterStep : public UnaryStep {
+ public:
+  JitterStep(float sigma, std::uint64_t key, const UnaryPlaces& places)
+      : UnaryStep(places), sigma_(sigma), key_(key) {}
+
+  void forward(const Pass& pass) override {
+    const View src = p_.src.view(), dst = p_.dst.view();
+    const std::size_t count = p_.src.shape.count();
+    constexpr std::size_t kChunk = 16384;  // a multiple of the four numbers of a Philox block
+    const int chunks = static_cast<int>((count + kChunk - 1) / kChunk);
+    const auto lo = static_cast<std::uint32_t>(pass.iteration);
+    const auto hi = static_cast<std::uint32_t>(static_cast<std::uint64_t>(pass.iteration) >> 32);
+    parallel_for(pass.threads, chunks, [&](int chunk, int) {
+      const std::size_t begin = static_cast<std::size_t>(chunk) * kChunk,
+                        end = std::min(count, begin + kChunk);
+      for (std::size_t i = begin; i < end; i += 4) {
+        std::array<float, 4> noise{};
+        const std::size_t block = i / 4;
+        if (pass.jitter)
+          noise = box_muller(philox(
+              {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), lo, hi},
+              key_));
+        for (std::size_t k = i; k < std::min(end, i + 4); ++k)
+          element(dst, k) = element(src, k) + sigma_ * noise[k - i];
+      }
+    });
+  }
+  void backward(const Pass& pass) override {
+    if (!p_.d_src) return;
+    const View d_dst = p_.d_dst.view(), d_src = p_.d_src.place.view();
+    for_runs(pass, d_dst, d_dst.dense() && d_src.dense(),
+             [&](std::ptrdiff_t pixel, std::size_t count) {
+               scale_add(d_src.pixel(pixel), d_dst.pixel(pixel), 1.f, count, p_.d_src.accumulate);
+             });
+  }
+
+ private:
+  static float& element(const View& v, std::size_t i) {
+    const auto c = static_cast<std::size_t>(v.c);
+    return v.dense() ? v.data[i] : v.pixel(static_cast<std::ptrdiff_t>(i / c))[i % c];
+  }
+  float sigma_;
+  std::uint64_t key_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_activation(const Act& act, const UnaryPlaces& places) {
+  return std::make_unique<ActivationStep>(act, places);
+}
+std::unique_ptr<Step> make_max_pool(int factor, const UnaryPlaces& places) {
+  return std::make_unique<MaxPoolStep>(factor, places);
+}
+std::unique_ptr<Step> make_jitter(float sigma, std::uint64_t key, const UnaryPlaces& places) {
+  return std::make_unique<JitterStep>(sigma, key, places);
+}
+
+}  // namespace unmar::cpu

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/onednn/kernels.h"
+#include "engine/onednn/linear_map.h"
+#include "engine/onednn/step.h"
+
+/// One factory per kind of step; conv.h has the convolutions.
+namespace unmar::cpu {
+
+/// Batch norm with the activation behind it, if any. `act.kind` none: the norm alone.
+struct NormPlaces {
+  float eps;
+  Act act;
+  Place src, dst, d_dst;
+  GradPlace d_src;
+  ParamPlace gamma, beta;
+};
+std::unique_ptr<Step> make_norm(const NormPlaces& places);
+
+/// src, dst and, for backward, d_dst and d_src; the last two may be empty.
+struct UnaryPlaces {
+  Place src, dst, d_dst;
+  GradPlace d_src;
+};
+std::unique_ptr<Step> make_activation(const Act& act, const UnaryPlaces& places);
+/// Resampling that is linear and separable: up-sampling, reduction, average pooling, crop, copy.
+std::unique_ptr<Step> make_linear(LinearMap rows, LinearMap cols, const UnaryPlaces& places,
+                                  Buffers& buffers, int threads);
+std::unique_ptr<Step> make_max_pool(int factor, const UnaryPlaces& places);
+std::unique_ptr<Step> make_jitter(float sigma, std::uint64_t key, const UnaryPlaces& places);
+
+struct BinaryPlaces {
+  Place a, b, dst, d_dst;
+  GradPlace d_a, d_b;
+};
+std::unique_ptr<Step> make_multiply(const BinaryPlaces& places);
+std::unique_ptr<Step> make_mse(const BinaryPlaces& places);
+std::unique_ptr<Step> make_l1(const BinaryPlaces& places);
+std::unique_ptr<Step> make_total_variation(const TotalVariation& op, const UnaryPlaces& places);
+
+struct SumPlaces {
+  std::vector<float> weights;
+  std::vector<Place> src;
+  std::vector<GradPlace> d_src;
+  Place dst, d_dst;
+};
+std::unique_ptr<Step> make_weighted_sum(const SumPlaces& places);
+
+}  // namespace unmar::cpu
