@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Proves that check_rooms.py sees each kind of violation, and only those."""
+
+import pathlib
+import tempfile
+import unittest
+
+from check_rooms import Checker
+
+# A small tree that keeps every rule.
+CLEAN = {
+    "include/unmar/error.h": "#pragma once\n",
+    "include/unmar/tensor.h": "#include <vector>\n",
+    "include/unmar/image.h": '#include "unmar/tensor.h"\n',
+    "include/unmar/ops.h": '#include "unmar/tensor.h"\n',
+    "include/unmar/graph.h": '#include "unmar/ops.h"\n',
+    "include/unmar/models.h": '#include "unmar/graph.h"\n',
+    "include/unmar/engine.h": '#include "unmar/graph.h"\n',
+    "include/unmar/unmar.h": '#include "unmar/engine.h"\n#include "unmar/models.h"\n',
+    "src/base/CMakeLists.txt": "unmar_room(base SOURCES fail.cpp)\n",
+    "src/base/fail.h": '#include "unmar/error.h"\n',
+    "src/tensor/CMakeLists.txt": "unmar_room(tensor SOURCES tensor.cpp LINKS base)\n",
+    "src/tensor/tensor.cpp": '#include "unmar/tensor.h"\n#include "base/fail.h"\n',
+    "src/image/CMakeLists.txt": "unmar_room(image SOURCES read.cpp\n  LINKS tensor"
+    " PRIVATE_LINKS PkgConfig::vips)\n",
+    "src/image/read.cpp": '#include "unmar/image.h"\n#include <vips/vips8>\n'
+    '#include "base/fail.h"\n',
+    "src/graph/CMakeLists.txt": "unmar_room(graph SOURCES graph.cpp LINKS tensor)\n",
+    "src/graph/graph.cpp": '#include "unmar/graph.h"\n#include "graph/params.h"\n',
+    "src/graph/params.h": '#include "unmar/tensor.h"\n// not "dnnl.hpp", not dnnl::memory\n',
+    "src/models/CMakeLists.txt": "unmar_room(models SOURCES skip.cpp LINKS graph)\n",
+    "src/models/skip.cpp": '#include "unmar/models.h"\n',
+    "src/engine/CMakeLists.txt": "unmar_room(engine SOURCES a.cpp LINKS graph"
+    " PRIVATE_LINKS DNNL::dnnl)\n",
+    "src/engine/onednn/a.cpp": "#include <dnnl.hpp>\ndnnl::engine engine;\n",
+    "apps/cli/main.cpp": '#include <CLI/CLI.hpp>\n#include "unmar/unmar.h"\n#include "help.h"\n',
+    "apps/cli/help.h": "#pragma once\n",
+    "tests/engine/a_test.cpp": '#include "engine/onednn/a.h"\n#include <dnnl.hpp>\n',
+}
+
+
+class CheckRooms(unittest.TestCase):
+    def check(self, **changes):
+        """Problems of the clean tree with these files added or replaced."""
+        files = dict(CLEAN)
+        files.update(changes)
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for name, text in files.items():
+                path = root / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            return Checker(root).check()
+
+    def assert_one(self, name, text, *expected):
+        problems = self.check(**{name: text})
+        self.assertEqual(len(problems), 1, problems)
+        for part in expected:
+            self.assertIn(part, problems[0])
+
+    def test_a_clean_tree_passes(self):
+        self.assertEqual(self.check(), [])
+
+    def test_a_room_to_the_right(self):
+        self.assert_one(
+            "src/graph/bad.cpp",
+            '\n#include "unmar/engine.h"\n',
+            "src/graph/bad.cpp:2: room 'graph' may not include \"unmar/engine.h\"",
+        )
+
+    def test_a_private_header_of_a_room_to_the_right(self):
+        self.assert_one(
+            "src/base/bad.cpp", '#include "graph/params.h"\n', "room 'base'", "room 'graph'"
+        )
+
+    def test_siblings(self):
+        for room, other in (("image", "graph"), ("graph", "image"), ("models", "engine")):
+            with self.subTest(room=room):
+                self.assert_one(
+                    f"src/{room}/bad.cpp", f'#include "unmar/{other}.h"\n', f"room '{other}'"
+                )
+
+    def test_angle_brackets_do_not_hide_it(self):
+        self.assert_one("src/graph/bad.cpp", "#include <unmar/engine.h>\n", "room 'engine'")
+
+    def test_a_public_header_that_looks_right(self):
+        self.assert_one(
+            "include/unmar/graph.h",
+            '#include "unmar/engine.h"\n',
+            "include/unmar/graph.h:1: room 'graph'",
+        )
+
+    def test_a_public_header_that_looks_inside(self):
+        self.assert_one(
+            "include/unmar/unmar.h", '#include "base/fail.h"\n', "only unmar/*.h and its own"
+        )
+
+    def test_the_umbrella_inside(self):
+        self.assert_one("src/models/bad.cpp", '#include "unmar/unmar.h"\n', "of all rooms")
+
+    def test_an_unknown_public_header(self):
+        self.assert_one("include/unmar/new.h", "", "include/unmar/new.h: belongs to no room")
+
+    def test_an_unknown_room(self):
+        self.assert_one("src/helpers/a.cpp", "", "src/helpers/a.cpp: is in no room")
+
+    def test_an_app_that_looks_inside(self):
+        self.assert_one(
+            "apps/cli/bad.cpp", '#include "base/fail.h"\n', "apps/cli/bad.cpp:1: 'apps' may not"
+        )
+
+    def test_a_way_round_through_parent_folders(self):
+        self.assert_one("src/graph/bad.cpp", '#include "../base/fail.h"\n', "whose is it?")
+
+    def test_libraries_outside_their_folders(self):
+        for name, header, library in (
+            ("src/engine/ref/bad.cpp", "<dnnl.hpp>", "oneDNN"),
+            ("src/graph/bad.cpp", '"oneapi/dnnl/dnnl.hpp"', "oneDNN"),
+            ("apps/cli/bad.cpp", "<vips/vips8>", "libvips"),
+            ("src/base/bad.cpp", "<CLI/CLI.hpp>", "CLI11"),
+        ):
+            with self.subTest(name=name):
+                problems = self.check(**{name: f"#include {header}\n"})
+                self.assertIn(f"{name}:1: ", problems[0])
+                self.assertIn(library, problems[0])
+
+    def test_a_library_used_without_its_header(self):
+        self.assert_one("src/graph/bad.cpp", "dnnl::memory m;\n", "use oneDNN")
+
+    def test_a_link_to_the_right(self):
+        self.assert_one(
+            "src/graph/CMakeLists.txt",
+            "# rooms\nunmar_room(graph SOURCES graph.cpp LINKS tensor engine)\n",
+            "src/graph/CMakeLists.txt:2: room 'graph' may not link 'engine'",
+        )
+
+    def test_a_link_that_is_missing(self):
+        self.assert_one(
+            "src/models/CMakeLists.txt",
+            "unmar_room(models SOURCES skip.cpp)\n",
+            "room 'models' does not link 'graph', which src/models/skip.cpp:1 includes",
+        )
+
+    def test_a_library_linked_elsewhere(self):
+        self.assert_one(
+            "src/graph/CMakeLists.txt",
+            "unmar_room(graph SOURCES graph.cpp LINKS tensor PRIVATE_LINKS DNNL::dnnl)\n",
+            "room 'graph' may not link oneDNN",
+        )
+
+    def test_a_room_by_another_name(self):
+        self.assert_one(
+            "src/models/CMakeLists.txt",
+            "unmar_room(model SOURCES skip.cpp LINKS graph)\n",
+            "does not name its folder's room",
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
