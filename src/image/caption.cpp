@@ -1,13 +1,40 @@
 #include "image/caption.h"
 
 #include <fmt/format.h>
-#include <memory>
 
+#include <memory>
 #include <vips/vips8>
 
 #include "image/vips_runtime.h"
 
 namespace unmar::image {
+namespace {
+
+using vips::VImage;
+
+VImage drawn(const std::string& text, int pixel_size, int width) {
+  const std::unique_ptr<char, void (*)(void*)> markup(g_markup_escape_text(text.c_str(), -1),
+                                                      g_free);
+  const std::string font = fmt::format("sans {}", pixel_size);
+  return VImage::text(markup.get(), VImage::option()
+                                        ->set("font", font.c_str())
+                                        ->set("dpi", 72)  // a point is a pixel
+                                        ->set("width", width))
+      .extract_band(0)
+      .cast(VIPS_FORMAT_UCHAR)
+      .copy_memory();
+}
+
+/// Without a font every letter is drawn as the same box.
+bool has_font() {
+  static const bool answer = [] {
+    const VImage narrow = drawn("i", 20, 100), wide = drawn("W", 20, 100);
+    return narrow.width() != wide.width();
+  }();
+  return answer;
+}
+
+}  // namespace
 
 std::optional<Caption> draw_caption(const std::string& text, int pixel_size, int width) {
   if (text.empty() || !g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr)) {
@@ -15,16 +42,8 @@ std::optional<Caption> draw_caption(const std::string& text, int pixel_size, int
   }
   start_vips();
   try {
-    const std::unique_ptr<char, void (*)(void*)> markup(g_markup_escape_text(text.c_str(), -1),
-                                                        g_free);
-    const std::string font = fmt::format("sans {}", pixel_size);
-    const vips::VImage ink = vips::VImage::text(markup.get(), vips::VImage::option()
-                                                                  ->set("font", font.c_str())
-                                                                  ->set("dpi", 72)  // points = px
-                                                                  ->set("width", width))
-                                 .extract_band(0)
-                                 .cast(VIPS_FORMAT_UCHAR)
-                                 .copy_memory();
+    if (!has_font()) return std::nullopt;
+    const VImage ink = drawn(text, pixel_size, width);
     Caption caption{ink.height(), ink.width(), {}};
     const auto* samples = static_cast<const unsigned char*>(ink.data());
     caption.ink.resize(static_cast<std::size_t>(ink.height()) *
