@@ -1,0 +1,138 @@
+#include <cmath>
+
+#include "engine/hand.h"
+
+namespace unmar::test {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(RefBatchNorm, scales_to_mean_0_and_variance_1_then_by_gamma_and_beta) {
+  const Hand op(BatchNorm{0.f}, {tensor({1, 1, 1, 2}, {1, 3})},
+                {tensor({1, 1, 1, 1}, {2}), tensor({1, 1, 1, 1}, {5})});
+  EXPECT_THAT(op.dst(), ElementsAre(3, 7));
+}
+
+TEST(RefBatchNorm, divides_the_variance_by_the_count_and_adds_eps_under_the_root) {
+  Hand op(BatchNorm{3.f}, {tensor({1, 1, 1, 2}, {1, 3})},
+          {tensor({1, 1, 1, 1}, {2}), tensor({1, 1, 1, 1}, {5})});
+  EXPECT_THAT(op.dst(), ElementsAre(4, 6));
+  op.backward({1, 0});  // mean 1/2; normal -1/2, 1/2; mean of the product -1/4
+  EXPECT_THAT(op.d_src(), ElementsAre(0.375f, -0.375f));
+  EXPECT_THAT(op.d_param(0), ElementsAre(-0.5f));
+  EXPECT_THAT(op.d_param(1), ElementsAre(1));
+}
+
+TEST(RefBatchNorm, takes_the_moments_of_a_channel_over_the_whole_batch) {
+  const Hand op(BatchNorm{0.f}, {tensor({2, 2, 1, 1}, {1, 10, 3, 30})},
+                {tensor({1, 2, 1, 1}, {1, 1}), tensor({1, 2, 1, 1}, {0, 0})});
+  EXPECT_THAT(op.dst(), ElementsAre(-1, -1, 1, 1));
+}
+
+TEST(RefBatchNorm, of_a_flat_channel_is_beta) {
+  const Hand op(BatchNorm{}, {Tensor({1, 1, 2, 2}, 8.f)},
+                {tensor({1, 1, 1, 1}, {2}), tensor({1, 1, 1, 1}, {5})});
+  EXPECT_THAT(op.dst(), ElementsAre(5, 5, 5, 5));
+}
+
+Hand<Activation> activated(ActivationKind kind, float slope, std::initializer_list<float> x) {
+  return {Activation{kind, slope}, {tensor({1, 1, 1, static_cast<int>(x.size())}, x)}};
+}
+
+TEST(RefActivation, leaky_relu_scales_negative_values_and_counts_0_as_one) {
+  auto op = activated(ActivationKind::leaky_relu, 0.25f, {-2, 0, 3});
+  EXPECT_THAT(op.dst(), ElementsAre(-0.5f, 0, 3));
+  op.backward({1, 1, 1});
+  EXPECT_THAT(op.d_src(), ElementsAre(0.25f, 0.25f, 1));
+}
+
+TEST(RefActivation, elu_goes_to_minus_alpha) {
+  const float ln2 = std::log(2.f);
+  auto op = activated(ActivationKind::elu, 4.f, {-200, -ln2, 0, 3});
+  EXPECT_THAT(op.dst(), ElementsAre(-4, ::testing::FloatEq(-2), 0, 3));
+  op.backward({1, 1, 1, 1});
+  EXPECT_THAT(op.d_src(),
+              ElementsAre(::testing::FloatNear(0, 1e-30f), ::testing::FloatEq(2), 4, 1));
+}
+
+TEST(RefActivation, sigmoid_and_silu_at_0_and_at_the_logarithm_of_3) {
+  const float ln3 = std::log(3.f);
+  auto sigmoid = activated(ActivationKind::sigmoid, 0.f, {0, ln3, -ln3});
+  EXPECT_THAT(sigmoid.dst(),
+              ElementsAre(0.5f, ::testing::FloatEq(0.75f), ::testing::FloatEq(0.25f)));
+  sigmoid.backward({1, 1, 1});
+  EXPECT_THAT(sigmoid.d_src(),
+              ElementsAre(0.25f, ::testing::FloatEq(0.1875f), ::testing::FloatEq(0.1875f)));
+  auto silu = activated(ActivationKind::silu, 0.f, {0, ln3});
+  EXPECT_THAT(silu.dst(), ElementsAre(0, ::testing::FloatEq(0.75f * ln3)));
+  silu.backward({1, 1});
+  EXPECT_THAT(silu.d_src(), ElementsAre(0.5f, ::testing::FloatEq(0.75f + 0.1875f * ln3)));
+}
+
+TEST(RefActivation, does_not_overflow_far_from_0) {
+  EXPECT_THAT(activated(ActivationKind::sigmoid, 0.f, {-1e4f, 1e4f}).dst(), ElementsAre(0, 1));
+  EXPECT_THAT(activated(ActivationKind::silu, 0.f, {-1e4f, 1e4f}).dst(), ElementsAre(0, 1e4f));
+}
+
+TEST(RefMultiply, one_channel_serves_all_and_gathers_their_gradients) {
+  Hand op(Multiply{}, {tensor({1, 2, 1, 2}, {1, 2, 3, 4}), tensor({1, 1, 1, 2}, {10, 100})});
+  EXPECT_THAT(op.dst(), ElementsAre(10, 200, 30, 400));
+  op.backward({1, 1, 1, 2});
+  EXPECT_THAT(op.d_src(0), ElementsAre(10, 100, 10, 200));
+  EXPECT_THAT(op.d_src(1), ElementsAre(1 + 3, 2 + 2 * 4));
+}
+
+TEST(RefMse, is_the_mean_of_squares_and_pulls_both_sources_together) {
+  Hand op(Mse{}, {tensor({1, 1, 2, 2}, {1, 2, 3, 4}), tensor({1, 1, 2, 2}, {1, 0, 3, 8})});
+  EXPECT_THAT(op.dst(), ElementsAre(5));
+  op.backward({2});
+  EXPECT_THAT(op.d_src(0), ElementsAre(0, 2, 0, -4));
+  EXPECT_THAT(op.d_src(1), ElementsAre(0, -2, 0, 4));
+}
+
+TEST(RefL1, is_the_mean_of_magnitudes_and_level_at_0) {
+  Hand op(L1{}, {tensor({1, 1, 2, 2}, {1, 2, 3, 4}), tensor({1, 1, 2, 2}, {1, 0, 3, 8})});
+  EXPECT_THAT(op.dst(), ElementsAre(1.5f));
+  op.backward({2});
+  EXPECT_THAT(op.d_src(0), ElementsAre(0, 0.5f, 0, -0.5f));
+  EXPECT_THAT(op.d_src(1), ElementsAre(0, -0.5f, 0, 0.5f));
+}
+
+/// 3 x + 4 y: every step is 5 long.
+Tensor ramp(const Shape& shape) {
+  Tensor t(shape);
+  for (int y = 0; y < shape.h; ++y)
+    for (int x = 0; x < shape.w; ++x) t.at(0, 0, y, x) = static_cast<float>(3 * x + 4 * y);
+  return t;
+}
+
+TEST(RefTotalVariation, of_a_ramp_is_the_length_of_its_step) {
+  EXPECT_THAT(Hand(TotalVariation{0.5f, 0.f}, {ramp({1, 1, 4, 6})}).dst(), ElementsAre(5));
+  EXPECT_THAT(Hand(TotalVariation{1.f, 0.f}, {ramp({1, 1, 4, 6})}).dst(), ElementsAre(25));
+  EXPECT_THAT(Hand(TotalVariation{1.f, 2.f}, {ramp({1, 1, 2, 2})}).dst(), ElementsAre(27));
+}
+
+TEST(RefTotalVariation, gradient_leaves_out_the_corner_without_neighbours) {
+  Hand op(TotalVariation{1.f, 0.f}, {ramp({1, 1, 2, 2})});
+  op.backward({1});
+  EXPECT_THAT(op.d_src(), ElementsAre(-14, 6, 8, 0));
+}
+
+TEST(RefTotalVariation, of_a_flat_image_has_no_gradient_even_without_eps) {
+  Hand op(TotalVariation{0.5f, 0.f}, {Tensor({1, 1, 2, 2}, 3.f)});
+  EXPECT_THAT(op.dst(), ElementsAre(0));
+  op.backward({1});
+  EXPECT_THAT(op.d_src(), ElementsAre(0, 0, 0, 0));
+}
+
+TEST(RefWeightedSum, adds_each_source_times_its_own_weight) {
+  const Tensor two = tensor({1, 1, 1, 1}, {2}), three = tensor({1, 1, 1, 1}, {3});
+  Hand op(WeightedSum{{10, -1}}, {two, three});
+  EXPECT_THAT(op.dst(), ElementsAre(17));
+  op.backward({2});
+  EXPECT_THAT(op.d_src(0), ElementsAre(20));
+  EXPECT_THAT(op.d_src(1), ElementsAre(-2));
+}
+
+}  // namespace
+}  // namespace unmar::test
