@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "unmar/fit.h"
+
+/// The options of the tasks. Each is declared once, in src/tasks/option_table.cpp; command line,
+/// manifest and docs/options.md read that table.
+namespace unmar {
+
+enum class Task { denoise, inpaint, upscale };
+enum class Preset { quick, paper };
+enum class StopRule { none, wmv, emv };
+
+const char* to_string(Task task);
+
+/// What the caller wants. Everything is optional: what is not given comes from the preset
+/// (src/tasks/presets.cpp). Ranges, units and meaning are those of docs/options.md, where a field
+/// is called as here but with '-' for '_'.
+struct RestoreOptions {
+  std::optional<Preset> preset = {};
+
+  // What is known of the damage.
+  std::optional<double> sigma = {};         ///< denoise; 0-255 scale
+  std::optional<int> factor = {};           ///< upscale: 2, 3, 4 or 8
+  std::optional<ReduceKernel> kernel = {};  ///< upscale: how the small picture came about
+  std::optional<bool> invert_mask = {};     ///< inpaint: black is known, white is to be filled
+  std::optional<bool> keep_known = {};      ///< inpaint: known pixels stay as they are
+
+  // How long, and which iterate is the result.
+  std::optional<int> iterations = {};
+  std::optional<StopRule> stop = {};
+  std::optional<int> window = {};
+  std::optional<int> patience = {};
+  std::optional<int> min_start = {};
+  std::optional<bool> average = {};
+  std::optional<double> average_decay = {};
+
+  // The network and its input.
+  std::optional<int> scales = {};
+  std::optional<int> channels = {};  ///< of every scale
+  std::optional<int> skip = {};      ///< of every scale; 0: no skip connections
+  std::optional<UpsampleKind> upsample = {};
+  std::optional<Border> border = {};
+  std::optional<InputKind> input = {};
+  std::optional<int> input_channels = {};
+
+  // How it is fitted.
+  std::optional<double> lr = {};
+  std::optional<double> reg_noise_std = {};
+  std::optional<LossKind> loss = {};
+  std::optional<double> tv_weight = {};
+  std::optional<double> rollback = {};  ///< dB; 0: off
+
+  // The run.
+  std::optional<std::int64_t> seed = {};
+  std::optional<int> threads = {};         ///< 0: all cores
+  std::optional<std::string> engine = {};  ///< "auto" or one of engine_names()
+};
+
+using OptionValue = std::variant<bool, std::int64_t, double, std::string>;
+
+/// One row of the table.
+struct OptionSpec {
+  enum class Kind { flag, integer, number, choice, text };
+
+  std::string name;   ///< "reg-noise-std": the flag without its dashes, the key in a manifest
+  std::string group;  ///< heading in help texts
+  Kind kind = Kind::flag;
+  std::string unit;                  ///< "iterations", "dB"; may be empty
+  double low = 0, high = 0;          ///< inclusive range of integer and number
+  std::vector<std::string> choices;  ///< the values of a choice; of an integer if it has no range
+  std::vector<Task> tasks;           ///< which have it; empty: all
+  std::string help;
+
+  std::function<std::optional<OptionValue>(const RestoreOptions&)> get;
+  std::function<void(RestoreOptions&, const OptionValue&)> put;  ///< unchecked: see set_option
+
+  bool serves(Task task) const;
+};
+
+const std::vector<OptionSpec>& option_table();
+const OptionSpec& option_spec(std::string_view name);  ///< throws Error{bad_argument} if unknown
+
+/// "0 to 255", "nearest or bilinear"
+std::string allowed_values(const OptionSpec& spec);
+std::string to_text(const OptionValue& value);  ///< numbers in short form
+
+/// Sets one option from a typed value, or from text; a flag's text is "true" or "false".
+/// throws Error{bad_argument} naming the option, its range and what was given.
+void set_option(RestoreOptions& options, Task task, const OptionSpec& spec,
+                const OptionValue& value);
+void parse_option(RestoreOptions& options, Task task, const OptionSpec& spec,
+                  std::string_view text);
+
+/// Fills what is not given from the preset (sigma alone may stay empty: not known).
+/// throws Error{bad_argument} for a value out of range, an option that the task does not have, or
+/// upscale without a factor.
+RestoreOptions resolve(Task task, const RestoreOptions& given);
+
+/// The network that resolved options describe.
+SkipOptions network_options(const RestoreOptions& resolved);
+
+/// docs/options.md, generated.
+std::string options_markdown();
+
+}  // namespace unmar

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <stop_token>
+
+#include "unmar/engine.h"
+#include "unmar/fit.h"
+#include "unmar/image.h"
+#include "unmar/options.h"
+
+/// Restoring a picture: the three tasks as one call each.
+namespace unmar {
+
+/// What a restoration may use and report beside its options. All of it is borrowed for the call.
+struct RestoreContext {
+  /// The clean picture, of the size of the result: adds PSNR and SSIM. It never changes the result.
+  const Image* reference = nullptr;
+  std::function<void(const FitProgress&)> on_iteration;
+  /// Called every `preview_every` iterations with the picture as it would be returned now.
+  std::function<void(int iteration, const Image& preview)> on_preview;
+  int preview_every = 0;   ///< 0: never
+  std::stop_token cancel;  ///< ends the fit after the current iteration, with the best so far
+};
+
+struct Restored {
+  Image image;             ///< values in [0,1]; depth, colour profile and alpha of the input
+  RestoreOptions options;  ///< all that was used, presets included
+  FitResult fit;           ///< of the network itself: inpaint's known pixels are not pasted there
+  EngineInfo engine;       ///< that did it
+  std::size_t params = 0;  ///< learned numbers of the network
+
+  // Against the reference, over all channels and pixels; empty without a reference.
+  std::optional<double> psnr, ssim;
+  /// The same of what came in. inpaint: missing pixels black; upscale: enlarged by bicubic.
+  std::optional<double> psnr_input, ssim_input;
+};
+
+/// mask: for inpaint only; white (1) known, black (0) to be filled, values between weight the loss.
+/// Its colour is ignored, and a mask stored as 0 and 1 instead of 0 and 255 is understood.
+/// throws Error{bad_argument} for the options, Error{bad_input} for a mask or reference of another
+/// size and for a mask that is all black or all white, and what fit() throws.
+Restored restore(Task task, const Image& observed, const Image* mask, const RestoreOptions& options,
+                 const RestoreContext& context = {});
+
+/// Removes noise.
+Restored denoise(const Image& noisy, const RestoreOptions& options = {},
+                 const RestoreContext& context = {});
+/// Fills the missing pixels.
+Restored inpaint(const Image& holed, const Image& mask, const RestoreOptions& options = {},
+                 const RestoreContext& context = {});
+/// Enlarges by 2, 3, 4 or 8.
+Restored upscale(const Image& small, int factor, const RestoreOptions& options = {},
+                 const RestoreContext& context = {});
+
+/// Enlarges by Keys' bicubic interpolation (a = -0.5, half-pixel centres, edges replicated), values
+/// clamped to [0,1]; alpha is enlarged bilinearly. The baseline that upscale has to beat.
+Image enlarge_bicubic(const Image& image, int factor);
+
+}  // namespace unmar

@@ -1,0 +1,62 @@
+#include <algorithm>
+
+#include "base/fail.h"
+#include "tasks/plan.h"
+
+namespace unmar {
+namespace {
+
+/// One channel, 1 known, 0 missing.
+Image known_pixels(const Image& mask, const Image& picture, bool invert) {
+  if (mask.width() != picture.width() || mask.height() != picture.height())
+    fail(ErrorCode::bad_input,
+         "inpaint: the mask is {}x{} px but the picture is {}x{} px; give a mask of the same size",
+         mask.width(), mask.height(), picture.width(), picture.height());
+
+  Image known = clamped(to_gray(mask));
+  // Masks that other programs store as 0 and 1 would otherwise look black everywhere.
+  const float white = *std::max_element(known.pixels().begin(), known.pixels().end());
+  for (float& v : known.pixels()) {
+    if (white > 0.f) v = std::min(1.f, v / white);
+    if (invert) v = 1.f - v;
+  }
+
+  const auto [least, most] = std::minmax_element(known.pixels().begin(), known.pixels().end());
+  const char* colour = invert ? "white" : "black";
+  if (*most < 0.5f)
+    fail(ErrorCode::bad_input,
+         "inpaint: the mask is {} everywhere, so no pixel is known; white is known and black is "
+         "to be filled, or the other way round with --invert-mask",
+         colour);
+  if (*least >= 1.f)
+    fail(ErrorCode::bad_input,
+         "inpaint: the mask is {} everywhere, so nothing is to be filled; white is known and "
+         "black is to be filled, or the other way round with --invert-mask",
+         invert ? "black" : "white");
+  return known;
+}
+
+}  // namespace
+
+Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& resolved) {
+  const Image known = known_pixels(mask, holed, resolved.invert_mask.value());
+  Plan plan;
+  plan.A = make_mask(to_tensor(known));
+  // What the file holds below the mask must not matter, and is never a good guess.
+  plan.y = apply(*plan.A, to_tensor(holed));
+  plan.input = to_image(plan.y, holed.source);
+  plan.source = holed.source;
+  if (resolved.keep_known.value()) {
+    plan.paste = known;
+    // A pixel on the soft edge of a mask is partly damage: only the fully known are kept.
+    for (float& v : plan.paste.pixels()) v = v >= 1.f ? 1.f : 0.f;
+  }
+  return plan;
+}
+
+Restored inpaint(const Image& holed, const Image& mask, const RestoreOptions& options,
+                 const RestoreContext& context) {
+  return restore(Task::inpaint, holed, &mask, options, context);
+}
+
+}  // namespace unmar

@@ -1,0 +1,138 @@
+#include "tasks/option_builders.h"
+
+// Every option of the tasks. A help text is one phrase of what the option is, then ';' and more.
+
+namespace unmar {
+namespace {
+
+using R = RestoreOptions;
+
+std::vector<OptionSpec> damage() {
+  return {
+      in_unit("0-255 scale",
+              only_for({Task::denoise},
+                       number("sigma", &R::sigma, 0, 255,
+                              "standard deviation of the noise; need not be known, 50 or more "
+                              "selects a stronger smoothing"))),
+      only_for({Task::upscale},
+               one_of("factor", &R::factor, {2, 3, 4, 8}, "how many times larger the result is")),
+      only_for({Task::upscale},
+               choice("kernel", &R::kernel,
+                      {{"lanczos2", ReduceKernel::lanczos2},
+                       {"lanczos3", ReduceKernel::lanczos3},
+                       {"bicubic", ReduceKernel::bicubic},
+                       {"box", ReduceKernel::box}},
+                      "how the large picture is thought to have become the small one")),
+      only_for({Task::inpaint},
+               flag("invert-mask", &R::invert_mask,
+                    "the mask is black where the picture is known and white where it is to be "
+                    "filled")),
+      only_for({Task::inpaint},
+               flag("keep-known", &R::keep_known,
+                    "pixels where the mask is fully white are returned as they came; otherwise "
+                    "they too are the network's")),
+  };
+}
+
+std::vector<OptionSpec> duration() {
+  return {
+      in_unit("iterations", integer("iterations", &R::iterations, 1, 1'000'000,
+                                    "upper bound of the fit; with --stop it usually ends sooner")),
+      choice("stop", &R::stop,
+             {{"none", StopRule::none}, {"wmv", StopRule::wmv}, {"emv", StopRule::emv}},
+             "what ends the fit before it learns the damage; wmv and emv watch the windowed or "
+             "exponential variance of the result and return the iteration where it was least, "
+             "none runs all iterations"),
+      in_unit("iterations",
+              integer("window", &R::window, 2, 10'000, "results that --stop wmv looks back on")),
+      in_unit("iterations",
+              integer("patience", &R::patience, 1, 1'000'000,
+                      "time without a smaller variance after which wmv and emv stop")),
+      in_unit("iterations", integer("min-start", &R::min_start, 0, 1'000'000,
+                                    "start of the search for the least variance; the first ones "
+                                    "are calm because nothing is learnt yet")),
+      flag("average", &R::average,
+           "returns a running average over the iterations, which is nearly always better than "
+           "one of them"),
+      number("average-decay", &R::average_decay, 0.0, 0.9999,
+             "weight of the past in the running average; 0.99 covers about 100 iterations"),
+  };
+}
+
+std::vector<OptionSpec> network() {
+  return {
+      in_unit("levels",
+              integer("scales", &R::scales, 1, 8, "depth of the network; each halves the size")),
+      in_unit("channels", integer("channels", &R::channels, 1, 512,
+                                  "width of every scale; time and memory grow with it")),
+      in_unit("channels", integer("skip", &R::skip, 0, 512,
+                                  "width of the skip connection of every scale; 0 for none")),
+      choice("upsample", &R::upsample,
+             {{"nearest", UpsampleKind::nearest}, {"bilinear", UpsampleKind::bilinear}},
+             "how the decoder enlarges; bilinear smooths more"),
+      choice("border", &R::border, {{"zero", Border::zero}, {"reflect", Border::reflect}},
+             "what convolutions see beyond the edge"),
+      choice("input", &R::input,
+             {{"uniform", InputKind::uniform},
+              {"normal", InputKind::normal},
+              {"meshgrid", InputKind::meshgrid}},
+             "what the network starts from; noise, or the pixel coordinates, which prefer smooth "
+             "content"),
+      in_unit("channels", integer("input-channels", &R::input_channels, 1, 256,
+                                  "width of a noise input; meshgrid has 2")),
+  };
+}
+
+std::vector<OptionSpec> fitting() {
+  return {
+      number("lr", &R::lr, 1e-6, 1, "learning rate of Adam"),
+      number("reg-noise-std", &R::reg_noise_std, 0, 10,
+             "standard deviation of the noise added to the input anew in each iteration"),
+      choice("loss", &R::loss, {{"mse", LossKind::mse}, {"l1", LossKind::l1}},
+             "how the difference to the observed picture counts; l1 forgives outliers"),
+      number("tv-weight", &R::tv_weight, 0, 1000,
+             "weight of the total variation of the result in the loss; 0 for none"),
+      in_unit("dB", number("rollback", &R::rollback, 0, 100,
+                           "fall of the fit from one iteration to the next that is undone; 0 for "
+                           "never")),
+  };
+}
+
+std::vector<OptionSpec> run() {
+  return {
+      integer("seed", &R::seed, 0, std::int64_t{9'007'199'254'740'992},
+              "start of the random numbers; same seed, same result"),
+      in_unit("threads", integer("threads", &R::threads, 0, 1024, "cores to use; 0 for all")),
+      text("engine", &R::engine,
+           "what computes; auto is the fastest, 'unmar info' lists the others"),
+  };
+}
+
+std::vector<OptionSpec> make_table() {
+  std::vector<OptionSpec> table;
+  const auto append = [&table](const char* group, std::vector<OptionSpec> rows) {
+    for (OptionSpec& row : rows) {
+      row.group = group;
+      table.push_back(std::move(row));
+    }
+  };
+  append("Recipe",
+         {choice("preset", &R::preset, {{"quick", Preset::quick}, {"paper", Preset::paper}},
+                 "set of defaults for all options below; paper is the published recipe "
+                 "and takes several times as long as quick")});
+  append("Damage", damage());
+  append("Duration", duration());
+  append("Network", network());
+  append("Fit", fitting());
+  append("Run", run());
+  return table;
+}
+
+}  // namespace
+
+const std::vector<OptionSpec>& option_table() {
+  static const std::vector<OptionSpec> table = make_table();
+  return table;
+}
+
+}  // namespace unmar

@@ -1,0 +1,202 @@
+#include "unmar/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/fail.h"
+#include "tasks/presets.h"
+
+namespace unmar {
+namespace {
+
+using Kind = OptionSpec::Kind;
+
+/// "2, 3, 4 or 8"
+std::string list_with_or(const std::vector<std::string>& words) {
+  std::string list;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) list += i + 1 == words.size() ? " or " : ", ";
+    list += words[i];
+  }
+  return list;
+}
+
+[[noreturn]] void refuse(Task task, const OptionSpec& spec, const std::string& got) {
+  fail(ErrorCode::bad_argument, "{}: --{} must be {}, got {} ({})", to_string(task), spec.name,
+       allowed_values(spec), got, spec.help.substr(0, spec.help.find(';')));
+}
+
+/// As given, not shortened: a value just out of range must show it.
+std::string exact(const OptionValue& value) {
+  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
+  const std::string text = to_text(value);
+  return text.empty() ? "an empty text" : text;
+}
+
+template <class T>
+std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<OptionValue> parse(const OptionSpec& spec, std::string_view text) {
+  switch (spec.kind) {
+    case Kind::flag:
+      if (text == "true") return true;
+      if (text == "false") return false;
+      break;
+    case Kind::integer:
+      if (const auto value = parse_number<std::int64_t>(text)) return *value;
+      break;
+    case Kind::number:
+      if (const auto value = parse_number<double>(text)) return *value;
+      break;
+    case Kind::choice:
+    case Kind::text:
+      return std::string(text);
+  }
+  return std::nullopt;
+}
+
+/// A whole number is a fine value for a real-valued option.
+OptionValue widened(const OptionSpec& spec, const OptionValue& value) {
+  if (const auto* whole = std::get_if<std::int64_t>(&value); whole && spec.kind == Kind::number)
+    return static_cast<double>(*whole);
+  return value;
+}
+
+bool allowed(const OptionSpec& spec, const OptionValue& value) {
+  const auto among_choices = [&] {
+    return std::find(spec.choices.begin(), spec.choices.end(), to_text(value)) !=
+           spec.choices.end();
+  };
+  switch (spec.kind) {
+    case Kind::flag:
+      return std::holds_alternative<bool>(value);
+    case Kind::integer: {
+      const auto* whole = std::get_if<std::int64_t>(&value);
+      if (!whole) return false;
+      if (!spec.choices.empty()) return among_choices();
+      return static_cast<double>(*whole) >= spec.low && static_cast<double>(*whole) <= spec.high;
+    }
+    case Kind::number: {
+      const auto* real = std::get_if<double>(&value);
+      return real && *real >= spec.low && *real <= spec.high;  // false for NaN
+    }
+    case Kind::choice:
+      return std::holds_alternative<std::string>(value) && among_choices();
+    case Kind::text:
+      return std::holds_alternative<std::string>(value) && !std::get<std::string>(value).empty();
+  }
+  return false;
+}
+
+void check_served(Task task, const OptionSpec& spec) {
+  if (spec.serves(task)) return;
+  std::vector<std::string> names;
+  for (const Task other : spec.tasks) names.emplace_back(to_string(other));
+  fail(ErrorCode::bad_argument, "{}: --{} is not an option of this task; it belongs to {}",
+       to_string(task), spec.name, list_with_or(names));
+}
+
+}  // namespace
+
+const char* to_string(Task task) {
+  switch (task) {
+    case Task::denoise:
+      return "denoise";
+    case Task::inpaint:
+      return "inpaint";
+    case Task::upscale:
+      return "upscale";
+  }
+  return "?";
+}
+
+bool OptionSpec::serves(Task task) const {
+  return tasks.empty() || std::find(tasks.begin(), tasks.end(), task) != tasks.end();
+}
+
+const OptionSpec& option_spec(std::string_view name) {
+  for (const OptionSpec& spec : option_table())
+    if (spec.name == name) return spec;
+  fail(ErrorCode::bad_argument, "options: there is no option '{}'; see docs/options.md", name);
+}
+
+std::string allowed_values(const OptionSpec& spec) {
+  switch (spec.kind) {
+    case Kind::flag:
+      return "true or false";
+    case Kind::integer:
+      if (!spec.choices.empty()) return list_with_or(spec.choices);
+      return fmt::format("a whole number from {} to {}", static_cast<std::int64_t>(spec.low),
+                         static_cast<std::int64_t>(spec.high));
+    case Kind::number:
+      return fmt::format("between {} and {}", spec.low, spec.high);
+    case Kind::choice:
+      return list_with_or(spec.choices);
+    case Kind::text:
+      return "a name";
+  }
+  return {};
+}
+
+std::string to_text(const OptionValue& value) {
+  if (const auto* on = std::get_if<bool>(&value)) return *on ? "true" : "false";
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *whole);
+  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{:.4g}", *real);
+  return std::get<std::string>(value);
+}
+
+void set_option(RestoreOptions& options, Task task, const OptionSpec& spec,
+                const OptionValue& given) {
+  check_served(task, spec);
+  const OptionValue value = widened(spec, given);
+  if (!allowed(spec, value)) refuse(task, spec, exact(value));
+  spec.put(options, value);
+}
+
+void parse_option(RestoreOptions& options, Task task, const OptionSpec& spec,
+                  std::string_view text) {
+  const auto value = parse(spec, text);
+  if (!value) refuse(task, spec, fmt::format("'{}'", text));
+  set_option(options, task, spec, *value);
+}
+
+RestoreOptions resolve(Task task, const RestoreOptions& given) {
+  RestoreOptions checked;
+  for (const OptionSpec& spec : option_table())
+    if (const auto value = spec.get(given)) set_option(checked, task, spec, *value);
+  if (task == Task::upscale && !checked.factor) {
+    const OptionSpec& factor = option_spec("factor");
+    fail(ErrorCode::bad_argument, "upscale: --factor is missing; give {}", allowed_values(factor));
+  }
+
+  const RestoreOptions preset = preset_options(task, checked);
+  RestoreOptions resolved;
+  for (const OptionSpec& spec : option_table()) {
+    if (!spec.serves(task)) continue;
+    auto value = spec.get(checked);
+    if (!value) value = spec.get(preset);
+    if (value) spec.put(resolved, *value);
+  }
+  return resolved;
+}
+
+SkipOptions network_options(const RestoreOptions& o) {
+  const auto scales = static_cast<std::size_t>(o.scales.value());
+  SkipOptions network;
+  network.down.assign(scales, o.channels.value());
+  network.up = network.down;
+  network.skip.assign(scales, o.skip.value());
+  network.upsample = {o.upsample.value()};
+  network.border = o.border.value();
+  return network;
+}
+
+}  // namespace unmar

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <memory>
+
+#include "unmar/tasks.h"
+
+namespace unmar {
+
+/// What a task makes of its input before the fit; how the fitted tensor becomes the result.
+struct Plan {
+  std::unique_ptr<Operator> A;
+  Tensor y;            ///< the observation, of A's output shape
+  Image input;         ///< the input in the size of the result: what restoring has to beat
+  ImageSource source;  ///< the result carries it on
+  Image paste;         ///< 1 where the result takes the pixel of `input`; empty: nowhere
+};
+
+Plan plan_denoise(const Image& noisy);
+Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& resolved);
+Plan plan_upscale(const Image& small, const RestoreOptions& resolved);
+
+/// restored [1,c,h,w] -> the picture to hand out.
+Image finish(const Plan& plan, const Tensor& restored);
+
+}  // namespace unmar

@@ -1,0 +1,105 @@
+#include "tasks/presets.h"
+
+namespace unmar {
+namespace {
+
+/// What every preset starts from: the network and the optimiser of Ulyanov et al., "Deep Image
+/// Prior", CVPR 2018. The functions below change only what differs.
+RestoreOptions common() {
+  return {
+      .kernel = ReduceKernel::lanczos2,
+      .invert_mask = false,
+      .keep_known = true,
+      .iterations = 3000,
+      .stop = StopRule::none,
+      .window = 100,
+      .patience = 1000,
+      .min_start = 100,
+      .average = true,
+      .average_decay = 0.99,
+      .scales = 5,
+      .channels = 128,
+      .skip = 4,
+      .upsample = UpsampleKind::bilinear,
+      .border = Border::reflect,
+      .input = InputKind::uniform,
+      .input_channels = 32,
+      .lr = 0.01,
+      .reg_noise_std = 0.03,
+      .loss = LossKind::mse,
+      .tv_weight = 0.0,
+      .rollback = 5.0,
+      .seed = 0,
+      .threads = 0,
+      .engine = "auto",
+  };
+}
+
+/// Strong noise wants a stronger jitter of the input, which smooths more.
+double denoise_jitter(const RestoreOptions& given) {
+  return given.sigma.value_or(25) >= 50 ? 1. / 20 : 1. / 30;
+}
+
+RestoreOptions paper(Task task, const RestoreOptions& given) {
+  RestoreOptions o = common();
+  switch (task) {
+    case Task::denoise:
+      o.iterations = 3000;
+      o.reg_noise_std = denoise_jitter(given);
+      break;
+    case Task::inpaint:  // the text-removal recipe
+      o.iterations = 6001;
+      o.skip = 128;
+      o.upsample = UpsampleKind::nearest;
+      o.average = false;
+      o.rollback = 0;
+      o.keep_known = false;  // the published pictures are the network's own output
+      break;
+    case Task::upscale: {
+      const bool strong = given.factor.value_or(4) >= 8;
+      o.iterations = strong ? 4000 : 2000;
+      o.reg_noise_std = strong ? 0.05 : 0.03;
+      o.average = false;
+      o.rollback = 0;
+      break;
+    }
+  }
+  return o;
+}
+
+RestoreOptions quick(Task task, const RestoreOptions& given) {
+  RestoreOptions o = common();
+  o.channels = 64;
+  switch (task) {
+    case Task::denoise:
+      o.scales = 4;
+      o.iterations = 1500;
+      o.reg_noise_std = denoise_jitter(given);
+      o.stop = StopRule::wmv;
+      o.window = 50;
+      o.patience = 300;
+      o.min_start = 200;
+      break;
+    case Task::inpaint:
+      o.iterations = 1500;
+      o.skip = 64;
+      o.upsample = UpsampleKind::nearest;
+      break;
+    case Task::upscale:
+      o.iterations = 1000;
+      o.reg_noise_std = given.factor.value_or(4) >= 8 ? 0.05 : 0.03;
+      break;
+  }
+  return o;
+}
+
+}  // namespace
+
+RestoreOptions preset_options(Task task, const RestoreOptions& given) {
+  const Preset preset = given.preset.value_or(Preset::quick);
+  RestoreOptions options = preset == Preset::paper ? paper(task, given) : quick(task, given);
+  options.preset = preset;
+  return options;
+}
+
+}  // namespace unmar

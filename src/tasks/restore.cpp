@@ -1,0 +1,135 @@
+#include "base/fail.h"
+#include "tasks/plan.h"
+
+namespace unmar {
+namespace {
+
+Plan make_plan(Task task, const Image& observed, const Image* mask,
+               const RestoreOptions& resolved) {
+  if (observed.empty())
+    fail(ErrorCode::bad_argument, "{}: the picture has no pixels", to_string(task));
+  switch (task) {
+    case Task::denoise:
+      return plan_denoise(observed);
+    case Task::inpaint:
+      if (!mask) fail(ErrorCode::bad_argument, "inpaint: needs a mask of what is missing");
+      return plan_inpaint(observed, *mask, resolved);
+    case Task::upscale:
+      return plan_upscale(observed, resolved);
+  }
+  fail(ErrorCode::bad_argument, "restore: unknown task");
+}
+
+void check_reference(Task task, const Image& observed, const Plan& plan, const Image& reference) {
+  if (!reference.same_size(plan.input)) {
+    const std::string origin =
+        task == Task::upscale
+            ? fmt::format(" ({}x{} px enlarged)", observed.width(), observed.height())
+            : "";
+    fail(ErrorCode::bad_input,
+         "{}: the reference is {}x{} px with {} channels but the result will be {}x{} px{} with "
+         "{}; give a clean picture of the same kind",
+         to_string(task), reference.width(), reference.height(), reference.channels(),
+         plan.input.width(), plan.input.height(), origin, plan.input.channels());
+  }
+}
+
+ProblemOptions problem_options(const RestoreOptions& o) {
+  ProblemOptions problem;
+  problem.network = network_options(o);
+  problem.input = o.input.value();
+  problem.input_channels = o.input_channels.value();
+  problem.reg_noise_std = static_cast<float>(o.reg_noise_std.value());
+  problem.loss = o.loss.value();
+  problem.tv_weight = static_cast<float>(o.tv_weight.value());
+  problem.seed = static_cast<std::uint64_t>(o.seed.value());
+  return problem;
+}
+
+FitOptions fit_options(const RestoreOptions& o) {
+  FitOptions fit;
+  fit.iterations = o.iterations.value();
+  fit.adam.lr = static_cast<float>(o.lr.value());
+  fit.seed = static_cast<std::uint64_t>(o.seed.value());
+  fit.threads = o.threads.value();
+  fit.average = o.average.value() ? static_cast<float>(o.average_decay.value()) : 0.f;
+  fit.rollback_db = static_cast<float>(o.rollback.value());
+  return fit;
+}
+
+std::unique_ptr<Stopper> make_stopper(const RestoreOptions& o) {
+  VarianceOptions variance;
+  variance.window = o.window.value();
+  variance.patience = o.patience.value();
+  variance.min_start = o.min_start.value();
+  switch (o.stop.value()) {
+    case StopRule::wmv:
+      return make_windowed_variance(variance);
+    case StopRule::emv:
+      return make_moving_variance(variance);
+    case StopRule::none:
+      break;
+  }
+  return make_fixed_count();
+}
+
+/// Passes the fit's progress on, and a preview now and then.
+std::function<void(const FitProgress&)> reporter(const Plan& plan, const RestoreContext& context) {
+  const bool previews = context.on_preview && context.preview_every > 0;
+  if (!previews) return context.on_iteration;
+  return [&plan, &context](const FitProgress& progress) {
+    if (context.on_iteration) context.on_iteration(progress);
+    const int done = progress.row.iteration + 1;
+    if (done % context.preview_every == 0)
+      context.on_preview(
+          done, finish(plan, progress.average.empty() ? progress.restored : progress.average));
+  };
+}
+
+}  // namespace
+
+Image finish(const Plan& plan, const Tensor& restored) {
+  Image image = clamped(to_image(restored, plan.source));
+  image.source = plan.source;
+  if (plan.paste.empty()) return image;
+  const auto paste = plan.paste.plane(0);
+  for (int c = 0; c < image.channels(); ++c) {
+    const auto from = plan.input.plane(c);
+    const auto to = image.plane(c);
+    for (std::size_t i = 0; i < paste.size(); ++i)
+      if (paste[i] > 0.f) to[i] = from[i];
+  }
+  return image;
+}
+
+Restored restore(Task task, const Image& observed, const Image* mask, const RestoreOptions& given,
+                 const RestoreContext& context) {
+  Restored result;
+  result.options = resolve(task, given);
+  const RestoreOptions& options = result.options;
+  const Plan plan = make_plan(task, observed, mask, options);
+  if (context.reference) check_reference(task, observed, plan, *context.reference);
+
+  const auto engine = make_engine(options.engine.value());
+  result.engine = engine->info();
+  const Shape x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()};
+  const Problem problem = make_problem(plan.y, x_shape, *plan.A, problem_options(options));
+  result.params = problem.graph.param_count();
+
+  const auto stopper = make_stopper(options);
+  const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
+  result.fit =
+      fit(problem, *engine, fit_options(options), *stopper,
+          context.reference ? &reference : nullptr, reporter(plan, context), context.cancel);
+
+  result.image = finish(plan, result.fit.best);
+  if (context.reference) {
+    result.psnr = psnr(result.image, *context.reference);
+    result.ssim = ssim(result.image, *context.reference);
+    result.psnr_input = psnr(plan.input, *context.reference);
+    result.ssim_input = ssim(plan.input, *context.reference);
+  }
+  return result;
+}
+
+}  // namespace unmar
