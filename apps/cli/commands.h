@@ -1,0 +1,17 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace unmar::cli {
+
+/// What the command line asks for; run after it was read to its end. Returns the exit code.
+using Action = std::function<int()>;
+
+// Each adds its sub-commands to the program; the one that is given sets `chosen`.
+void add_restore_commands(CLI::App& program, Action& chosen);  ///< denoise, inpaint, upscale
+void add_degrade_command(CLI::App& program, Action& chosen);
+void add_compare_command(CLI::App& program, Action& chosen);
+void add_info_commands(CLI::App& program, Action& chosen);  ///< info, and options for the docs
+
+}  // namespace unmar::cli

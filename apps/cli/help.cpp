@@ -1,0 +1,109 @@
+#include "help.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+#include <vector>
+
+namespace unmar::cli {
+namespace {
+
+constexpr std::size_t kTermWidth = 28;  // of the column with the options' names
+constexpr std::size_t kLineWidth = 96;
+
+/// "  term      text", the text wrapped below itself.
+std::string entry(const std::string& term, const std::string& text) {
+  std::string out = "  " + term;
+  std::size_t column = out.size();
+  if (column + 1 >= kTermWidth) {
+    out += '\n';
+    column = 0;
+  }
+  out.append(kTermWidth - column, ' ');
+  column = kTermWidth;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (column > kTermWidth && column + 1 + word.size() > kLineWidth) {
+      out += '\n' + std::string(kTermWidth, ' ');
+      column = kTermWidth;
+    }
+    if (column > kTermWidth) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += word.size();
+  }
+  return out + '\n';
+}
+
+bool is_flag(const CLI::Option* option) { return option->get_items_expected_max() == 0; }
+
+/// "-o, --output FILE", "--[no-]average", "IN"
+std::string term(const CLI::Option* option) {
+  if (option->get_positional()) return option->get_name(true, false);
+  std::string names;
+  for (const std::string& name : option->get_snames()) names += "-" + name + ", ";
+  const auto& longs = option->get_lnames();
+  const bool switchable = longs.size() == 2 && longs[1] == "no-" + longs[0];
+  names += (switchable ? "--[no-]" : "--") + longs.front();
+  return is_flag(option) ? names : names + " " + option->get_type_name();
+}
+
+std::string usage(const CLI::App* app, const std::string& name) {
+  std::string line = "Usage: " + name;
+  for (const CLI::Option* option : app->get_options())
+    if (option->get_positional())
+      line += (option->get_required() ? " " : " [") + term(option) +
+              (option->get_required() ? "" : "]");
+  for (const CLI::Option* option : app->get_options()) {
+    if (option->get_positional() || !option->get_required()) continue;
+    const auto& shorts = option->get_snames();
+    line += " " + (shorts.empty() ? "--" + option->get_lnames().front() : "-" + shorts.front()) +
+            " " + option->get_type_name();
+  }
+  const bool has_commands = !app->get_subcommands(nullptr).empty();
+  return line + (has_commands ? " COMMAND ..." : " [options]") + "\n";
+}
+
+/// In the order of their first option; the help flag, which CLI11 declares first, comes last.
+std::vector<std::string> groups_of(const CLI::App* app) {
+  const std::string unnamed = "Options";
+  std::vector<std::string> groups;
+  for (const CLI::Option* option : app->get_options()) {
+    const std::string& group = option->get_group();
+    if (!group.empty() && group != unnamed &&
+        std::find(groups.begin(), groups.end(), group) == groups.end())
+      groups.push_back(group);
+  }
+  groups.push_back(unnamed);
+  return groups;
+}
+
+}  // namespace
+
+std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
+                                     CLI::AppFormatMode) const {
+  const CLI::App* parent = app->get_parent();
+  if (parent) name = parent->get_name() + " " + app->get_name();
+  std::string text = app->get_description() + "\n\n" + usage(app, name);
+
+  std::string commands;
+  for (const CLI::App* command : app->get_subcommands(nullptr)) {
+    const std::string& about = command->get_description();
+    if (!command->get_group().empty())
+      commands += entry(command->get_name(), about.substr(0, about.find('\n')));
+  }
+  if (!commands.empty()) text += "\nCommands:\n" + commands;
+
+  for (const std::string& group : groups_of(app)) {
+    text += "\n" + group + ":\n";
+    for (const CLI::Option* option : app->get_options())
+      if (option->get_group() == group) text += entry(term(option), option->get_description());
+  }
+  const std::string footer = app->get_footer();
+  return footer.empty() ? text : text + "\n" + footer + "\n";
+}
+
+}  // namespace unmar::cli

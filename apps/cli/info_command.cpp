@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+#include <unmar/engine.h>
+#include <unmar/options.h>
+#include <unmar/version.h>
+
+#include <memory>
+#include <thread>
+
+#include "commands.h"
+#include "pictures.h"
+
+namespace unmar::cli {
+namespace {
+
+int show_program() {
+  fmt::print("unmar    {}\nlibvips  {}\ncores    {}\nengines:\n", version(), libvips_version(),
+             std::thread::hardware_concurrency());
+  for (const std::string& name : engine_names())
+    fmt::print("  {:<7}{}\n", name, make_engine(name)->info().description);
+  return 0;
+}
+
+int show_picture(const std::filesystem::path& path) {
+  const ImageInfo info = read_image_info(path);
+  fmt::print("{}: {}x{} px, {}, {}, {}{}{}\n", path.string(), info.width, info.height,
+             info.channels == 1 ? "gray" : "RGB", to_string(info.format), info.loader,
+             info.has_alpha ? ", alpha" : "", info.has_icc_profile ? ", colour profile" : "");
+  return 0;
+}
+
+}  // namespace
+
+void add_info_commands(CLI::App& program, Action& chosen) {
+  const auto path = std::make_shared<std::filesystem::path>();  // shared with the callback below
+  CLI::App* info =
+      program.add_subcommand("info", "Show versions and engines, or the facts of a picture");
+  info->footer("Examples:\n  unmar info\n  unmar info photo.png");
+  info->add_option("PICTURE", *path, "a picture")->group("Files");
+  info->callback([path, &chosen] {
+    chosen = [path] { return path->empty() ? show_program() : show_picture(*path); };
+  });
+
+  program.add_subcommand("options", "Print docs/options.md")->group("")->callback([&chosen] {
+    chosen = [] {
+      fmt::print("{}", options_markdown());
+      return 0;
+    };
+  });
+}
+
+}  // namespace unmar::cli

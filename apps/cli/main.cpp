@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+#include <unmar/error.h>
+#include <unmar/version.h>
+
+#include <cctype>
+#include <cstdio>
+#include <new>
+
+#include "commands.h"
+#include "help.h"
+
+namespace unmar::cli {
+namespace {
+
+constexpr int kFailure = 1;
+constexpr int kUsage = 2;
+
+int say_error(std::string text, int code) {
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  fmt::print(stderr, "error: {}\n", text);
+  return code;
+}
+
+/// What CLI11 found wrong, in our form: one line that ends in what to do.
+int say_usage_error(const CLI::App& program, const CLI::ParseError& error) {
+  const auto commands = program.get_subcommands();
+  const std::string name = commands.empty() ? "" : commands.front()->get_name();
+  std::string text = error.what();
+  if (text.size() > 1 && std::isupper(text[0]) && std::islower(text[1]))
+    text[0] = static_cast<char>(std::tolower(text[0]));
+  if (name.empty()) return say_error(text + "; see unmar --help", kUsage);
+  return say_error(fmt::format("{}: {}; see unmar {} --help", name, text, name), kUsage);
+}
+
+int run(int argc, char** argv) {
+  CLI::App program("Restore one damaged picture, with no training data (Deep Image Prior)",
+                   "unmar");
+  program.formatter(std::make_shared<HelpFormatter>());
+  program.set_help_flag("-h,--help", "show this text");
+  program.set_version_flag("--version", std::string("unmar ") + version(), "show the version");
+  program.require_subcommand(1);
+  program.footer(
+      "Examples:\n"
+      "  unmar denoise noisy.png -o clean.png\n"
+      "  unmar inpaint scratched.png --mask mask.png -o whole.png\n"
+      "  unmar upscale small.png --factor 4 -o large.png\n\n"
+      "unmar COMMAND --help tells more. Exit code: 0 done (also if Ctrl-C ended a fit early),\n"
+      "1 failed, 2 wrong usage.");
+
+  Action chosen;
+  add_restore_commands(program, chosen);
+  add_degrade_command(program, chosen);
+  add_compare_command(program, chosen);
+  add_info_commands(program, chosen);
+
+  if (argc < 2) {
+    fmt::print("{}", program.help());
+    return 0;
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return program.exit(help_or_version);
+  } catch (const CLI::ParseError& error) {
+    return say_usage_error(program, error);
+  }
+  return chosen();
+}
+
+}  // namespace
+}  // namespace unmar::cli
+
+int main(int argc, char** argv) {
+  using namespace unmar::cli;
+  try {
+    return run(argc, argv);
+  } catch (const unmar::Error& error) {
+    return say_error(error.what(),
+                     error.code() == unmar::ErrorCode::bad_argument ? kUsage : kFailure);
+  } catch (const std::bad_alloc&) {
+    return say_error("not enough memory; try a smaller picture, fewer --channels or fewer --scales",
+                     kFailure);
+  } catch (const std::exception& error) {
+    return say_error(error.what(), kFailure);
+  }
+}

@@ -1,0 +1,101 @@
+#include "progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+
+namespace unmar::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kRedraw = std::chrono::milliseconds(100);
+constexpr auto kPlainLine = std::chrono::seconds(10);
+
+std::size_t terminal_width() {
+  winsize size{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 2) return 79;
+  return size.ws_col - 1u;  // the last column makes some terminals wrap
+}
+
+std::string minutes(double seconds) {
+  const long whole = std::lround(seconds);
+  if (whole >= 3600)
+    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+}  // namespace
+
+std::vector<std::string> progress_parts(const std::string& label, const FitProgress& progress,
+                                        bool may_end_sooner) {
+  const HistoryRow& row = progress.row;
+  const int done = row.iteration + 1;
+  std::vector<std::string> parts = {fmt::format("{} {}/{}", label, done, progress.iterations)};
+  if (progress.seconds > 0) {
+    const double rate = done / progress.seconds;
+    const double left = (progress.iterations - done) / rate;
+    parts.push_back(fmt::format("{}{} left", may_end_sooner ? "at most " : "", minutes(left)));
+    parts.push_back(fmt::format("{:.{}f} it/s", rate, rate >= 10 ? 0 : 2));
+  }
+  parts.push_back(fmt::format("loss {:.5f}", row.loss));
+  if (row.psnr_average)
+    parts.push_back(fmt::format("PSNR {:.2f} dB", *row.psnr_average));
+  else if (row.psnr)
+    parts.push_back(fmt::format("PSNR {:.2f} dB", *row.psnr));
+  if (may_end_sooner) parts.push_back(fmt::format("best {}", progress.best_iteration));
+  return parts;
+}
+
+std::string fit_line(const std::vector<std::string>& parts, std::size_t width) {
+  std::string line = parts.front().substr(0, width);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    if (line.size() + 2 + parts[i].size() > width) break;
+    line += "  " + parts[i];
+  }
+  return line;
+}
+
+Progress::Progress(std::string label, bool may_end_sooner, bool quiet)
+    : label_(std::move(label)),
+      may_end_sooner_(may_end_sooner),
+      quiet_(quiet),
+      terminal_(isatty(STDERR_FILENO) == 1) {}
+
+bool Progress::due(const FitProgress& progress) {
+  const auto now = Clock::now();
+  const int tenth = (progress.row.iteration + 1) * 10 / progress.iterations;
+  const bool first = last_ == Clock::time_point{};
+  if (terminal_ ? !first && now - last_ < kRedraw
+                : tenth == last_tenth_ && !(first || now - last_ >= kPlainLine))
+    return false;
+  last_ = now;
+  last_tenth_ = tenth;
+  return true;
+}
+
+void Progress::update(const FitProgress& progress) {
+  if (quiet_ || !due(progress)) return;
+  draw(progress_parts(label_, progress, may_end_sooner_));
+}
+
+void Progress::draw(const std::vector<std::string>& parts) {
+  if (terminal_) {
+    const std::string line = fit_line(parts, terminal_width());
+    std::fprintf(stderr, "\r%s\033[K", line.c_str());
+    drawn_ = true;
+  } else {
+    std::fprintf(stderr, "%s\n", fit_line(parts, 200).c_str());
+  }
+  std::fflush(stderr);
+}
+
+void Progress::finish() {
+  if (drawn_) std::fprintf(stderr, "\r\033[K");
+  std::fflush(stderr);
+  drawn_ = false;
+}
+
+}  // namespace unmar::cli

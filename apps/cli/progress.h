@@ -1,0 +1,37 @@
+#pragma once
+
+#include <unmar/fit.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace unmar::cli {
+
+/// Shows how a fit goes on stderr: one line that is re-drawn on a terminal, a line now and then
+/// elsewhere.
+class Progress {
+ public:
+  /// may_end_sooner: a stopper is on, so the time left is an upper bound.
+  Progress(std::string label, bool may_end_sooner, bool quiet);
+  void update(const FitProgress& progress);
+  void finish();  ///< clears the line, so that other text can follow
+
+ private:
+  void draw(const std::vector<std::string>& parts);
+  bool due(const FitProgress& progress);
+
+  std::string label_;
+  bool may_end_sooner_, quiet_, terminal_;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point last_{};
+  int last_tenth_ = 0;
+};
+
+/// What a progress line says, most important first.
+std::vector<std::string> progress_parts(const std::string& label, const FitProgress& progress,
+                                        bool may_end_sooner);
+/// As many of the parts as fit into `width` columns; the first one always, cut if need be.
+std::string fit_line(const std::vector<std::string>& parts, std::size_t width);
+
+}  // namespace unmar::cli

@@ -1,0 +1,155 @@
+#include "report.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unmar/error.h>
+#include <unmar/version.h>
+
+#include <cmath>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+namespace unmar::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// JSON has no infinity (the PSNR of equal pictures): null, as for what is not known.
+Json number(const std::optional<double>& value) {
+  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
+}
+
+Json path_or_null(const std::filesystem::path& path) {
+  return path.empty() ? Json(nullptr) : Json(path.string());
+}
+
+Json result(const Report& report) {
+  const Restored& r = report.restored;
+  return {
+      {"output", report.arguments.output.string()},
+      {"width", r.image.width()},
+      {"height", r.image.height()},
+      {"iterations", r.fit.iterations},
+      {"best_iteration", r.fit.best_iteration},
+      {"stopped_by", to_string(r.fit.stopped_by)},
+      {"rollbacks", r.fit.rollbacks},
+      {"seconds", r.fit.seconds},
+      {"total_seconds", report.total_seconds},
+      {"loss", r.fit.final_loss},
+      {"psnr", number(r.psnr)},
+      {"ssim", number(r.ssim)},
+      {"psnr_input", number(r.psnr_input)},
+      {"ssim_input", number(r.ssim_input)},
+      {"peak_memory_mib", peak_memory_mib()},
+  };
+}
+
+Json options(const Restored& restored) {
+  Json object = Json::object();
+  for (const OptionSpec& spec : option_table()) {
+    const auto value = spec.get(restored.options);
+    if (!value) continue;
+    std::visit([&](const auto& v) { object[spec.name] = v; }, *value);
+  }
+  return object;
+}
+
+Json libraries() { return {{"unmar", version()}, {"libvips", libvips_version()}}; }
+
+}  // namespace
+
+std::string result_json(const Report& report) {
+  Json object = {{"task", to_string(report.arguments.task)},
+                 {"engine", report.restored.engine.name},
+                 {"seed", report.restored.options.seed.value()}};
+  object.update(result(report));
+  return object.dump();
+}
+
+std::string manifest_json(const Report& report) {
+  const RestoreArguments& a = report.arguments;
+  const Restored& r = report.restored;
+  const Json manifest = {
+      {"task", to_string(a.task)},
+      {"started", report.started},
+      {"versions", libraries()},
+      {"engine", {{"name", r.engine.name}, {"description", r.engine.description}}},
+      {"input",
+       {{"file", a.input.string()},
+        {"width", report.input.width()},
+        {"height", report.input.height()},
+        {"channels", report.input.channels()},
+        {"format", to_string(report.input.source.format)},
+        {"black", report.input.source.range.black},
+        {"white", report.input.source.range.white}}},
+      {"mask", path_or_null(a.mask)},
+      {"reference", path_or_null(a.reference)},
+      {"options", options(r)},
+      {"network", {{"kind", "skip"}, {"parameters", r.params}}},
+      {"result", result(report)},
+  };
+  return manifest.dump(2) + "\n";
+}
+
+RestoreOptions options_of_manifest(std::string_view text, Task task) {
+  const Json manifest = Json::parse(text, nullptr, false);
+  if (!manifest.is_object() || !manifest.contains("options"))
+    throw Error(ErrorCode::bad_input, "manifest: this is not a manifest of unmar");
+  RestoreOptions given;
+  for (const auto& [name, value] : manifest["options"].items()) {
+    const OptionSpec& spec = option_spec(name);
+    if (value.is_boolean())
+      set_option(given, task, spec, OptionValue(value.get<bool>()));
+    else if (value.is_number_integer())
+      set_option(given, task, spec, OptionValue(value.get<std::int64_t>()));
+    else if (value.is_number())
+      set_option(given, task, spec, OptionValue(value.get<double>()));
+    else if (value.is_string())
+      set_option(given, task, spec, OptionValue(value.get<std::string>()));
+    else
+      throw Error(ErrorCode::bad_input, "manifest: option '" + name + "' has no usable value");
+  }
+  return given;
+}
+
+std::string history_csv(const FitResult& fit) {
+  std::string text = "iteration,loss,psnr,psnr_average,signal,rolled_back\n";
+  const auto cell = [](const std::optional<double>& value) {
+    return value ? fmt::format("{:.9g}", *value) : std::string();
+  };
+  for (const HistoryRow& row : fit.history)
+    text += fmt::format("{},{:.9g},{},{},{},{}\n", row.iteration, row.loss, cell(row.psnr),
+                        cell(row.psnr_average), cell(row.signal), row.rolled_back ? 1 : 0);
+  return text;
+}
+
+std::string summary(const Report& report) {
+  const Restored& r = report.restored;
+  const char* end = r.fit.stopped_by == StoppedBy::stopper     ? "stopped by itself"
+                    : r.fit.stopped_by == StoppedBy::cancelled ? "stopped by you"
+                                                               : "finished";
+  std::string text =
+      fmt::format("{} after {} iterations in {:.1f} s; the result is that of iteration {}", end,
+                  r.fit.iterations, r.fit.seconds, r.fit.best_iteration);
+  if (r.psnr)
+    text += fmt::format("\nPSNR {:.2f} -> {:.2f} dB, SSIM {:.4f} -> {:.4f}", *r.psnr_input, *r.psnr,
+                        *r.ssim_input, *r.ssim);
+  return text + fmt::format("\nwrote {} ({})", report.arguments.output.string(), describe(r.image));
+}
+
+double peak_memory_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux counts KiB
+}
+
+std::string now_utc() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+}  // namespace unmar::cli

@@ -1,0 +1,155 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "commands.h"
+#include "restore_run.h"
+
+namespace unmar::cli {
+namespace {
+
+const char* description(Task task) {
+  switch (task) {
+    case Task::denoise:
+      return "Remove noise from a picture\n\n"
+             "A network is fitted to the noisy picture alone; it learns the picture sooner than "
+             "the noise,\nand the fit ends in between.";
+    case Task::inpaint:
+      return "Fill the missing pixels of a picture\n\n"
+             "The mask is a picture of the same size: white where the picture is good, black where "
+             "it is to be\nfilled. --invert-mask takes it the other way round.";
+    case Task::upscale:
+      return "Enlarge a picture 2, 3, 4 or 8 times\n\n"
+             "A network is fitted so that its large picture, reduced, is the given small one.";
+  }
+  return "";
+}
+
+const char* examples(Task task) {
+  switch (task) {
+    case Task::denoise:
+      return "Examples:\n"
+             "  unmar denoise noisy.png -o clean.png\n"
+             "  unmar denoise noisy.png -o clean.png --sigma 50 --preset paper\n"
+             "  unmar denoise noisy.tif -o clean.tif --iterations 800 --seed 7 --manifest run.json";
+    case Task::inpaint:
+      return "Examples:\n"
+             "  unmar inpaint scratched.png --mask mask.png -o whole.png\n"
+             "  unmar inpaint photo.jpg --mask text_is_white.png --invert-mask -o photo_clean.jpg";
+    case Task::upscale:
+      return "Examples:\n"
+             "  unmar upscale small.png --factor 4 -o large.png\n"
+             "  unmar upscale small.png --factor 2 -o large.png --preset paper";
+  }
+  return "";
+}
+
+/// "how deep ... (1 to 8 levels; default 4, paper 5)"
+std::string option_help(const OptionSpec& spec, Task task) {
+  const auto value_in = [&](Preset preset) -> std::string {
+    RestoreOptions given;
+    given.preset = preset;
+    if (task == Task::upscale) given.factor = 4;
+    const auto value = spec.get(resolve(task, given));
+    if (!value || spec.name == "factor") return "";
+    if (spec.kind == OptionSpec::Kind::flag) return std::get<bool>(*value) ? "on" : "off";
+    return to_text(*value);
+  };
+  const std::string quick = value_in(Preset::quick), paper = value_in(Preset::paper);
+  std::string notes = spec.unit;
+  if (!quick.empty()) {
+    if (!notes.empty()) notes += ", ";
+    notes += "default " + quick;
+    if (paper != quick && spec.name != "preset") notes += ", paper " + paper;
+  }
+  return notes.empty() ? spec.help : fmt::format("{} ({})", spec.help, notes);
+}
+
+std::string type_name(const OptionSpec& spec) {
+  using Kind = OptionSpec::Kind;
+  if (!spec.choices.empty()) return fmt::format("{}", fmt::join(spec.choices, "|"));
+  return spec.kind == Kind::integer ? "N" : spec.kind == Kind::number ? "X" : "NAME";
+}
+
+/// One row of the table as a flag of the command.
+void declare(CLI::App& command, const OptionSpec& spec, RestoreArguments& a) {
+  CLI::Option* option = nullptr;
+  if (spec.kind == OptionSpec::Kind::flag) {
+    option = command.add_flag_function(
+        fmt::format("--{0},!--no-{0}", spec.name), [&spec, &a](std::int64_t count) {
+          set_option(a.options, a.task, spec, OptionValue(count > 0));
+        });
+  } else {
+    option = command.add_option_function<std::string>(
+        "--" + spec.name,
+        [&spec, &a](const std::string& text) { parse_option(a.options, a.task, spec, text); });
+    option->type_name(type_name(spec));
+  }
+  option->description(option_help(spec, a.task))->group(spec.group);
+  if (spec.name == "factor") option->required();
+}
+
+void declare_files(CLI::App& command, RestoreArguments& a) {
+  const char* group = "Files";
+  command.add_option("IN", a.input, "the damaged picture: PNG, TIFF, JPEG, WebP or FITS")
+      ->required()
+      ->group(group);
+  command
+      .add_option("-o,--output", a.output,
+                  "where to write the result; the extension says the type, depth and colour "
+                  "profile are those of IN")
+      ->required()
+      ->type_name("OUT")
+      ->group(group);
+  if (a.task == Task::inpaint)
+    command.add_option("--mask", a.mask, "white: known, black: to be filled")
+        ->required()
+        ->type_name("MASK")
+        ->group(group);
+}
+
+void declare_reports(CLI::App& command, RestoreArguments& a) {
+  const char* group = "Reports";
+  const auto file = [&](const char* name, std::filesystem::path& path, const char* type,
+                        const char* help) {
+    command.add_option(name, path, help)->type_name(type)->group(group);
+  };
+  file("--reference", a.reference, "CLEAN",
+       "the undamaged picture, if you have it: adds PSNR and SSIM, never changes the result");
+  file("--history", a.history, "FILE.csv",
+       "loss, PSNR and the stopper's variance of every iteration");
+  file("--manifest", a.manifest, "FILE.json",
+       "all options, versions and facts of the run, to repeat it");
+  file("--snapshots", a.snapshots, "DIR", "folder for the result as it develops");
+  command.add_option("--every", a.every, "iterations between snapshots (default 100)")
+      ->type_name("N")
+      ->check(quietly(CLI::Range(1, 1'000'000)))
+      ->group(group);
+  command.add_flag("--quiet", a.quiet, "say nothing but errors")->group(group);
+  command.add_flag("--json", a.json, "print the facts of the result as one JSON line on stdout")
+      ->group(group);
+}
+
+void add_restore_command(CLI::App& program, Task task, Action& chosen) {
+  // The command's callbacks outlive this function and write to one object: hence shared.
+  const auto arguments = std::make_shared<RestoreArguments>();
+  arguments->task = task;
+  CLI::App* command = program.add_subcommand(to_string(task), description(task));
+  command->footer(examples(task));
+  declare_files(*command, *arguments);
+  for (const OptionSpec& spec : option_table())
+    if (spec.serves(task)) declare(*command, spec, *arguments);
+  declare_reports(*command, *arguments);
+  arguments->pictures.declare(*command);
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_restore(*arguments); }; });
+}
+
+}  // namespace
+
+void add_restore_commands(CLI::App& program, Action& chosen) {
+  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale})
+    add_restore_command(program, task, chosen);
+}
+
+}  // namespace unmar::cli
