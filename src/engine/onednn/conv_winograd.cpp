@@ -4,7 +4,7 @@
 #include "engine/onednn/conv.h"
 #include "engine/onednn/kernels.h"
 #include "engine/onednn/matmul.h"
-#include "engine/onednn/parallel.h"
+#include "engine/onednn/range.h"
 
 namespace unmar::cpu {
 namespace {
@@ -138,7 +138,7 @@ class WinogradConv : public Step {
   template <class Body>
   void for_strips(const Pass& pass, const Tiling& tiling, const Body& body) const {
     const int count = tiling.count();
-    parallel_for(pass.threads, strips(tiling), [&](int strip, int thread) {
+    pass.pool.run(strips(tiling), [&](int strip, int thread) {
       body(Range{strip * kStrip, std::min(count, (strip + 1) * kStrip)}, thread);
     });
   }
@@ -146,8 +146,8 @@ class WinogradConv : public Step {
   void transform_weights(const Pass& pass, bool flip) {
     const int count = in_c_ * out_c_;
     constexpr int kChunks = 16;
-    parallel_for(pass.threads, kChunks, [&](int chunk, int) {
-      const Range r = chunk_range(count, kChunks, chunk);
+    pass.pool.run(kChunks, [&](int chunk, int) {
+      const Range r = part(count, kChunks, chunk);
       winograd_weights(p_.weight.value + r.begin, count, static_cast<std::size_t>(r.size()), flip,
                        weights_->data + r.begin, weight_stride_);
     });
@@ -185,13 +185,13 @@ class WinogradConv : public Step {
   void backward_weights(const Pass& pass) {
     const View src = p_.src.view(), d_dst = p_.d_dst.view();
     const int all_strips = strips(tiling_), tile_count = tiling_.count();
-    parallel_for(pass.threads, groups_, [&](int group, int thread) {
+    pass.pool.run(groups_, [&](int group, int thread) {
       float* partial = partials_->data + group * partial_stride_;
       float* bias = partial + kTilePoints * weight_stride_;
       std::fill_n(partial, partial_stride_, 0.f);
       float* in = scratch(thread);
       float* out = in + kTilePoints * in_stride_;
-      const Range range = chunk_range(all_strips, groups_, group);
+      const Range range = part(all_strips, groups_, group);
       for (int strip = range.begin; strip < range.end; ++strip) {
         const Range tiles{strip * kStrip, std::min(tile_count, (strip + 1) * kStrip)};
         for (int t = tiles.begin; t < tiles.end; ++t) {
@@ -213,8 +213,8 @@ class WinogradConv : public Step {
 
     const int count = in_c_ * out_c_;
     constexpr int kChunks = 16;
-    parallel_for(pass.threads, kChunks, [&](int chunk, int) {
-      const Range r = chunk_range(count, kChunks, chunk);
+    pass.pool.run(kChunks, [&](int chunk, int) {
+      const Range r = part(count, kChunks, chunk);
       float* sum = partials_->data + r.begin;  // the first group's becomes the sum
       for (int group = 1; group < groups_; ++group)
         for (int point = 0; point < kTilePoints; ++point)

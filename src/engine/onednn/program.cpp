@@ -1,7 +1,5 @@
 #include "engine/onednn/program.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -12,7 +10,6 @@
 #include "engine/onednn/kernels.h"
 #include "engine/onednn/layout.h"
 #include "engine/onednn/lower.h"
-#include "engine/onednn/parallel.h"
 
 namespace unmar::cpu {
 namespace {
@@ -42,11 +39,9 @@ constexpr std::size_t padded(std::size_t floats) { return (floats + 15) / 16 * 1
 class CpuProgram : public Program {
  public:
   CpuProgram(const Graph& graph, const CompileOptions& options)
-      : graph_(graph),
-        poison_(options.poison),
-        threads_(options.threads > 0 ? options.threads : omp_get_max_threads()) {
+      : graph_(graph), poison_(options.poison), pool_(options.threads) {
     make_params(options.seed);
-    lowered_ = lower(graph_, places_, options.seed, threads_);
+    lowered_ = lower(graph_, places_, options.seed, pool_.threads());
     place_buffers();
     for (std::size_t i = 0; i < graph_.nodes().size(); ++i)
       if (const auto* constant = std::get_if<Constant>(&graph_.nodes()[i].op))
@@ -64,7 +59,7 @@ class CpuProgram : public Program {
 
   void forward(std::int64_t iteration, bool jitter) override {
     if (poison_) arena_.fill(std::numeric_limits<float>::quiet_NaN());
-    const Pass pass{iteration, jitter, threads_};
+    const Pass pass{pool_, iteration, jitter};
     for (const auto& step : lowered_.steps) step->forward(pass);
   }
 
@@ -72,7 +67,7 @@ class CpuProgram : public Program {
     if (!graph_.loss())
       fail(ErrorCode::bad_argument, "backward: the graph has no loss; call set_loss");
     if (const Place& seed = lowered_.grad[index(*graph_.loss())]) *seed.view().data = 1.f;
-    const Pass pass{0, true, threads_};
+    const Pass pass{pool_};
     for (auto step = lowered_.steps.rbegin(); step != lowered_.steps.rend(); ++step)
       (*step)->backward(pass);
   }
@@ -85,7 +80,7 @@ class CpuProgram : public Program {
     const AdamStep update(adam, ++updates_);
     constexpr int kChunk = 1 << 15;
     const int chunks = static_cast<int>((values_.count() + kChunk - 1) / kChunk);
-    parallel_for(threads_, chunks, [&](int chunk, int) {
+    pool_.run(chunks, [&](int chunk, int) {
       const std::size_t begin = static_cast<std::size_t>(chunk) * kChunk;
       const std::size_t count = std::min<std::size_t>(kChunk, values_.count() - begin);
       adam_update(values_.get() + begin, m_.get() + begin, v_.get() + begin, grads_.get() + begin,
@@ -236,7 +231,7 @@ class CpuProgram : public Program {
 
   Graph graph_;
   bool poison_;
-  int threads_;
+  ThreadPool pool_;
   std::vector<std::size_t> offsets_;  ///< of each parameter in the flat buffers
   AlignedFloats values_, grads_, m_, v_, arena_, fixed_;
   std::vector<ParamPlace> places_;

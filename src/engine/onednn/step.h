@@ -3,15 +3,16 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "engine/onednn/plan.h"
 
 namespace unmar::cpu {
 
 /// What a pass over the program knows.
 struct Pass {
+  ThreadPool& pool;
   std::int64_t iteration = 0;
   bool jitter = true;
-  int threads = 1;
 };
 
 /// The buffers a step touches; the planner keeps each alive from its first use to its last.

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/onednn/parallel.h"
+#include "engine/onednn/range.h"
 #include "engine/onednn/steps.h"
 
 namespace unmar::cpu {
@@ -46,7 +46,7 @@ class LinearStep : public Step {
   /// pixels of that line.
   void apply(const Pass& pass, const LinearMap& rows, const LinearMap& cols, const View& src,
              const View& dst, bool accumulate) {
-    parallel_for(pass.threads, dst.rows(), [&](int row, int thread) {
+    pass.pool.run(dst.rows(), [&](int row, int thread) {
       const int image = row / dst.h, y = row % dst.h;
       const auto first = static_cast<std::size_t>(rows.begin[static_cast<std::size_t>(y)]);
       const int taps = rows.begin[static_cast<std::size_t>(y) + 1] - static_cast<int>(first);

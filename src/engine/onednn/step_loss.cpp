@@ -1,7 +1,7 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/onednn/parallel.h"
+#include "engine/onednn/range.h"
 #include "engine/onednn/steps.h"
 
 namespace unmar::cpu {
@@ -10,8 +10,8 @@ namespace {
 /// Sums body(row) over the rows in double, in their order whatever the threads.
 template <class Body>
 double sum_rows(const Pass& pass, std::vector<double>& partial, const Body& body) {
-  parallel_for(pass.threads, static_cast<int>(partial.size()),
-               [&](int row, int) { partial[static_cast<std::size_t>(row)] = body(row); });
+  pass.pool.run(static_cast<int>(partial.size()),
+                [&](int row, int) { partial[static_cast<std::size_t>(row)] = body(row); });
   double sum = 0;
   for (const double p : partial) sum += p;
   return sum;
@@ -41,7 +41,7 @@ class MultiplyStep : public BinaryStep {
   void forward(const Pass& pass) override {
     const View a = p_.a.view(), b = p_.b.view(), dst = p_.dst.view();
     const bool shared = b.c != a.c;
-    parallel_for(pass.threads, a.rows(), [&](int row, int) {
+    pass.pool.run(a.rows(), [&](int row, int) {
       for (int x = 0; x < a.w; ++x)
         for (int c = 0; c < a.c; ++c)
           dst.row(row)[x * dst.ld + c] =
@@ -52,7 +52,7 @@ class MultiplyStep : public BinaryStep {
     if (!p_.d_dst) return;
     const View a = p_.a.view(), b = p_.b.view(), d_dst = p_.d_dst.view();
     const bool shared = b.c != a.c;
-    parallel_for(pass.threads, a.rows(), [&](int row, int) {
+    pass.pool.run(a.rows(), [&](int row, int) {
       const float* grad = d_dst.row(row);
       if (p_.d_a) {
         const View d_a = p_.d_a.place.view();
@@ -98,7 +98,7 @@ class MeanLoss : public BinaryStep {
     if (!p_.d_dst) return;
     const View a = p_.a.view(), b = p_.b.view();
     const float scale = *p_.d_dst.view().data / static_cast<float>(p_.a.shape.count());
-    parallel_for(pass.threads, a.rows(), [&](int row, int) {
+    pass.pool.run(a.rows(), [&](int row, int) {
       for (int x = 0; x < a.w; ++x)
         for (int c = 0; c < a.c; ++c) {
           const float d = scale * Derivative{}(a.row(row)[x * a.ld + c] - b.row(row)[x * b.ld + c]);
@@ -166,7 +166,7 @@ class TotalVariationStep : public Step {
     if (!p_.d_src) return;
     const View v = p_.src.view(), d_src = p_.d_src.place.view();
     const double scale = *p_.d_dst.view().data / count_;
-    parallel_for(pass.threads, v.rows(), [&](int row, int) {
+    pass.pool.run(v.rows(), [&](int row, int) {
       const int y = row % v.h;
       for (int x = 0; x < v.w; ++x)
         for (int c = 0; c < v.c; ++c) {

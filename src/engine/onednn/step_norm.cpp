@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/onednn/parallel.h"
+#include "engine/onednn/range.h"
 #include "engine/onednn/steps.h"
 
 namespace unmar::cpu {
@@ -44,7 +44,7 @@ class NormStep : public Step {
       scale_[c] = static_cast<float>(p_.gamma.value[c] * rstd);
       shift_[c] = static_cast<float>(p_.beta.value[c] - mean * p_.gamma.value[c] * rstd);
     }
-    parallel_for(pass.threads, chunks_, [&](int chunk, int) {
+    pass.pool.run(chunks_, [&](int chunk, int) {
       const Range r = range(chunk);
       norm_act(p_.act, src.pixel(r.begin), src.ld, dst.pixel(r.begin), dst.ld, r.size(), c_,
                scale_.data(), shift_.data());
@@ -72,7 +72,7 @@ class NormStep : public Step {
     }
     if (!p_.d_src) return;
     const View d_src = p_.d_src.place.view();
-    parallel_for(pass.threads, chunks_, [&](int chunk, int) {
+    pass.pool.run(chunks_, [&](int chunk, int) {
       const Range r = range(chunk);
       norm_act_backward(p_.act, src.pixel(r.begin), src.ld, d_dst.pixel(r.begin), d_dst.ld,
                         d_src.pixel(r.begin), d_src.ld, r.size(), c_, scale_.data(), shift_.data(),
@@ -86,15 +86,15 @@ class NormStep : public Step {
   static constexpr int kFloatSum = 64;  ///< pixels summed in float before double takes over
 
   Range range(int chunk) const {
-    return chunk_range(static_cast<int>(p_.src.shape.count() / static_cast<std::size_t>(c_)),
-                       chunks_, chunk);
+    return part(static_cast<int>(p_.src.shape.count() / static_cast<std::size_t>(c_)), chunks_,
+                chunk);
   }
 
   /// Adds two sums per channel over all pixels into total_, in an order that no thread count
   /// changes.
   template <class Body>
   void sum_chunks(const Pass& pass, const Body& body) {
-    parallel_for(pass.threads, chunks_, [&](int chunk, int) {
+    pass.pool.run(chunks_, [&](int chunk, int) {
       float* first = partials_.data() + static_cast<std::ptrdiff_t>(chunk) * 2 * c_;
       std::fill_n(first, 2 * c_, 0.f);
       const Range r = range(chunk);

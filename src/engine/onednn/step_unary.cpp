@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "base/philox.h"
-#include "engine/onednn/parallel.h"
+#include "engine/onednn/range.h"
 #include "engine/onednn/steps.h"
 
 namespace unmar::cpu {
@@ -21,7 +21,7 @@ class UnaryStep : public Step {
   /// without gaps, else pixel by pixel.
   template <class Body>
   static void for_runs(const Pass& pass, const View& v, bool dense, const Body& body) {
-    parallel_for(pass.threads, v.rows(), [&](int row, int) {
+    pass.pool.run(v.rows(), [&](int row, int) {
       const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(row) * v.w;
       if (dense) return body(first, static_cast<std::size_t>(v.w) * static_cast<std::size_t>(v.c));
       for (int x = 0; x < v.w; ++x) body(first + x, static_cast<std::size_t>(v.c));
@@ -61,7 +61,7 @@ class MaxPoolStep : public UnaryStep {
 
   void forward(const Pass& pass) override {
     const View src = p_.src.view(), dst = p_.dst.view();
-    parallel_for(pass.threads, dst.rows(), [&](int row, int) {
+    pass.pool.run(dst.rows(), [&](int row, int) {
       for (int x = 0; x < dst.w; ++x)
         for (int c = 0; c < dst.c; ++c) dst.row(row)[x * dst.ld + c] = *largest(src, row, x, c);
     });
@@ -71,7 +71,7 @@ class MaxPoolStep : public UnaryStep {
     const View src = p_.src.view(), d_dst = p_.d_dst.view(), d_src = p_.d_src.place.view();
     if (!p_.d_src.accumulate)
       for (std::ptrdiff_t p = 0; p < d_src.pixels(); ++p) std::fill_n(d_src.pixel(p), d_src.c, 0.f);
-    parallel_for(pass.threads, d_dst.rows(), [&](int row, int) {
+    pass.pool.run(d_dst.rows(), [&](int row, int) {
       for (int x = 0; x < d_dst.w; ++x)
         for (int c = 0; c < d_dst.c; ++c) {
           const std::ptrdiff_t at = largest(src, row, x, c) - src.data;
@@ -108,7 +108,7 @@ class JitterStep : public UnaryStep {
     const int chunks = static_cast<int>((count + kChunk - 1) / kChunk);
     const auto lo = static_cast<std::uint32_t>(pass.iteration);
     const auto hi = static_cast<std::uint32_t>(static_cast<std::uint64_t>(pass.iteration) >> 32);
-    parallel_for(pass.threads, chunks, [&](int chunk, int) {
+    pass.pool.run(chunks, [&](int chunk, int) {
       const std::size_t begin = static_cast<std::size_t>(chunk) * kChunk,
                         end = std::min(count, begin + kChunk);
       for (std::size_t i = begin; i < end; i += 4) {
