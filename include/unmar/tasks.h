@@ -17,11 +17,11 @@ namespace unmar {
 struct RestoreContext {
   /// The clean picture, of the size of the result: adds PSNR and SSIM. It never changes the result.
   const Image* reference = nullptr;
-  std::function<void(const FitProgress&)> on_iteration;
+  std::function<void(const FitProgress&)> on_iteration = {};
   /// Called every `preview_every` iterations with the picture as it would be returned now.
-  std::function<void(int iteration, const Image& preview)> on_preview;
-  int preview_every = 0;   ///< 0: never
-  std::stop_token cancel;  ///< ends the fit after the current iteration, with the best so far
+  std::function<void(int iteration, const Image& preview)> on_preview = {};
+  int preview_every = 0;        ///< 0: never
+  std::stop_token cancel = {};  ///< ends the fit after the current iteration, with the best so far
 };
 
 struct Restored {

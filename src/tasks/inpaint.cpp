@@ -42,9 +42,8 @@ Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& r
   const Image known = known_pixels(mask, holed, resolved.invert_mask.value());
   Plan plan;
   plan.A = make_mask(to_tensor(known));
-  // What the file holds below the mask must not matter, and is never a good guess.
-  plan.y = apply(*plan.A, to_tensor(holed));
-  plan.input = to_image(plan.y, holed.source);
+  plan.y = to_tensor(holed);
+  plan.input = to_image(plan.A->known_part(plan.y), holed.source);  // missing pixels black
   plan.source = holed.source;
   if (resolved.keep_known.value()) {
     plan.paste = known;

@@ -1,0 +1,79 @@
+#include "tasks/support.h"
+
+namespace unmar::tasks_test {
+namespace {
+
+RestoreOptions paper(Task task, const RestoreOptions& more = {}) {
+  RestoreOptions given = more;
+  given.preset = Preset::paper;
+  return resolve(task, given);
+}
+
+std::size_t parameters(const RestoreOptions& o) {
+  Graph graph;
+  const NodeId z = graph.add(Input{Shape{1, *o.input_channels, 64, 64}}, {});
+  skip_network(graph, z, 3, network_options(o));
+  return graph.param_count();
+}
+
+TEST(PaperPreset, DenoisesWithThePublishedRecipe) {
+  const RestoreOptions o = paper(Task::denoise);
+  EXPECT_EQ(parameters(o), 2'217'831u);  // the published network, counted in the original code
+  EXPECT_EQ(o.upsample, UpsampleKind::bilinear);
+  EXPECT_EQ(o.border, Border::reflect);
+  EXPECT_EQ(o.input, InputKind::uniform);
+  EXPECT_EQ(o.iterations, 3000);
+  EXPECT_EQ(o.stop, StopRule::none);
+  EXPECT_DOUBLE_EQ(*o.lr, 0.01);
+  EXPECT_DOUBLE_EQ(*o.reg_noise_std, 1. / 30);
+  EXPECT_EQ(o.average, true);
+  EXPECT_DOUBLE_EQ(*o.average_decay, 0.99);
+  EXPECT_GT(*o.rollback, 0);
+}
+
+TEST(PaperPreset, DenoisesStrongNoiseWithMoreJitter) {
+  EXPECT_DOUBLE_EQ(*paper(Task::denoise, {.sigma = 49}).reg_noise_std, 1. / 30);
+  EXPECT_DOUBLE_EQ(*paper(Task::denoise, {.sigma = 50}).reg_noise_std, 1. / 20);
+}
+
+TEST(PaperPreset, InpaintsWithThePublishedTextRecipe) {
+  const RestoreOptions o = paper(Task::inpaint);
+  EXPECT_EQ(parameters(o), 3'002'627u);
+  EXPECT_EQ(o.upsample, UpsampleKind::nearest);
+  EXPECT_EQ(o.iterations, 6001);
+  EXPECT_EQ(o.stop, StopRule::none);
+  EXPECT_DOUBLE_EQ(*o.lr, 0.01);
+  EXPECT_DOUBLE_EQ(*o.reg_noise_std, 0.03);
+  EXPECT_EQ(o.average, false);
+  EXPECT_EQ(o.keep_known, false);
+}
+
+TEST(PaperPreset, UpscalesFourTimesWithThePublishedRecipe) {
+  const RestoreOptions o = paper(Task::upscale, {.factor = 4});
+  EXPECT_EQ(parameters(o), 2'217'831u);
+  EXPECT_EQ(o.kernel, ReduceKernel::lanczos2);
+  EXPECT_EQ(o.upsample, UpsampleKind::bilinear);
+  EXPECT_EQ(o.iterations, 2000);
+  EXPECT_DOUBLE_EQ(*o.reg_noise_std, 0.03);
+  EXPECT_DOUBLE_EQ(*o.tv_weight, 0);
+}
+
+TEST(PaperPreset, UpscalesEightTimesLongerAndWithMoreJitter) {
+  const RestoreOptions o = paper(Task::upscale, {.factor = 8});
+  EXPECT_EQ(o.iterations, 4000);
+  EXPECT_DOUBLE_EQ(*o.reg_noise_std, 0.05);
+}
+
+TEST(QuickPreset, IsTheDefaultAndTakesLessWorkThanThePapers) {
+  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale}) {
+    RestoreOptions given;
+    if (task == Task::upscale) given.factor = 4;
+    const RestoreOptions quick = resolve(task, given), full = paper(task, given);
+    EXPECT_EQ(quick.preset, Preset::quick);
+    EXPECT_LE(parameters(quick), parameters(full)) << to_string(task);
+    EXPECT_LT(*quick.iterations, *full.iterations) << to_string(task);
+  }
+}
+
+}  // namespace
+}  // namespace unmar::tasks_test

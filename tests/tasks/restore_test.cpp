@@ -1,0 +1,164 @@
+#include <algorithm>
+#include <vector>
+
+#include "tasks/support.h"
+
+namespace unmar::tasks_test {
+namespace {
+
+Image noisy(const Image& clean, float sigma) {
+  SimulateOptions options;
+  options.sigma = sigma;
+  options.seed = 5;
+  return simulate(clean, options).image;
+}
+
+/// 1 everywhere but in a box in the middle.
+Image mask_with_hole(const Image& picture) {
+  Image mask(1, picture.height(), picture.width(), 1.f);
+  for (int y = 8; y < 12; ++y)
+    for (int x = 10; x < 16; ++x) mask.at(0, y, x) = 0.f;
+  return mask;
+}
+
+bool same_pixels(const Image& a, const Image& b) {
+  return std::equal(a.pixels().begin(), a.pixels().end(), b.pixels().begin(), b.pixels().end());
+}
+
+TEST(Restore, DenoisingGainsOverTheNoisyInput) {
+  const Image clean = test_picture();
+  RestoreOptions options = tiny(250);
+  options.average_decay = 0.9;
+  const Restored result = denoise(noisy(clean, 40.f / 255), options, {.reference = &clean});
+  EXPECT_GT(*result.psnr, *result.psnr_input + 3);
+  EXPECT_GT(*result.ssim, *result.ssim_input);
+  EXPECT_EQ(result.engine.name, "ref");
+  EXPECT_GT(result.params, 500u);
+}
+
+TEST(Restore, UpscalingGainsNothingFromAReferenceButItsMetrics) {
+  const Image clean = test_picture(24, 32);
+  const Image small = test_picture(12, 16);
+  const Restored with = upscale(small, 2, tiny(), {.reference = &clean});
+  const Restored without = upscale(small, 2, tiny());
+  EXPECT_TRUE(same_pixels(with.image, without.image));
+  EXPECT_TRUE(with.psnr && with.ssim && with.psnr_input && with.ssim_input);
+  EXPECT_FALSE(without.psnr || without.ssim || without.psnr_input || without.ssim_input);
+}
+
+TEST(Restore, UpscalingComparesItselfWithBicubic) {
+  const Image clean = test_picture(24, 32);
+  const Image small = test_picture(12, 16);
+  const Restored result = upscale(small, 2, tiny(), {.reference = &clean});
+  EXPECT_DOUBLE_EQ(*result.psnr_input, psnr(enlarge_bicubic(small, 2), clean));
+  EXPECT_EQ(result.image.height(), 24);
+  EXPECT_EQ(result.image.width(), 32);
+}
+
+TEST(Restore, TheResultCarriesDepthProfileAndAlphaOfTheInput) {
+  Image picture = test_picture(10, 12);
+  picture.source.format = SampleFormat::u16;
+  picture.source.range = {0, 65535};
+  picture.source.icc_profile = {std::byte{1}, std::byte{2}};
+  picture.source.alpha.assign(120, 0.5f);
+  const Image same_size = denoise(picture, tiny()).image;
+  EXPECT_EQ(same_size.source.format, SampleFormat::u16);
+  EXPECT_EQ(same_size.source.range, picture.source.range);
+  EXPECT_EQ(same_size.source.icc_profile, picture.source.icc_profile);
+  EXPECT_EQ(same_size.source.alpha, picture.source.alpha);
+  const Image enlarged = upscale(picture, 2, tiny()).image;
+  EXPECT_EQ(enlarged.source.icc_profile, picture.source.icc_profile);
+  EXPECT_EQ(enlarged.source.alpha, std::vector<float>(480, 0.5f));
+}
+
+TEST(Restore, InpaintingKeepsTheKnownPixelsAndChangesTheMissingOnes) {
+  const Image picture = test_picture();
+  const Image mask = mask_with_hole(picture);
+  const Image result = inpaint(picture, mask, tiny()).image;
+  for (int c = 0; c < 3; ++c)
+    for (int y = 0; y < picture.height(); ++y)
+      for (int x = 0; x < picture.width(); ++x) {
+        const bool same = result.at(c, y, x) == picture.at(c, y, x);
+        EXPECT_EQ(same, mask.at(0, y, x) == 1.f) << c << " " << y << " " << x;
+      }
+}
+
+TEST(Restore, InpaintingWithoutKeepKnownReturnsTheNetworksOwnPicture) {
+  const Image picture = test_picture();
+  RestoreOptions options = tiny();
+  options.keep_known = false;
+  const Restored result = inpaint(picture, mask_with_hole(picture), options);
+  EXPECT_TRUE(same_pixels(result.image, clamped(to_image(result.fit.best))));
+}
+
+TEST(Restore, InpaintingDoesNotLookBelowTheMask) {
+  const Image picture = test_picture();
+  const Image mask = mask_with_hole(picture);
+  Image scribbled = picture;
+  for (int y = 8; y < 12; ++y) scribbled.at(1, y, 12) = 1.f;
+  EXPECT_TRUE(
+      same_pixels(inpaint(picture, mask, tiny()).image, inpaint(scribbled, mask, tiny()).image));
+}
+
+TEST(Restore, AnInvertedMaskAndOneStoredAsZeroAndOneMeanTheSame) {
+  const Image picture = test_picture();
+  const Image mask = mask_with_hole(picture);
+  Image inverted = mask, dim = mask;
+  for (float& v : inverted.pixels()) v = 1.f - v;
+  for (float& v : dim.pixels()) v /= 255.f;
+  RestoreOptions invert = tiny();
+  invert.invert_mask = true;
+  const Image expected = inpaint(picture, mask, tiny()).image;
+  EXPECT_TRUE(same_pixels(expected, inpaint(picture, inverted, invert).image));
+  EXPECT_TRUE(same_pixels(expected, inpaint(picture, dim, tiny()).image));
+}
+
+TEST(Restore, AMaskThatCannotBeMeantIsRefused) {
+  const Image picture = test_picture();
+  const auto refusal = [&](const Image& mask) {
+    return error_of([&] { inpaint(picture, mask, tiny()); }, ErrorCode::bad_input);
+  };
+  EXPECT_THAT(refusal(Image(1, 24, 31, 1.f)), testing::HasSubstr("31x24 px"));
+  EXPECT_THAT(refusal(Image(1, 24, 32, 0.f)), testing::HasSubstr("black everywhere"));
+  EXPECT_THAT(refusal(Image(1, 24, 32, 1.f)), testing::HasSubstr("white everywhere"));
+}
+
+TEST(Restore, AReferenceOfAnotherSizeIsRefusedWithBothSizes) {
+  const Image small = test_picture(6, 8), reference = test_picture(24, 30);
+  const std::string text =
+      error_of([&] { upscale(small, 4, tiny(), {.reference = &reference}); }, ErrorCode::bad_input);
+  EXPECT_THAT(text, testing::HasSubstr("30x24 px"));
+  EXPECT_THAT(text, testing::HasSubstr("32x24 px"));
+}
+
+TEST(Restore, TheLastPreviewIsTheResult) {
+  const Image picture = test_picture();
+  std::vector<int> iterations;
+  Image last;
+  RestoreContext context;
+  context.preview_every = 5;
+  context.on_preview = [&](int iteration, const Image& preview) {
+    iterations.push_back(iteration);
+    last = preview;
+  };
+  const Restored result = inpaint(picture, mask_with_hole(picture), tiny(15), context);
+  EXPECT_EQ(iterations, (std::vector<int>{5, 10, 15}));
+  EXPECT_TRUE(same_pixels(last, result.image));
+}
+
+TEST(Restore, CancellingReturnsAPictureAfterOneIteration) {
+  std::stop_source source;
+  source.request_stop();
+  const Restored result = denoise(test_picture(), tiny(), {.cancel = source.get_token()});
+  EXPECT_EQ(result.fit.iterations, 1);
+  EXPECT_EQ(result.fit.stopped_by, StoppedBy::cancelled);
+  EXPECT_EQ(result.image.width(), 32);
+}
+
+TEST(Restore, APictureOfOnePixelIsRestored) {
+  const Restored result = denoise(Image(1, 1, 1, 0.5f), tiny());
+  EXPECT_EQ(result.image.count(), 1u);
+}
+
+}  // namespace
+}  // namespace unmar::tasks_test
