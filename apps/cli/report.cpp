@@ -91,27 +91,6 @@ std::string manifest_json(const Report& report) {
   return manifest.dump(2) + "\n";
 }
 
-RestoreOptions options_of_manifest(std::string_view text, Task task) {
-  const Json manifest = Json::parse(text, nullptr, false);
-  if (!manifest.is_object() || !manifest.contains("options"))
-    throw Error(ErrorCode::bad_input, "manifest: this is not a manifest of unmar");
-  RestoreOptions given;
-  for (const auto& [name, value] : manifest["options"].items()) {
-    const OptionSpec& spec = option_spec(name);
-    if (value.is_boolean())
-      set_option(given, task, spec, OptionValue(value.get<bool>()));
-    else if (value.is_number_integer())
-      set_option(given, task, spec, OptionValue(value.get<std::int64_t>()));
-    else if (value.is_number())
-      set_option(given, task, spec, OptionValue(value.get<double>()));
-    else if (value.is_string())
-      set_option(given, task, spec, OptionValue(value.get<std::string>()));
-    else
-      throw Error(ErrorCode::bad_input, "manifest: option '" + name + "' has no usable value");
-  }
-  return given;
-}
-
 std::string history_csv(const FitResult& fit) {
   std::string text = "iteration,loss,psnr,psnr_average,signal,rolled_back\n";
   const auto cell = [](const std::optional<double>& value) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "restore_run.h"
 
@@ -24,10 +23,6 @@ std::string manifest_json(const Report& report);
 std::string history_csv(const FitResult& fit);
 /// A sentence for people.
 std::string summary(const Report& report);
-
-/// The options of a manifest. throws Error{bad_input} if the text is none, Error{bad_argument} for
-/// a value out of range.
-RestoreOptions options_of_manifest(std::string_view text, Task task);
 
 double peak_memory_mib();  ///< of this process so far
 std::string now_utc();     ///< "2026-01-31T12:00:00Z"
