@@ -1,3 +1,4 @@
+#include <cstring>
 #include <vips/vips8>
 
 #include "support.h"
@@ -151,12 +152,32 @@ TEST_F(Metadata, icc_profile_is_carried_over_byte_by_byte) {
 }
 
 TEST_F(Metadata, icc_profile_of_rgb_is_not_given_to_gray) {
-  ramp(3)
-      .icc_transform("p3", VImage::option()->set("input_profile", "srgb"))
-      .pngsave(in("a.png").c_str());
-  const Image gray = to_gray(read_image(in("a.png")));
-  write_image(in("b.png"), gray);
-  EXPECT_TRUE(read_image(in("b.png")).source.icc_profile.empty());
+  const VImage p3 = ramp(3).icc_transform("p3", VImage::option()->set("input_profile", "srgb"));
+  p3.tiffsave(in("a.tif").c_str());
+  ASSERT_NE(bytes_of(in("a.tif")).find("mntrRGB"), std::string::npos);
+  write_image(in("b.tif"), to_gray(read_image(in("a.tif"))));
+  EXPECT_EQ(bytes_of(in("b.tif")).find("mntrRGB"), std::string::npos);
+}
+
+TEST_F(Metadata, icc_profile_of_another_colour_space_is_not_read) {
+  VImage gray = ramp(1).copy();
+  std::string cmyk(200, '\0');
+  cmyk.replace(16, 4, "CMYK");
+  gray.set(VIPS_META_ICC_NAME, static_cast<VipsCallbackFn>(nullptr), cmyk.data(), cmyk.size());
+  gray.tiffsave(in("a.tif").c_str());
+  ASSERT_NE(bytes_of(in("a.tif")).find("CMYK"), std::string::npos);
+  EXPECT_TRUE(read_image(in("a.tif")).source.icc_profile.empty());
+  EXPECT_FALSE(read_image_info(in("a.tif")).has_icc_profile);
+}
+
+TEST_F(Metadata, icc_profile_of_gray_is_not_given_to_the_rgb_of_webp) {
+  Image image = smooth_picture(1, 8, 8);
+  image.source.icc_profile.resize(200);
+  std::memcpy(image.source.icc_profile.data() + 16, "GRAY", 4);
+  write_image(in("a.tif"), image);
+  EXPECT_EQ(read_image(in("a.tif")).source.icc_profile, image.source.icc_profile);
+  write_image(in("a.webp"), image);
+  EXPECT_EQ(bytes_of(in("a.webp")).find("GRAY"), std::string::npos);
 }
 
 TEST_F(Metadata, palette_becomes_rgb) {
