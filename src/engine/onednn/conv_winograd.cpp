@@ -24,10 +24,6 @@ struct Tiling {
   }
 };
 
-/// The distance of two of the 36 matrices; one cache line more than their size, so that the 36
-/// writes of a tile do not fall into the same set of the first-level cache.
-std::ptrdiff_t point_stride(std::ptrdiff_t floats) { return (floats + 15) / 16 * 16 + 16; }
-
 class WinogradConv : public Step {
  public:
   WinogradConv(const ConvPlaces& places, Buffers& buffers, int threads) : p_(places) {
@@ -40,12 +36,8 @@ class WinogradConv : public Step {
     const int ring = p_.op.border == Border::reflect ? 1 : 0;
     d_tiling_ = {src.n, src.h + 2 * ring, src.w + 2 * ring, -ring};
 
-    weight_stride_ = point_stride(static_cast<std::ptrdiff_t>(in_c_) * out_c_);
-    const std::ptrdiff_t in = point_stride(static_cast<std::ptrdiff_t>(kStrip) * in_c_);
-    const std::ptrdiff_t out = point_stride(static_cast<std::ptrdiff_t>(kStrip) * out_c_);
-    in_stride_ = in;
-    out_stride_ = out;
-    scratch_stride_ = kTilePoints * (in + out);
+    weight_stride_ = static_cast<std::ptrdiff_t>(in_c_) * out_c_;
+    scratch_stride_ = static_cast<std::ptrdiff_t>(kTilePoints) * kStrip * (in_c_ + out_c_);
     scratch_ =
         buffers.make(static_cast<std::size_t>(threads) * static_cast<std::size_t>(scratch_stride_));
     weights_ = buffers.make(static_cast<std::size_t>(kTilePoints * weight_stride_));
@@ -53,23 +45,17 @@ class WinogradConv : public Step {
     forward_.emplace(MatMulSpec{.batch = kTilePoints,
                                 .n = out_c_,
                                 .k = in_c_,
-                                .a_batch = in,
                                 .a_row = in_c_,
-                                .b_batch = weight_stride_,
                                 .b_row = out_c_,
-                                .c_batch = out,
                                 .c_row = out_c_},
                      &MatMulSpec::m, piece(tiling_), last_piece(tiling_), threads);
     if (!p_.d_dst) return;
     d_weight_.emplace(MatMulSpec{.batch = kTilePoints,
                                  .m = in_c_,
                                  .n = out_c_,
-                                 .a_batch = in,
                                  .a_row = 1,
                                  .a_col = in_c_,
-                                 .b_batch = out,
                                  .b_row = out_c_,
-                                 .c_batch = weight_stride_,
                                  .c_row = out_c_,
                                  .accumulate = true},
                       &MatMulSpec::k, piece(tiling_), last_piece(tiling_), threads);
@@ -81,12 +67,9 @@ class WinogradConv : public Step {
     d_src_.emplace(MatMulSpec{.batch = kTilePoints,
                               .n = in_c_,
                               .k = out_c_,
-                              .a_batch = out,
                               .a_row = out_c_,
-                              .b_batch = weight_stride_,
                               .b_row = 1,
                               .b_col = out_c_,
-                              .c_batch = in,
                               .c_row = in_c_},
                    &MatMulSpec::m, piece(d_tiling_), last_piece(d_tiling_), threads);
     ring_ = buffers.make(static_cast<std::size_t>(src.n) * ring_pixels() *
@@ -105,18 +88,16 @@ class WinogradConv : public Step {
     transform_weights(pass, false);
     const View src = p_.src.view(), dst = p_.dst.view();
     for_strips(pass, tiling_, [&](Range tiles, int thread) {
-      float* in = scratch(thread);
-      float* out = in + kTilePoints * in_stride_;
+      const auto [in, out, in_stride, out_stride] = scratch(tiles, thread);
       for (int t = tiles.begin; t < tiles.end; ++t)
-        read_tile(src, tiling_.tile(t), 1, p_.op.border, in + (t - tiles.begin) * in_c_,
-                  in_stride_);
+        read_tile(src, tiling_.tile(t), 1, p_.op.border, in + (t - tiles.begin) * in_c_, in_stride);
       forward_->run(tiles.size(), in, weights_->data, out, thread);
       for (int t = tiles.begin; t < tiles.end; ++t) {
         const Tiling::Tile tile = tiling_.tile(t);
         float* pixels[kTile * kTile];
         output_pixels(dst, tile, pixels);
-        winograd_output(out + (t - tiles.begin) * out_c_, out_stride_, out_c_, p_.bias.value,
-                        pixels, false);
+        winograd_output(out + (t - tiles.begin) * out_c_, out_stride, out_c_, p_.bias.value, pixels,
+                        false);
       }
     });
   }
@@ -127,13 +108,26 @@ class WinogradConv : public Step {
   }
 
  private:
-  static constexpr int kStrip =
-      96;  ///< tiles per matrix product: both factors stay in the second-level cache
+  /// Tiles per matrix product: both factors stay in the second-level cache. Odd, so that the 36
+  /// vectors of a tile do not fall into the same few sets of the first-level cache.
+  static constexpr int kStrip = 95;
 
   static int strips(const Tiling& t) { return (t.count() + kStrip - 1) / kStrip; }
   static int piece(const Tiling& t) { return std::min(t.count(), kStrip); }
   static int last_piece(const Tiling& t) { return t.count() - (strips(t) - 1) * kStrip; }
-  float* scratch(int thread) const { return scratch_->data + thread * scratch_stride_; }
+
+  /// The transformed tiles of one strip on the source's and on the destination's side: 36 matrices
+  /// [tiles][channels] each.
+  struct Transformed {
+    float *in, *out;
+    std::ptrdiff_t in_stride, out_stride;
+  };
+  Transformed scratch(Range tiles, int thread) const {
+    float* in = scratch_->data + thread * scratch_stride_;
+    const std::ptrdiff_t in_stride = static_cast<std::ptrdiff_t>(tiles.size()) * in_c_;
+    const std::ptrdiff_t out_stride = static_cast<std::ptrdiff_t>(tiles.size()) * out_c_;
+    return {in, in + kTilePoints * in_stride, in_stride, out_stride};
+  }
 
   template <class Body>
   void for_strips(const Pass& pass, const Tiling& tiling, const Body& body) const {
@@ -189,17 +183,16 @@ class WinogradConv : public Step {
       float* partial = partials_->data + group * partial_stride_;
       float* bias = partial + kTilePoints * weight_stride_;
       std::fill_n(partial, partial_stride_, 0.f);
-      float* in = scratch(thread);
-      float* out = in + kTilePoints * in_stride_;
       const Range range = part(all_strips, groups_, group);
       for (int strip = range.begin; strip < range.end; ++strip) {
         const Range tiles{strip * kStrip, std::min(tile_count, (strip + 1) * kStrip)};
+        const auto [in, out, in_stride, out_stride] = scratch(tiles, thread);
         for (int t = tiles.begin; t < tiles.end; ++t) {
           const Tiling::Tile tile = tiling_.tile(t);
-          read_tile(src, tile, 1, p_.op.border, in + (t - tiles.begin) * in_c_, in_stride_);
+          read_tile(src, tile, 1, p_.op.border, in + (t - tiles.begin) * in_c_, in_stride);
           float* pixels[kTile * kTile];
           output_pixels(d_dst, tile, pixels);
-          winograd_output_adjoint(pixels, out_c_, out + (t - tiles.begin) * out_c_, out_stride_);
+          winograd_output_adjoint(pixels, out_c_, out + (t - tiles.begin) * out_c_, out_stride);
         }
         d_weight_->run(tiles.size(), in, out, partial, thread);
         if (p_.bias.grad) sum_tiles(d_dst, tiles, bias);
@@ -245,16 +238,15 @@ class WinogradConv : public Step {
           ring_->data,
           static_cast<std::size_t>(d_src.n) * ring_pixels() * static_cast<std::size_t>(in_c_), 0.f);
     for_strips(pass, d_tiling_, [&](Range tiles, int thread) {
-      float* in = scratch(thread);
-      float* out = in + kTilePoints * in_stride_;
+      const auto [in, out, in_stride, out_stride] = scratch(tiles, thread);
       for (int t = tiles.begin; t < tiles.end; ++t)
         read_tile(d_dst, d_tiling_.tile(t), 1, Border::zero, out + (t - tiles.begin) * out_c_,
-                  out_stride_);
+                  out_stride);
       d_src_->run(tiles.size(), out, weights_->data, in, thread);
       for (int t = tiles.begin; t < tiles.end; ++t) {
         float* pixels[kTile * kTile];
         source_pixels(d_src, d_tiling_.tile(t), pixels);
-        winograd_output(in + (t - tiles.begin) * in_c_, in_stride_, in_c_, nullptr, pixels, add);
+        winograd_output(in + (t - tiles.begin) * in_c_, in_stride, in_c_, nullptr, pixels, add);
       }
     });
     if (ring()) fold_ring(d_src);
@@ -315,8 +307,7 @@ class WinogradConv : public Step {
   ConvPlaces p_;
   int in_c_ = 0, out_c_ = 0, groups_ = 1;
   Tiling tiling_{}, d_tiling_{};
-  std::ptrdiff_t weight_stride_ = 0, in_stride_ = 0, out_stride_ = 0, scratch_stride_ = 0,
-                 partial_stride_ = 0;
+  std::ptrdiff_t weight_stride_ = 0, scratch_stride_ = 0, partial_stride_ = 0;
   std::optional<PieceMatMul> forward_, d_weight_, d_src_;
   Buffer *scratch_ = nullptr, *weights_ = nullptr, *partials_ = nullptr, *ring_ = nullptr;
 };

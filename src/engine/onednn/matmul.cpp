@@ -19,15 +19,17 @@ const dnnl::engine& cpu_engine() {
   return engine;
 }
 
-memory::desc matrix(int batch, int rows, int cols, std::ptrdiff_t batch_stride,
-                    std::ptrdiff_t row_stride, std::ptrdiff_t col_stride) {
-  return {{batch, rows, cols}, memory::data_type::f32, {batch_stride, row_stride, col_stride}};
+memory::desc matrix(int batch, int rows, int cols, std::ptrdiff_t row_stride,
+                    std::ptrdiff_t col_stride) {
+  if (batch == 1) return {{rows, cols}, memory::data_type::f32, {row_stride, col_stride}};
+  const std::ptrdiff_t matrix_stride = static_cast<std::ptrdiff_t>(rows) * cols;
+  return {{batch, rows, cols}, memory::data_type::f32, {matrix_stride, row_stride, col_stride}};
 }
 
 dnnl::matmul::primitive_desc describe(const MatMulSpec& s) {
-  const auto a = matrix(s.batch, s.m, s.k, s.a_batch, s.a_row, s.a_col);
-  const auto b = matrix(s.batch, s.k, s.n, s.b_batch, s.b_row, s.b_col);
-  const auto c = matrix(s.batch, s.m, s.n, s.c_batch, s.c_row, 1);
+  const auto a = matrix(s.batch, s.m, s.k, s.a_row, s.a_col);
+  const auto b = matrix(s.batch, s.k, s.n, s.b_row, s.b_col);
+  const auto c = matrix(s.batch, s.m, s.n, s.c_row, 1);
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (s.accumulate) {
@@ -63,6 +65,7 @@ struct MatMul::Impl {
     std::array<dnnl_exec_arg_t, 4> args;
   };
   dnnl::matmul primitive;
+  std::string implementation;
   std::vector<Slot> slots;
 };
 
@@ -71,6 +74,7 @@ MatMul::MatMul(const MatMulSpec& spec, int threads) : impl_(std::make_unique<Imp
     const OneThread one_thread;
     const auto pd = describe(spec);
     impl_->primitive = dnnl::matmul(pd);
+    impl_->implementation = pd.impl_info_str();
     for (int t = 0; t < threads; ++t) {
       const dnnl::engine& engine = cpu_engine();
       Impl::Slot slot{{pd.src_desc(), engine, nullptr},
@@ -107,6 +111,8 @@ void MatMul::run(const float* a, const float* b, float* c, int thread) const {
     fail(ErrorCode::unsupported, "engine 'onednn': a matrix product failed with status {}",
          static_cast<int>(status));
 }
+
+const char* MatMul::implementation() const { return impl_->implementation.c_str(); }
 
 namespace {
 MatMulSpec with_length(MatMulSpec spec, int MatMulSpec::*length, int value) {

@@ -7,12 +7,13 @@
 namespace unmar::cpu {
 
 /// C[b] = A[b] * B[b] (+ C[b]) for `batch` matrices: A is m x k, B is k x n, C is m x n.
-/// Strides are in floats. One of A's strides is 1, and one of B's; C's rows are contiguous.
+/// Strides are in floats. One of A's strides is 1, and one of B's; C's rows are contiguous. Several
+/// matrices must be dense and follow each other without gaps: oneDNN is fast for nothing else.
 struct MatMulSpec {
   int batch = 1, m = 0, n = 0, k = 0;
-  std::ptrdiff_t a_batch = 0, a_row = 0, a_col = 1;
-  std::ptrdiff_t b_batch = 0, b_row = 0, b_col = 1;
-  std::ptrdiff_t c_batch = 0, c_row = 0;
+  std::ptrdiff_t a_row = 0, a_col = 1;
+  std::ptrdiff_t b_row = 0, b_col = 1;
+  std::ptrdiff_t c_row = 0;
   bool accumulate = false;
 };
 
@@ -25,6 +26,10 @@ class MatMul {
   MatMul(MatMul&&) noexcept;
 
   void run(const float* a, const float* b, float* c, int thread) const;
+
+  /// oneDNN's name of the code it chose, e.g. "brg:avx512_core"; "ref:any" is a hundred times
+  /// slower.
+  const char* implementation() const;
 
  private:
   struct Impl;
