@@ -1,0 +1,269 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "fit/fake_engine.h"
+#include "unmar/error.h"
+#include "unmar/fit.h"
+
+namespace unmar {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// A running average of small numbers, in float on one side and double on the other.
+constexpr double kFloatRounding = 1e-5;
+
+FitOptions plain(int iterations) {
+  FitOptions options;
+  options.iterations = iterations;
+  options.average = 0.f;
+  options.rollback_db = 0.f;
+  return options;
+}
+
+FitResult run(FakeEngine& engine, const FitOptions& options, Stopper& stopper,
+              const std::function<void(const FitProgress&)>& on_iteration = {},
+              std::stop_token cancel = {}) {
+  return fit(fake_problem(engine.script.picture), engine, options, stopper, nullptr, on_iteration,
+             std::move(cancel));
+}
+
+float pixel(const Tensor& picture) { return picture.data()[0]; }
+
+TEST(Loop, RunsEveryIterationOnceAndTellsItsLoss) {
+  FakeEngine engine({.loss = [](int i, int) { return 1.f / static_cast<float>(i + 1); }});
+  FitOptions options = plain(5);
+  options.seed = 42;
+  options.threads = 3;
+  const auto stopper = make_fixed_count();
+  const FitResult result = run(engine, options, *stopper);
+  EXPECT_THAT(engine.log.iterations, ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_EQ(engine.log.options.seed, 42u);
+  EXPECT_EQ(engine.log.options.threads, 3);
+  ASSERT_EQ(result.history.size(), 5u);
+  for (int i = 0; i < 5; ++i) {
+    const HistoryRow& row = result.history[static_cast<std::size_t>(i)];
+    EXPECT_EQ(row.iteration, i);
+    EXPECT_EQ(row.loss, 1.f / static_cast<float>(i + 1));
+    EXPECT_FALSE(row.psnr || row.psnr_average || row.signal || row.rolled_back);
+  }
+  EXPECT_EQ(result.iterations, 5);
+  EXPECT_EQ(result.stopped_by, StoppedBy::iterations);
+  EXPECT_EQ(result.final_loss, 0.2f);
+  EXPECT_EQ(result.memory_bytes, 4321u);
+  EXPECT_EQ(result.rollbacks, 0);
+}
+
+TEST(Loop, WithAFixedCountReturnsTheLastPicture) {
+  FakeEngine engine;
+  const auto stopper = make_fixed_count();
+  const FitResult result = run(engine, plain(4), *stopper);
+  EXPECT_EQ(pixel(result.best), 3.f);
+  EXPECT_EQ(pixel(result.last), 3.f);
+  EXPECT_EQ(result.best_iteration, 3);
+}
+
+TEST(Loop, AveragesAsThePaperFromTheFirstIterateOn) {
+  FakeEngine engine({.pixel = [](int i) { return static_cast<float>(i * i) + 1.f; }});
+  FitOptions options = plain(6);
+  options.average = 0.9f;
+  const auto stopper = make_fixed_count();
+  double expected = 0;
+  int calls = 0;
+  const FitResult result = run(engine, options, *stopper, [&](const FitProgress& p) {
+    const double iterate = p.row.iteration * p.row.iteration + 1;
+    expected = p.row.iteration == 0 ? iterate : 0.9 * expected + 0.1 * iterate;
+    EXPECT_NEAR(pixel(p.average), expected, kFloatRounding * expected);
+    EXPECT_EQ(pixel(p.restored), static_cast<float>(iterate));
+    ++calls;
+  });
+  EXPECT_EQ(calls, 6);
+  EXPECT_NEAR(pixel(result.best), expected, kFloatRounding * expected);
+  EXPECT_EQ(pixel(result.last), 26.f);
+}
+
+TEST(Loop, ReturnsThePictureOfTheChosenIterationAndNotTheLast) {
+  FakeEngine engine;
+  ScriptedStopper stopper;
+  stopper.best = {2, 3, 5};
+  std::vector<int> best_so_far;
+  const FitResult result = run(engine, plain(9), stopper, [&](const FitProgress& p) {
+    best_so_far.push_back(p.best_iteration);
+    EXPECT_TRUE(p.average.empty());
+    EXPECT_EQ(p.iterations, 9);
+  });
+  EXPECT_EQ(pixel(result.best), 5.f);
+  EXPECT_EQ(result.best_iteration, 5);
+  EXPECT_EQ(pixel(result.last), 8.f);
+  // Until the stopper chooses, the latest counts.
+  EXPECT_THAT(best_so_far, ElementsAre(0, 1, 2, 3, 3, 5, 5, 5, 5));
+}
+
+TEST(Loop, ReturnsTheAverageAsItWasAtTheChosenIteration) {
+  FakeEngine engine;
+  FitOptions options = plain(8);
+  options.average = 0.5f;
+  ScriptedStopper stopper;
+  stopper.best = {1, 4};
+  float average_at_4 = 0;
+  const FitResult result = run(engine, options, stopper, [&](const FitProgress& p) {
+    if (p.row.iteration == 4) average_at_4 = pixel(p.average);
+  });
+  EXPECT_EQ(pixel(result.best), average_at_4);
+  EXPECT_EQ(pixel(result.best), 3.0625f);  // of 0..4: exact in float
+}
+
+TEST(Loop, ReturnsTheLatestPictureIfTheStopperNeverChose) {
+  FakeEngine engine;
+  ScriptedStopper stopper;
+  const FitResult result = run(engine, plain(4), stopper);
+  EXPECT_EQ(pixel(result.best), 3.f);
+  EXPECT_EQ(result.best_iteration, 3);
+}
+
+TEST(Loop, EndsWhenTheStopperSaysSo) {
+  FakeEngine engine;
+  ScriptedStopper stopper;
+  stopper.best = {3};
+  stopper.stop_at = 6;
+  const FitResult result = run(engine, plain(100), stopper);
+  EXPECT_EQ(result.stopped_by, StoppedBy::stopper);
+  EXPECT_EQ(result.iterations, 7);
+  EXPECT_EQ(pixel(result.best), 3.f);
+  EXPECT_EQ(result.history[4].signal, 40.0);
+}
+
+TEST(Loop, CancelledBeforeItStartsStillReturnsTheFirstPicture) {
+  FakeEngine engine({.pixel = [](int i) { return 7.f + static_cast<float>(i); }});
+  const auto stopper = make_fixed_count();
+  std::stop_source source;
+  source.request_stop();
+  const FitResult result = run(engine, plain(10), *stopper, {}, source.get_token());
+  EXPECT_EQ(result.stopped_by, StoppedBy::cancelled);
+  EXPECT_EQ(result.iterations, 1);
+  EXPECT_EQ(pixel(result.best), 7.f);
+  EXPECT_EQ(pixel(result.last), 7.f);
+}
+
+TEST(Loop, CancelledInTheMiddleReturnsTheBestSoFar) {
+  FakeEngine engine;
+  ScriptedStopper stopper;
+  stopper.best = {2};
+  std::stop_source source;
+  const FitResult result = run(
+      engine, plain(10), stopper,
+      [&](const FitProgress& p) {
+        if (p.row.iteration == 4) source.request_stop();
+      },
+      source.get_token());
+  EXPECT_EQ(result.stopped_by, StoppedBy::cancelled);
+  EXPECT_EQ(result.iterations, 5);
+  EXPECT_EQ(pixel(result.best), 2.f);
+  EXPECT_EQ(pixel(result.last), 4.f);
+}
+
+TEST(Loop, CancelledDuringItsLastIterationHasDoneAllOfThem) {
+  FakeEngine engine;
+  const auto stopper = make_fixed_count();
+  std::stop_source source;
+  const FitResult result = run(
+      engine, plain(3), *stopper,
+      [&](const FitProgress& p) {
+        if (p.row.iteration == 2) source.request_stop();
+      },
+      source.get_token());
+  EXPECT_EQ(result.stopped_by, StoppedBy::iterations);
+  EXPECT_EQ(result.iterations, 3);
+}
+
+TEST(Loop, MeasuresIterateAndAverageAgainstTheReferenceWithoutClamping) {
+  FakeEngine engine({.pixel = [](int i) { return i == 0 ? 0.5f : 1.5f; }});
+  FitOptions options = plain(2);
+  options.average = 0.5f;
+  const auto stopper = make_fixed_count();
+  const Tensor reference(engine.script.picture, 1.f);
+  const FitResult result =
+      fit(fake_problem(engine.script.picture), engine, options, *stopper, &reference);
+  const double six_db = 10 * std::log10(4.0);  // an error of one half
+  EXPECT_NEAR(result.history[0].psnr.value(), six_db, kFloatRounding);
+  EXPECT_NEAR(result.history[1].psnr.value(), six_db, kFloatRounding);
+  EXPECT_NEAR(result.history[0].psnr_average.value(), six_db, kFloatRounding);
+  EXPECT_EQ(result.history[1].psnr_average, std::numeric_limits<double>::infinity());
+}
+
+TEST(Loop, WithoutAveragingHasNoPsnrOfAnAverage) {
+  FakeEngine engine;
+  const auto stopper = make_fixed_count();
+  const Tensor reference(engine.script.picture, 9.f);
+  const FitResult result =
+      fit(fake_problem(engine.script.picture), engine, plain(2), *stopper, &reference);
+  EXPECT_TRUE(result.history[1].psnr);
+  EXPECT_FALSE(result.history[1].psnr_average);
+}
+
+TEST(Loop, HandlesBatchesOfAnyNumberOfChannels) {
+  FakeEngine engine({.picture = {2, 5, 3, 1}});
+  FitOptions options = plain(3);
+  options.average = 0.5f;
+  const auto stopper = make_fixed_count();
+  const Tensor reference(engine.script.picture, 2.f);
+  const FitResult result =
+      fit(fake_problem(engine.script.picture), engine, options, *stopper, &reference);
+  EXPECT_EQ(result.best.shape(), (Shape{2, 5, 3, 1}));
+  for (const float v : result.best.values()) EXPECT_EQ(v, 1.25f);
+}
+
+TEST(Loop, WhatACallbackThrowsEndsTheFit) {
+  FakeEngine engine;
+  const auto stopper = make_fixed_count();
+  EXPECT_THROW(run(engine, plain(5), *stopper, [](const FitProgress&) { throw 1; }), int);
+  EXPECT_THAT(engine.log.iterations, ElementsAre(0));
+}
+
+std::string error_of(const FitOptions& options, const Tensor* reference = nullptr) {
+  FakeEngine engine;
+  const auto stopper = make_fixed_count();
+  try {
+    fit(fake_problem(engine.script.picture), engine, options, *stopper, reference);
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::bad_argument);
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Loop, NamesOptionsOutOfRange) {
+  const auto with = [](auto change) {
+    FitOptions options = plain(3);
+    change(options);
+    return error_of(options);
+  };
+  EXPECT_EQ(with([](auto&) {}), "no error");
+  EXPECT_EQ(with([](auto& o) { o.iterations = 0; }), "fit: iterations must be at least 1, got 0");
+  EXPECT_THAT(with([](auto& o) { o.adam.lr = 0; }), HasSubstr("learning rate"));
+  EXPECT_THAT(with([](auto& o) { o.adam.lr = std::nanf(""); }), HasSubstr("learning rate"));
+  EXPECT_THAT(with([](auto& o) { o.average = 1.f; }), HasSubstr("average must be in [0,1), got 1"));
+  EXPECT_THAT(with([](auto& o) { o.rollback_db = -1.f; }), HasSubstr("rollback_db"));
+  EXPECT_THAT(with([](auto& o) { o.rollback_every = 0; }), HasSubstr("rollback_every"));
+}
+
+TEST(Loop, RefusesAReferenceOfAnotherSize) {
+  const Tensor reference({1, 1, 2, 2});
+  EXPECT_THAT(error_of(plain(1), &reference), HasSubstr("the reference is [1,1,2,2]"));
+}
+
+TEST(StoppedBy, HasANameForEveryReason) {
+  EXPECT_STREQ(to_string(StoppedBy::iterations), "iterations");
+  EXPECT_STREQ(to_string(StoppedBy::stopper), "stopper");
+  EXPECT_STREQ(to_string(StoppedBy::cancelled), "cancelled");
+}
+
+}  // namespace
+}  // namespace unmar
