@@ -113,8 +113,12 @@ class Lowering {
     for (std::size_t i = count(); i-- > 0;) {
       if (!has_grad_[i] || fused_[i]) continue;
       const auto& src = sources(node(id(i)));
-      for (std::size_t slot = 0; slot < src.size(); ++slot)
+      // A concat is one copy per source, which backward takes from the last to the first.
+      const bool backwards = std::holds_alternative<Concat>(node(id(i)).op);
+      for (std::size_t k = 0; k < src.size(); ++k) {
+        const std::size_t slot = backwards ? src.size() - 1 - k : k;
         if (!writers_[at(src[slot])].reader.valid()) writers_[at(src[slot])] = {id(i), slot};
+      }
     }
   }
 
