@@ -76,6 +76,7 @@ class GemmConv : public Step {
   }
 
   void backward(const Pass& pass) override {
+    if (!p_.d_dst) return;
     backward_weights(pass);
     if (!p_.d_src) return;
     if (pointwise_) {
