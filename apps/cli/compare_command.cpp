@@ -45,8 +45,8 @@ void add_compare_command(CLI::App& program, Action& chosen) {
   CLI::App* command = program.add_subcommand(
       "compare",
       "Measure how alike two pictures are\n\n"
-      "PSNR in dB over all colours (more is better, 30 and above is good, equal pictures have no "
-      "finite one;\nin JSON null) and SSIM (1 for equal pictures).");
+      "PSNR in dB over all colours: more is better, 30 and above is good; equal pictures have no\n"
+      "finite one (in JSON null). SSIM: 1 for equal pictures.");
   command->footer(
       "Examples:\n"
       "  unmar compare clean.png restored.png\n"

@@ -40,6 +40,8 @@ int run(int argc, char** argv) {
   program.set_help_flag("-h,--help", "show this text");
   program.set_version_flag("--version", std::string("unmar ") + version(), "show the version");
   program.require_subcommand(1);
+  // An option given twice, say by a script and its caller: the later one counts.
+  program.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   program.footer(
       "Examples:\n"
       "  unmar denoise noisy.png -o clean.png\n"

@@ -47,11 +47,8 @@ const char* examples(Task task) {
 /// "how deep ... (1 to 8 levels; default 4, paper 5)"
 std::string option_help(const OptionSpec& spec, Task task) {
   const auto value_in = [&](Preset preset) -> std::string {
-    RestoreOptions given;
-    given.preset = preset;
-    if (task == Task::upscale) given.factor = 4;
-    const auto value = spec.get(resolve(task, given));
-    if (!value || spec.name == "factor") return "";
+    const auto value = preset_value(spec, task, preset);
+    if (!value) return "";
     if (spec.kind == OptionSpec::Kind::flag) return std::get<bool>(*value) ? "on" : "off";
     return to_text(*value);
   };

@@ -30,14 +30,13 @@ fs::path snapshot_name(const RestoreArguments& a, int iteration) {
   return a.snapshots / (fmt::format("iteration_{:06}", iteration) + a.output.extension().string());
 }
 
-void announce(const RestoreArguments& a, const Image& input, const RestoreOptions& o,
-              const std::string& engine) {
+void announce(const RestoreArguments& a, const Image& input, const Restored& start) {
   if (a.quiet) return;
-  fmt::print(stderr,
-             "{} {} ({})\n{} preset: {} scales of {} channels, {}{} iterations, engine {}\n",
-             to_string(a.task), a.input.string(), describe(input),
-             o.preset == Preset::paper ? "paper" : "quick", *o.scales, *o.channels,
-             o.stop == StopRule::none ? "" : "at most ", *o.iterations, engine);
+  const RestoreOptions& o = start.options;
+  fmt::print(stderr, "{} {} ({})\n", to_string(a.task), a.input.string(), describe(input));
+  fmt::print(stderr, "{} preset: {} scales, {} parameters, {}{} iterations, engine {}\n",
+             o.preset == Preset::paper ? "paper" : "quick", *o.scales, start.params,
+             o.stop == StopRule::none ? "" : "at most ", *o.iterations, start.engine.name);
   fmt::print(stderr, "Ctrl-C stops and writes the best result so far\n");
 }
 
@@ -48,6 +47,7 @@ Restored fit_picture(const RestoreArguments& a, const Image& input, const Image*
   RestoreContext context;
   context.reference = reference;
   context.cancel = interrupt.token();
+  context.on_start = [&](const Restored& start) { announce(a, input, start); };
   context.on_iteration = [&](const FitProgress& state) {
     interrupt.poll();
     progress.update(state);
@@ -76,14 +76,12 @@ int run_restore(const RestoreArguments& a) {
   const std::string started = now_utc();
 
   // Everything that can be wrong is found before the fit.
-  const RestoreOptions resolved = resolve(a.task, a.options);
-  const std::string engine = make_engine(*resolved.engine)->info().name;
+  make_engine(resolve(a.task, a.options).engine.value());
   check_outputs(a);
   const Image input = a.pictures.read(a.input);
   const Image mask = a.mask.empty() ? Image() : a.pictures.read_mask(a.mask);
   const Image reference = a.reference.empty() ? Image() : a.pictures.read_like(input, a.reference);
 
-  announce(a, input, resolved, engine);
   Interrupt interrupt;
   const Restored restored = fit_picture(a, input, a.mask.empty() ? nullptr : &mask,
                                         a.reference.empty() ? nullptr : &reference, interrupt);

@@ -104,6 +104,10 @@ void parse_option(RestoreOptions& options, Task task, const OptionSpec& spec,
 /// upscale without a factor.
 RestoreOptions resolve(Task task, const RestoreOptions& given);
 
+/// What the preset gives an option when nothing is known of the damage (upscale: factor 4), for
+/// help texts; empty for what the user must or may say himself: sigma and factor.
+std::optional<OptionValue> preset_value(const OptionSpec& spec, Task task, Preset preset);
+
 /// The network that resolved options describe.
 SkipOptions network_options(const RestoreOptions& resolved);
 

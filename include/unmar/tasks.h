@@ -13,17 +13,6 @@
 /// Restoring a picture: the three tasks as one call each.
 namespace unmar {
 
-/// What a restoration may use and report beside its options. All of it is borrowed for the call.
-struct RestoreContext {
-  /// The clean picture, of the size of the result: adds PSNR and SSIM. It never changes the result.
-  const Image* reference = nullptr;
-  std::function<void(const FitProgress&)> on_iteration = {};
-  /// Called every `preview_every` iterations with the picture as it would be returned now.
-  std::function<void(int iteration, const Image& preview)> on_preview = {};
-  int preview_every = 0;        ///< 0: never
-  std::stop_token cancel = {};  ///< ends the fit after the current iteration, with the best so far
-};
-
 struct Restored {
   Image image;             ///< values in [0,1]; depth, colour profile and alpha of the input
   RestoreOptions options;  ///< all that was used, presets included
@@ -35,6 +24,20 @@ struct Restored {
   std::optional<double> psnr, ssim;
   /// The same of what came in. inpaint: missing pixels black; upscale: enlarged by bicubic.
   std::optional<double> psnr_input, ssim_input;
+};
+
+/// What a restoration may use and report beside its options. All of it is borrowed for the call.
+struct RestoreContext {
+  /// The clean picture, of the size of the result: adds PSNR and SSIM. It never changes the result.
+  const Image* reference = nullptr;
+  /// Called once everything that is given was found good and the work begins; options, engine and
+  /// params are filled in.
+  std::function<void(const Restored&)> on_start = {};
+  std::function<void(const FitProgress&)> on_iteration = {};
+  /// Called every `preview_every` iterations with the picture as it would be returned now.
+  std::function<void(int iteration, const Image& preview)> on_preview = {};
+  int preview_every = 0;        ///< 0: never
+  std::stop_token cancel = {};  ///< ends the fit after the current iteration, with the best so far
 };
 
 /// mask: for inpaint only; white (1) known, black (0) to be filled, values between weight the loss.

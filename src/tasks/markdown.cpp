@@ -6,11 +6,9 @@ namespace unmar {
 namespace {
 
 std::string cell(const OptionSpec& spec, Task task, Preset preset) {
-  RestoreOptions given;
-  given.preset = preset;
-  if (task == Task::upscale) given.factor = 4;
-  const auto value = spec.get(resolve(task, given));
-  if (!value || spec.name == "factor" || spec.name == "preset") return "–";
+  const auto value = preset_value(spec, task, preset);
+  if (!value || spec.name == "preset") return "–";
+  if (const auto* on = std::get_if<bool>(&*value)) return *on ? "on" : "off";
   return to_text(*value);
 }
 

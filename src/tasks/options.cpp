@@ -188,6 +188,13 @@ RestoreOptions resolve(Task task, const RestoreOptions& given) {
   return resolved;
 }
 
+std::optional<OptionValue> preset_value(const OptionSpec& spec, Task task, Preset preset) {
+  RestoreOptions given;
+  given.preset = preset;
+  if (task == Task::upscale) given.factor = 4;
+  return spec.get(preset_options(task, given));
+}
+
 SkipOptions network_options(const RestoreOptions& o) {
   const auto scales = static_cast<std::size_t>(o.scales.value());
   SkipOptions network;

@@ -115,6 +115,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   const Shape x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()};
   const Problem problem = make_problem(plan.y, x_shape, *plan.A, problem_options(options));
   result.params = problem.graph.param_count();
+  if (context.on_start) context.on_start(result);
 
   const auto stopper = make_stopper(options);
   const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();

@@ -1,0 +1,99 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/support.h"
+
+namespace unmar::cli_test {
+namespace {
+
+class DegradeCommand : public CliTest {
+ protected:
+  DegradeCommand() { put("clean.png", test_picture(40, 48)); }
+  Outcome degrade(const std::string& out, const Words& more) const {
+    return run(Words{"degrade", "clean.png", "-o", out} + more);
+  }
+};
+
+TEST_F(DegradeCommand, NoiseHasTheStrengthAskedForAndFollowsTheSeed) {
+  ASSERT_EQ(degrade("a.png", {"--noise", "10", "--seed", "1"}).code, 0);
+  degrade("b.png", {"--noise", "10", "--seed", "1"});
+  degrade("c.png", {"--noise", "10", "--seed", "2"});
+  EXPECT_NEAR(psnr(get("a.png"), get("clean.png")), 20 * std::log10(255. / 10), 0.5);
+  EXPECT_EQ(contents(in("a.png")), contents(in("b.png")));
+  EXPECT_NE(contents(in("a.png")), contents(in("c.png")));
+}
+
+TEST_F(DegradeCommand, MissingPixelsAreBlackWhereTheMaskIs) {
+  ASSERT_EQ(degrade("holed.png", {"--missing", "0.5", "--mask-out", "mask.png"}).code, 0);
+  const Image holed = get("holed.png"), mask = get("mask.png"), clean = get("clean.png");
+  ASSERT_EQ(mask.channels(), 1);
+  int missing = 0;
+  for (int y = 0; y < 40; ++y)
+    for (int x = 0; x < 48; ++x) {
+      const bool known = mask.at(0, y, x) == 1.f;
+      missing += known ? 0 : 1;
+      EXPECT_EQ(holed.at(1, y, x), known ? clean.at(1, y, x) : 0.f);
+    }
+  EXPECT_NEAR(missing, 960, 100);
+}
+
+TEST_F(DegradeCommand, MissingPixelsWithoutAMaskFileAreWarnedOf) {
+  const Outcome outcome = degrade("holed.png", {"--missing", "0.5"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.err, testing::HasSubstr("--mask-out"));
+}
+
+TEST_F(DegradeCommand, AGivenMaskBlackensWhatItCovers) {
+  Image text(1, 40, 48, 1.f);
+  text.at(0, 7, 9) = 0.f;
+  put("text.png", text);
+  ASSERT_EQ(degrade("over.png", {"--mask", "text.png", "--mask-out", "m.png"}).code, 0);
+  EXPECT_EQ(get("over.png").at(0, 7, 9), 0.f);
+  EXPECT_EQ(get("over.png").at(0, 7, 10), get("clean.png").at(0, 7, 10));
+  EXPECT_EQ(contents(in("m.png")).empty(), false);
+  ASSERT_EQ(degrade("under.png", {"--mask", "text.png", "--invert-mask"}).code, 0);
+  EXPECT_EQ(get("under.png").at(0, 7, 10), 0.f);
+}
+
+TEST_F(DegradeCommand, ShrinkingDividesTheSize) {
+  ASSERT_EQ(degrade("small.png", {"--shrink", "4"}).code, 0);
+  EXPECT_EQ(get("small.png").height(), 10);
+  EXPECT_EQ(get("small.png").width(), 12);
+}
+
+TEST_F(DegradeCommand, DamagesCombine) {
+  ASSERT_EQ(degrade("all.png",
+                    {"--shrink", "2", "--noise", "20", "--missing", "0.3", "--mask-out", "m.png"})
+                .code,
+            0);
+  EXPECT_EQ(get("all.png").width(), 24);
+  EXPECT_EQ(get("m.png").width(), 24);
+}
+
+using CompareCommand = CliTest;
+
+TEST_F(CompareCommand, EqualPicturesHaveNoFinitePsnr) {
+  put("a.png", test_picture(20, 20));
+  EXPECT_EQ(run({"compare", "a.png", "a.png"}).out, "PSNR inf dB  SSIM 1.0000\n");
+  const auto result = nlohmann::json::parse(run({"compare", "a.png", "a.png", "--json"}).out);
+  EXPECT_TRUE(result["psnr"].is_null());
+  EXPECT_EQ(result["ssim"], 1.0);
+}
+
+TEST_F(CompareCommand, AnEvenDifferenceHasThePsnrOfItsSize) {
+  put("a.png", Image(3, 20, 20, 100.f / 255));
+  put("b.png", Image(3, 20, 20, 110.f / 255));
+  const auto result = nlohmann::json::parse(run({"compare", "a.png", "b.png", "--json"}).out);
+  EXPECT_NEAR(result["psnr"].get<double>(), 20 * std::log10(255. / 10), 1e-4);
+}
+
+TEST_F(CompareCommand, TheBorderIsLeftOut) {
+  Image a = test_picture(20, 20), b = a;
+  b.at(0, 0, 0) = 1.f;
+  put("a.png", a);
+  put("b.png", b);
+  EXPECT_NE(run({"compare", "a.png", "b.png"}).out, "PSNR inf dB  SSIM 1.0000\n");
+  EXPECT_EQ(run({"compare", "a.png", "b.png", "--border", "1"}).out, "PSNR inf dB  SSIM 1.0000\n");
+}
+
+}  // namespace
+}  // namespace unmar::cli_test

@@ -1,0 +1,47 @@
+#include <algorithm>
+
+#include "cli/support.h"
+
+namespace unmar::cli_test {
+namespace {
+
+class Help : public CliTest {
+ protected:
+  void expect_golden(const Words& arguments, const std::string& name) const {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_EQ(outcome.err, "");
+    EXPECT_EQ(outcome.out, contents(std::string(UNMAR_GOLDEN) + "/" + name))
+        << "if this is meant: unmar " << (arguments.size() > 1 ? arguments[0] + " " : "")
+        << "--help > tests/cli/golden/" << name;
+    EXPECT_LE(longest_line(outcome.out), 100u);
+  }
+  static std::size_t longest_line(const std::string& text) {
+    std::size_t longest = 0, start = 0;
+    for (std::size_t end; (end = text.find('\n', start)) != std::string::npos; start = end + 1)
+      longest = std::max(longest, end - start);
+    return longest;
+  }
+};
+
+TEST_F(Help, OfTheProgramIsTheGoldenOne) { expect_golden({"--help"}, "unmar.txt"); }
+
+TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
+  for (const std::string name : {"denoise", "inpaint", "upscale", "degrade", "compare", "info"})
+    expect_golden({name, "--help"}, name + ".txt");
+}
+
+TEST_F(Help, IsWhatNoArgumentsGive) { EXPECT_EQ(run({}).out, run({"--help"}).out); }
+
+TEST_F(Help, VersionIsOneLine) {
+  EXPECT_THAT(run({"--version"}).out, testing::MatchesRegex("unmar [0-9.]+\n"));
+}
+
+TEST_F(Help, InfoNamesTheEnginesAndThePicture) {
+  EXPECT_THAT(run({"info"}).out, testing::HasSubstr("  ref "));
+  put("a.png", test_picture(12, 34));
+  EXPECT_EQ(run({"info", "a.png"}).out, "a.png: 34x12 px, RGB, 8 bit, png\n");
+}
+
+}  // namespace
+}  // namespace unmar::cli_test
