@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "checks.h"
 #include "commands.h"
 #include "pictures.h"
 
@@ -57,7 +58,7 @@ void add_compare_command(CLI::App& program, Action& chosen) {
       ->group("Comparison");
   command->add_option("--border", a->options.border, "pixels to leave out on each side (default 0)")
       ->type_name("N")
-      ->check(quietly(CLI::Range(0, 1'000'000)))
+      ->check(whole_in_range(0, 1'000'000))
       ->group("Comparison");
   command->add_flag("--json", a->json, "print one JSON line")->group("Comparison");
   a->pictures.declare(*command);

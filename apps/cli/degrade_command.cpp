@@ -3,7 +3,9 @@
 #include <unmar/observe.h>
 
 #include <memory>
+#include <optional>
 
+#include "checks.h"
 #include "commands.h"
 #include "output_file.h"
 #include "pictures.h"
@@ -13,9 +15,9 @@ namespace {
 
 struct DegradeArguments {
   std::filesystem::path input, output, mask, mask_out;
-  double noise = 0;  // 0-255
-  double missing = 0;
-  int shrink = 1;
+  std::optional<double> noise;  // 0-255
+  std::optional<double> missing;
+  std::optional<int> shrink;
   std::string kernel = "lanczos3";
   bool clip = true, invert_mask = false;
   std::uint64_t seed = 0;
@@ -30,10 +32,10 @@ const std::vector<std::pair<std::string, ReduceKernel>> kKernels = {
 
 SimulateOptions simulate_options(const DegradeArguments& a) {
   SimulateOptions options;
-  options.sigma = static_cast<float>(a.noise / 255);
+  options.sigma = static_cast<float>(a.noise.value_or(0) / 255);
   options.clip = a.clip;
-  options.missing = static_cast<float>(a.missing);
-  options.shrink = a.shrink;
+  options.missing = static_cast<float>(a.missing.value_or(0));
+  options.shrink = a.shrink.value_or(1);
   options.seed = a.seed;
   for (const auto& [name, kernel] : kKernels)
     if (name == a.kernel) options.kernel = kernel;
@@ -41,10 +43,10 @@ SimulateOptions simulate_options(const DegradeArguments& a) {
 }
 
 void check(const DegradeArguments& a) {
-  if (a.noise <= 0 && a.missing <= 0 && a.shrink == 1 && a.mask.empty())
+  if (!a.noise && !a.missing && !a.shrink && a.mask.empty())
     throw Error(ErrorCode::bad_argument,
                 "degrade: no damage is asked for; give --noise, --missing, --shrink or --mask");
-  if (!a.mask_out.empty() && a.missing <= 0 && a.mask.empty())
+  if (!a.mask_out.empty() && !a.missing && a.mask.empty())
     throw Error(ErrorCode::bad_argument,
                 "degrade: --mask-out has nothing to write; it goes with --missing or --mask");
   check_writable(a.output);
@@ -76,9 +78,12 @@ int run(const DegradeArguments& a) {
   if (!a.mask.empty()) apply_mask(damaged, a.pictures.read_mask(a.mask), a);
 
   write_image(a.output, damaged.image);
-  if (!a.mask_out.empty())
+  if (!a.mask_out.empty()) {
+    if (damaged.mask.empty())  // --missing 0
+      damaged.mask = Image(1, damaged.image.height(), damaged.image.width(), 1.f);
     write_image(a.mask_out, damaged.mask);
-  else if (a.missing > 0)
+  }
+  if (a.missing && a.mask_out.empty())
     fmt::print(stderr,
                "note: without --mask-out nobody can tell missing pixels from black ones, and "
                "'unmar inpaint' needs the mask\n");
@@ -92,16 +97,16 @@ void declare_damage(CLI::App& command, DegradeArguments& a) {
                   "make it 2, 3, 4 or 8 times smaller; sizes that do not "
                   "divide are cropped first")
       ->type_name("FACTOR")
-      ->check(quietly(CLI::IsMember({2, 3, 4, 8})))
+      ->check(one_of({"2", "3", "4", "8"}))
       ->group(group);
   command.add_option("--kernel", a.kernel, "low-pass filter for --shrink (default lanczos3)")
       ->type_name("lanczos2|lanczos3|bicubic|box")
-      ->check(quietly(CLI::IsMember({"lanczos2", "lanczos3", "bicubic", "box"})))
+      ->check(one_of({"lanczos2", "lanczos3", "bicubic", "box"}))
       ->group(group);
   command
       .add_option("--noise", a.noise, "add Gaussian noise of this standard deviation (0-255 scale)")
       ->type_name("SIGMA")
-      ->check(quietly(CLI::Range(0.0, 255.0)))
+      ->check(in_range(0, 255))
       ->group(group);
   command
       .add_flag("--clip,!--no-clip", a.clip,
@@ -110,7 +115,7 @@ void declare_damage(CLI::App& command, DegradeArguments& a) {
       ->group(group);
   command.add_option("--missing", a.missing, "lose this fraction of the pixels (0 to 1): black")
       ->type_name("FRACTION")
-      ->check(quietly(CLI::Range(0.0, 1.0)))
+      ->check(in_range(0, 0.9999))
       ->group(group);
   command
       .add_option("--mask", a.mask,
@@ -120,6 +125,7 @@ void declare_damage(CLI::App& command, DegradeArguments& a) {
   command.add_flag("--invert-mask", a.invert_mask, "lose those where it is white")->group(group);
   command.add_option("--seed", a.seed, "start of the random numbers (default 0)")
       ->type_name("N")
+      ->check(whole_in_range(0, 9'007'199'254'740'992))
       ->group(group);
 }
 

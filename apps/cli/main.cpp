@@ -2,10 +2,10 @@
 #include <unmar/error.h>
 #include <unmar/version.h>
 
-#include <cctype>
 #include <cstdio>
 #include <new>
 
+#include "checks.h"
 #include "commands.h"
 #include "help.h"
 
@@ -20,17 +20,6 @@ int say_error(std::string text, int code) {
     if (c == '\n') c = ' ';
   fmt::print(stderr, "error: {}\n", text);
   return code;
-}
-
-/// What CLI11 found wrong, in our form: one line that ends in what to do.
-int say_usage_error(const CLI::App& program, const CLI::ParseError& error) {
-  const auto commands = program.get_subcommands();
-  const std::string name = commands.empty() ? "" : commands.front()->get_name();
-  std::string text = error.what();
-  if (text.size() > 1 && std::isupper(text[0]) && std::islower(text[1]))
-    text[0] = static_cast<char>(std::tolower(text[0]));
-  if (name.empty()) return say_error(text + "; see unmar --help", kUsage);
-  return say_error(fmt::format("{}: {}; see unmar {} --help", name, text, name), kUsage);
 }
 
 int run(int argc, char** argv) {
@@ -65,9 +54,12 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& help_or_version) {
     return program.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
-    return say_usage_error(program, error);
+    return say_error(usage_error(program, error, argv[1]), kUsage);
   }
-  return chosen();
+  const int code = chosen();
+  if (std::fflush(stdout) != 0)
+    return say_error("standard output cannot be written; is the disk full?", kFailure);
+  return code;
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unmar/error.h>
 
+#include "checks.h"
+
 namespace unmar::cli {
 
 void PictureArguments::declare(CLI::App& command) {
@@ -10,7 +12,7 @@ void PictureArguments::declare(CLI::App& command) {
       .add_option("--max-pixels", max_megapixels,
                   "largest picture to accept, in megapixels (default 100)")
       ->type_name("MPX")
-      ->check(quietly(CLI::Range(1e-6, 1e6)))
+      ->check(in_range(1e-6, 1e6))
       ->group("Pictures");
   command
       .add_option("--range", range,
@@ -18,7 +20,7 @@ void PictureArguments::declare(CLI::App& command) {
                   "the least and the greatest in the picture (data), or data only for 16-bit and "
                   "float pictures that use little of their format (automatic, the default)")
       ->type_name("RANGE")
-      ->check(quietly(CLI::IsMember({"automatic", "full", "data"})))
+      ->check(one_of({"automatic", "full", "data"}))
       ->group("Pictures");
 }
 

@@ -8,9 +8,6 @@
 
 namespace unmar::cli {
 
-/// A check whose range stays out of the help text, which says it in words.
-inline CLI::Validator quietly(CLI::Validator check) { return check.description(""); }
-
 /// --max-pixels and --range: how the pictures of a command are read.
 struct PictureArguments {
   double max_megapixels = 100;

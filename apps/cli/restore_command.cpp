@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "checks.h"
 #include "commands.h"
 #include "restore_run.h"
 
@@ -120,7 +121,7 @@ void declare_reports(CLI::App& command, RestoreArguments& a) {
   file("--snapshots", a.snapshots, "DIR", "folder for the result as it develops");
   command.add_option("--every", a.every, "iterations between snapshots (default 100)")
       ->type_name("N")
-      ->check(quietly(CLI::Range(1, 1'000'000)))
+      ->check(whole_in_range(1, 1'000'000))
       ->group(group);
   command.add_flag("--quiet", a.quiet, "say nothing but errors")->group(group);
   command.add_flag("--json", a.json, "print the facts of the result as one JSON line on stdout")

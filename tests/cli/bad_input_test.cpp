@@ -75,7 +75,8 @@ TEST_F(BadInput, ValuesOutOfRangeAreUsageErrors) {
                  {"--iterations must be a whole number from 1 to 1000000, got 0"});
   expect_refusal(denoise("good.png") + Words{"--stop", "soon"}, kUsage,
                  {"--stop must be none, wmv or emv, got soon"});
-  expect_refusal(denoise("good.png") + Words{"--every", "0"}, kUsage, {"--every"});
+  expect_refusal(denoise("good.png") + Words{"--every", "0"}, kUsage,
+                 {"--every must be a whole number between 1 and 1000000, got 0"});
   expect_refusal(denoise("good.png") + Words{"--engine", "steam"}, kUsage, {"steam", "ref"});
 }
 
@@ -84,9 +85,10 @@ TEST_F(BadInput, WordsThatTheCommandDoesNotKnowAreUsageErrors) {
                  {"--sharpness", "see unmar denoise --help"});
   expect_refusal({"denoise", "good.png"}, kUsage, {"--output", "see unmar denoise --help"});
   expect_refusal({"inpaint", "good.png", "-o", "out.png"}, kUsage, {"--mask"});
-  expect_refusal({"polish", "good.png"}, kUsage, {"see unmar --help"});
+  expect_refusal({"polish", "good.png"}, kUsage, {"no command 'polish'", "denoise, inpaint"});
+  expect_refusal({"--polish"}, kUsage, {"--polish", "see unmar --help"});
+  expect_refusal({"denoise", "good.png", "-o"}, kUsage, {"--output needs a value"});
   expect_refusal({"denoise", "good.png", "more.png", "-o", "out.png"}, kUsage, {"more.png"});
-  expect_refusal({"degrade", "good.png", "-o", "out.png", "--shrink", "5"}, kUsage, {"--shrink"});
 }
 
 TEST_F(BadInput, AnOutputThatCannotBeWrittenIsKnownBeforeTheFit) {
@@ -105,6 +107,14 @@ TEST_F(BadInput, AnOutputThatCannotBeWrittenIsKnownBeforeTheFit) {
 TEST_F(BadInput, ComparingDifferentSizesIsRefused) {
   put("other.png", test_picture(16, 17));
   expect_refusal({"compare", "good.png", "other.png"}, kFailure, {"16x16 px", "17x16 px"});
+}
+
+TEST_F(BadInput, DamageOutOfRangeIsAUsageError) {
+  const Words degrade = {"degrade", "good.png", "-o", "out.png"};
+  expect_refusal(degrade + Words{"--shrink", "5"}, kUsage, {"--shrink must be one of 2, 3, 4, 8"});
+  expect_refusal(degrade + Words{"--noise", "300"}, kUsage, {"between 0 and 255, got 300"});
+  expect_refusal(degrade + Words{"--missing", "1.5"}, kUsage, {"--missing must be between 0 and"});
+  expect_refusal(degrade + Words{"--noise", "9", "--seed", "-1"}, kUsage, {"--seed", "got -1"});
 }
 
 TEST_F(BadInput, DegradingByNothingIsAUsageError) {

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -36,6 +37,16 @@ class SmallDisk : public CliTest {
 TEST_F(SmallDisk, AResultThatDoesNotFitIsAnErrorAndLeavesNoFile) {
   EXPECT_THAT(refused({}), testing::HasSubstr("out.png"));
   EXPECT_FALSE(std::filesystem::exists(in("out.png")));
+}
+
+TEST_F(SmallDisk, AFullStandardOutputIsAnError) {
+  Process process(folder(), {"compare", "noisy.png", "noisy.png"}, [] {
+    const int full = open("/dev/full", O_WRONLY);
+    if (full < 0 || dup2(full, STDOUT_FILENO) < 0) _exit(126);
+  });
+  const Outcome outcome = process.wait();
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, testing::StartsWith("error: standard output"));
 }
 
 TEST_F(SmallDisk, AnOlderResultSurvives) {
