@@ -29,7 +29,7 @@ inline std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
 inline float to_unit(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 
 /// Four numbers of N(0,1) from the words of one block. The logarithm takes 1 - u, which lies in
-/// (0, 1], and all is double, so that engines agree to the last bit.
+/// (0, 1]. In double: engines that work in float are compared with this.
 inline std::array<float, 4> box_muller(const std::array<std::uint32_t, 4>& words) {
   const auto unit = [&](std::size_t i) { return static_cast<double>(to_unit(words[i])); };
   std::array<float, 4> values;
