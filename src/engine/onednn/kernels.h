@@ -61,6 +61,12 @@ void norm_act_backward(const Act& act, const float* src, std::ptrdiff_t src_ld, 
                        std::ptrdiff_t pixels, int c, const float* scale, const float* shift,
                        const float* slope, const float* offset, bool accumulate);
 
+// kernels_noise.cpp
+inline constexpr std::size_t kNoiseBlocks = 16;  ///< Philox blocks of four numbers per call
+/// 4 * kNoiseBlocks numbers of N(0,1), those that the Jitter op defines from `first_block` on.
+void gaussian_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t first_block,
+                    float* dst);
+
 // kernels_winograd.cpp: F(4x4, 3x3), Lavin and Gray, "Fast Algorithms for Convolutional Neural
 // Networks", CVPR 2016. A 6x6 tile of c-vectors becomes 36 c-vectors, `stride` floats apart.
 inline constexpr int kTile = 4;       ///< outputs per tile and side

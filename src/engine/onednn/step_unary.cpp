@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "base/philox.h"
 #include "engine/onednn/range.h"
 #include "engine/onednn/steps.h"
 
@@ -104,22 +103,19 @@ class JitterStep : public UnaryStep {
   void forward(const Pass& pass) override {
     const View src = p_.src.view(), dst = p_.dst.view();
     const std::size_t count = p_.src.shape.count();
-    constexpr std::size_t kChunk = 16384;  // a multiple of the four numbers of a Philox block
-    const int chunks = static_cast<int>((count + kChunk - 1) / kChunk);
-    const auto lo = static_cast<std::uint32_t>(pass.iteration);
-    const auto hi = static_cast<std::uint32_t>(static_cast<std::uint64_t>(pass.iteration) >> 32);
+    constexpr std::size_t kRun = 4 * kNoiseBlocks, kRunsPerChunk = 256;
+    const auto chunks =
+        static_cast<int>((count + kRun * kRunsPerChunk - 1) / (kRun * kRunsPerChunk));
     pass.pool.run(chunks, [&](int chunk, int) {
-      const std::size_t begin = static_cast<std::size_t>(chunk) * kChunk,
-                        end = std::min(count, begin + kChunk);
-      for (std::size_t i = begin; i < end; i += 4) {
-        std::array<float, 4> noise{};
-        const std::size_t block = i / 4;
+      const std::size_t begin = static_cast<std::size_t>(chunk) * kRun * kRunsPerChunk;
+      const std::size_t end = std::min(count, begin + kRun * kRunsPerChunk);
+      for (std::size_t i = begin; i < end; i += kRun) {
+        float noise[kRun] = {};
         if (pass.jitter)
-          noise = box_muller(philox(
-              {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), lo, hi},
-              key_));
-        for (std::size_t k = i; k < std::min(end, i + 4); ++k)
-          element(dst, k) = element(src, k) + sigma_ * noise[k - i];
+          gaussian_noise(key_, static_cast<std::uint64_t>(pass.iteration), i / 4, noise);
+        const std::size_t run = std::min(kRun, end - i);
+        for (std::size_t k = 0; k < run; ++k)
+          element(dst, i + k) = element(src, i + k) + sigma_ * noise[k];
       }
     });
   }
