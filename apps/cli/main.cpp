@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   add_restore_commands(program, chosen);
   add_degrade_command(program, chosen);
   add_compare_command(program, chosen);
+  add_sheet_command(program, chosen);
   add_info_commands(program, chosen);
 
   if (argc < 2) {

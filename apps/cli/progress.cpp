@@ -34,17 +34,17 @@ std::vector<std::string> progress_parts(const std::string& label, const FitProgr
   const HistoryRow& row = progress.row;
   const int done = row.iteration + 1;
   std::vector<std::string> parts = {fmt::format("{} {}/{}", label, done, progress.iterations)};
-  if (progress.seconds > 0) {
-    const double rate = done / progress.seconds;
+  const double rate = progress.seconds > 0 ? done / progress.seconds : 0;
+  if (rate > 0) {
     const double left = (progress.iterations - done) / rate;
     parts.push_back(fmt::format("{}{} left", may_end_sooner ? "at most " : "", minutes(left)));
-    parts.push_back(fmt::format("{:.{}f} it/s", rate, rate >= 10 ? 0 : 2));
   }
-  parts.push_back(fmt::format("loss {:.5f}", row.loss));
   if (row.psnr_average)
     parts.push_back(fmt::format("PSNR {:.2f} dB", *row.psnr_average));
   else if (row.psnr)
     parts.push_back(fmt::format("PSNR {:.2f} dB", *row.psnr));
+  parts.push_back(fmt::format("loss {:.5f}", row.loss));
+  if (rate > 0) parts.push_back(fmt::format("{:.{}f} it/s", rate, rate >= 10 ? 0 : 2));
   if (may_end_sooner) parts.push_back(fmt::format("best {}", progress.best_iteration));
   return parts;
 }

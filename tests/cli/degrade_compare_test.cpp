@@ -95,5 +95,18 @@ TEST_F(CompareCommand, TheBorderIsLeftOut) {
   EXPECT_EQ(run({"compare", "a.png", "b.png", "--border", "1"}).out, "PSNR inf dB  SSIM 1.0000\n");
 }
 
+using SheetCommand = CliTest;
+
+TEST_F(SheetCommand, APictureMoreThanAColumnHoldsStartsANewRow) {
+  put("a.png", test_picture(20, 20));
+  put("b.png", test_picture(20, 20));
+  const Words pictures = {"sheet", "a.png", "b.png=restored", "a.png", "--height", "32"};
+  ASSERT_EQ(run(pictures + Words{"-o", "row.png"}).code, 0);
+  ASSERT_EQ(run(pictures + Words{"-o", "rows.png", "--columns", "2"}).code, 0);
+  EXPECT_GE(get("row.png").width(), 3 * 32);
+  EXPECT_LT(get("rows.png").width(), get("row.png").width());
+  EXPECT_GT(get("rows.png").height(), get("row.png").height());
+}
+
 }  // namespace
 }  // namespace unmar::cli_test

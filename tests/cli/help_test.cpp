@@ -27,7 +27,8 @@ class Help : public CliTest {
 TEST_F(Help, OfTheProgramIsTheGoldenOne) { expect_golden({"--help"}, "unmar.txt"); }
 
 TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
-  for (const std::string name : {"denoise", "inpaint", "upscale", "degrade", "compare", "info"})
+  for (const std::string name :
+       {"denoise", "inpaint", "upscale", "degrade", "compare", "sheet", "info"})
     expect_golden({name, "--help"}, name + ".txt");
 }
 
