@@ -7,6 +7,7 @@ Rollback::Rollback(const FitOptions& options, const Shape& picture)
   if (on()) average_.emplace(picture, options.average);
 }
 
+// A candidate that spiked is replaced here: until a snapshot is taken, it stays due.
 void Rollback::before_step(int iteration, const Program& program) {
   if (on() && (!state_ || iteration - iteration_ >= every_)) candidate_ = program.state();
 }
@@ -28,7 +29,6 @@ void Rollback::accept(int iteration, double fidelity, const RunningAverage& aver
 }
 
 int Rollback::undo(Program& program, RunningAverage& average) {
-  candidate_.reset();
   program.restore(*state_);
   average.assign(*average_);
   last_fidelity_ = snapshot_fidelity_;

@@ -155,6 +155,24 @@ TEST(Rollback, ComparesWithThePreviousIterateAndNotWithTheBest) {
   EXPECT_EQ(run(engine, options_with(10), stopper).rollbacks, 0);
 }
 
+TEST(Rollback, DoesNotTakeTheSnapshotsOwnLossForAnotherSpike) {
+  Script script;  // 4 dB better with each update, but for one spike
+  script.loss = [](int i, int updates) {
+    return i == 3 ? 1.f : 0.1f * std::pow(10.f, -0.4f * static_cast<float>(updates));
+  };
+  FakeEngine engine(script);
+  ScriptedStopper stopper;
+  // At 4 the loss is that of the first iterate again, 8 dB worse than the last good one.
+  EXPECT_THAT(rolled_back(run(engine, options_with(8, 100), stopper)), ElementsAre(3));
+}
+
+TEST(Rollback, UndoesSpikesAsLongAsTheSnapshotsAdvance) {
+  FakeEngine engine(spiking({{5, 1.f}, {9, 1.f}, {13, 1.f}, {17, 1.f}, {21, 1.f}}));
+  ScriptedStopper stopper;
+  run(engine, options_with(23), stopper);
+  EXPECT_THAT(stopper.rewinds, ElementsAre(4, 8, 12, 16, 20));
+}
+
 TEST(Rollback, GivesUpOnASpikeThatComesBackFromTheSameSnapshot) {
   Script script;
   script.loss = [](int, int updates) { return updates == 2 ? 1.f : 0.1f; };

@@ -87,6 +87,13 @@ TEST(WindowedVariance, IsTheMeanVarianceOverTheWindow) {
   }
 }
 
+TEST(WindowedVariance, GetsRidOfTheRoundingThatAHugeValueLeavesInItsSums) {
+  const auto stopper = make_windowed_variance({.window = 4, .patience = 1000});
+  stopper->observe(0, 0.f, constant(1e8f));  // its square hides anything below 2
+  for (int i = 1; i < 12; ++i) stopper->observe(i, 0.f, constant(i % 2 == 0 ? 0.25f : 0.75f));
+  EXPECT_EQ(stopper->signal(), 0.0625);
+}
+
 TEST(MovingVariance, FollowsItsFormula) {
   const auto stopper = make_moving_variance({.alpha = 0.2f, .patience = 1000});
   const Outcome outcome = play(*stopper, 30);
