@@ -129,8 +129,8 @@ TEST_P(EarlyStop, EndsADenoisingFitByItselfNearItsPeak) {
 }
 INSTANTIATE_TEST_SUITE_P(Restore, EarlyStop,
                          testing::Values(make_windowed_variance, make_moving_variance),
-                         [](const auto& info) {
-                           return info.index == 0 ? "WindowedVariance" : "MovingVariance";
+                         [](const auto& test) {
+                           return test.index == 0 ? "WindowedVariance" : "MovingVariance";
                          });
 
 bool same_bits(const Tensor& a, const Tensor& b) {
