@@ -1,0 +1,57 @@
+#include "base/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace unmar {
+namespace {
+
+class ThreadPoolOf : public testing::TestWithParam<int> {};
+
+TEST_P(ThreadPoolOf, calls_each_chunk_once) {
+  ThreadPool pool(GetParam());
+  for (const int chunks : {0, 1, 2, 7, 1000}) {
+    std::vector<std::atomic<int>> calls(static_cast<std::size_t>(chunks));
+    pool.run(chunks, [&](int chunk, int) { ++calls[static_cast<std::size_t>(chunk)]; });
+    for (const auto& count : calls) EXPECT_EQ(count, 1);
+  }
+}
+
+// Short loops right behind each other: workers arrive late and must not take the next loop's chunks
+// for those of the last.
+TEST_P(ThreadPoolOf, keeps_loops_apart_that_follow_each_other_closely) {
+  ThreadPool pool(GetParam());
+  std::vector<long> values(3);
+  constexpr int kLoops = 20000;
+  for (int loop = 0; loop < kLoops; ++loop)
+    pool.run(3,
+             [&values, loop](int chunk, int) { values[static_cast<std::size_t>(chunk)] += loop; });
+  for (const long value : values) EXPECT_EQ(value, static_cast<long>(kLoops) * (kLoops - 1) / 2);
+}
+
+TEST_P(ThreadPoolOf, numbers_its_threads_within_range_and_never_shares_a_number) {
+  ThreadPool pool(GetParam());
+  EXPECT_EQ(pool.threads(), GetParam());
+  std::vector<std::atomic<int>> inside(static_cast<std::size_t>(GetParam()));
+  std::atomic<bool> shared = false;
+  pool.run(500, [&](int, int thread) {
+    ASSERT_GE(thread, 0);
+    ASSERT_LT(thread, GetParam());
+    if (++inside[static_cast<std::size_t>(thread)] != 1) shared = true;
+    std::this_thread::yield();
+    --inside[static_cast<std::size_t>(thread)];
+  });
+  EXPECT_FALSE(shared);
+}
+
+TEST_P(ThreadPoolOf, ends_without_having_been_used) { ThreadPool pool(GetParam()); }
+
+INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolOf, testing::Values(1, 2, 3, 8));
+
+TEST(ThreadPool, takes_all_cores_for_zero) { EXPECT_GE(ThreadPool(0).threads(), 1); }
+
+}  // namespace
+}  // namespace unmar
