@@ -138,11 +138,17 @@ class WinogradConv : public Step {
     });
   }
 
+  /// Kernels are shared out in chunks that are worth a thread's while.
+  int weight_chunks() const {
+    constexpr int kKernelsPerChunk = 1024;
+    return std::max(1, in_c_ * out_c_ / kKernelsPerChunk);
+  }
+
   void transform_weights(const Pass& pass, bool flip) {
     const int count = in_c_ * out_c_;
-    constexpr int kChunks = 16;
-    pass.pool.run(kChunks, [&](int chunk, int) {
-      const Range r = part(count, kChunks, chunk);
+    const int chunks = weight_chunks();
+    pass.pool.run(chunks, [&](int chunk, int) {
+      const Range r = part(count, chunks, chunk);
       winograd_weights(p_.weight.value + r.begin, count, static_cast<std::size_t>(r.size()), flip,
                        weights_->data + r.begin, weight_stride_);
     });
@@ -206,9 +212,9 @@ class WinogradConv : public Step {
                   static_cast<std::size_t>(out_c_), group > 0);
 
     const int count = in_c_ * out_c_;
-    constexpr int kChunks = 16;
-    pass.pool.run(kChunks, [&](int chunk, int) {
-      const Range r = part(count, kChunks, chunk);
+    const int chunks = weight_chunks();
+    pass.pool.run(chunks, [&](int chunk, int) {
+      const Range r = part(count, chunks, chunk);
       float* sum = partials_->data + r.begin;  // the first group's becomes the sum
       for (int group = 1; group < groups_; ++group)
         for (int point = 0; point < kTilePoints; ++point)
