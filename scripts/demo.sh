@@ -24,14 +24,14 @@ denoised=$("$unmar" denoise "$out/noisy.png" -o "$out/denoised.png" --sigma 25 \
   --reference "$samples/astronaut.png" --json "$@" | tail -n 1)
 
 echo "2/3 inpaint: text over the photo"
-"$unmar" degrade "$samples/coffee.png" -o "$out/text.png" --mask "$samples/text_mask.png"
+"$unmar" degrade "$samples/cat.png" -o "$out/text.png" --mask "$samples/text_mask.png"
 inpainted=$("$unmar" inpaint "$out/text.png" --mask "$samples/text_mask.png" \
-  -o "$out/inpainted.png" --reference "$samples/coffee.png" --json "$@" | tail -n 1)
+  -o "$out/inpainted.png" --reference "$samples/cat.png" --json "$@" | tail -n 1)
 
 echo "3/3 upscale by 4"
-"$unmar" degrade "$samples/cat.png" -o "$out/small.png" --shrink 4
+"$unmar" degrade "$samples/coffee.png" -o "$out/small.png" --shrink 4
 upscaled=$("$unmar" upscale "$out/small.png" --factor 4 -o "$out/upscaled.png" \
-  --reference "$samples/cat.png" --json "$@" | tail -n 1)
+  --reference "$samples/coffee.png" --json "$@" | tail -n 1)
 
 row() { # row NAME JSON BEFORE AFTER CLEAN
   sheet+=("$3=$(caption "$1" "$(field "$2" psnr_input)")"
@@ -40,8 +40,8 @@ row() { # row NAME JSON BEFORE AFTER CLEAN
 }
 sheet=()
 row noise "$denoised" "$out/noisy.png" "$out/denoised.png" "$samples/astronaut.png"
-row text "$inpainted" "$out/text.png" "$out/inpainted.png" "$samples/coffee.png"
-row "a quarter, bicubic" "$upscaled" "$out/small.png" "$out/upscaled.png" "$samples/cat.png"
+row text "$inpainted" "$out/text.png" "$out/inpainted.png" "$samples/cat.png"
+row "a quarter, bicubic" "$upscaled" "$out/small.png" "$out/upscaled.png" "$samples/coffee.png"
 "$unmar" sheet "${sheet[@]}" -o "$out/sheet.png"
 
 echo
