@@ -2,6 +2,7 @@
 #include <unmar/error.h>
 #include <unmar/observe.h>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 

@@ -3,6 +3,7 @@
 #include <unmar/options.h>
 #include <unmar/version.h>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <thread>
 

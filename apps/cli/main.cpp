@@ -2,6 +2,7 @@
 #include <unmar/error.h>
 #include <unmar/version.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <new>
 

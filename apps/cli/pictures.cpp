@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unmar/error.h>
 
+#include <CLI/CLI.hpp>
+
 #include "checks.h"
 
 namespace unmar::cli {

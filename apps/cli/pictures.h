@@ -2,9 +2,12 @@
 
 #include <unmar/image.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
+
+namespace CLI {
+class App;  // its header takes seconds to compile
+}
 
 namespace unmar::cli {
 

@@ -1,5 +1,6 @@
 #include <unmar/image.h>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "checks.h"
