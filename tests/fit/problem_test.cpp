@@ -3,7 +3,7 @@
 
 #include <cmath>
 #include <limits>
-#include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -34,13 +34,13 @@ Tensor drawn(const Shape& shape) {
   return t;
 }
 
-const Node* find(const Graph& graph, const std::string& name) {
+const Node* find(const Graph& graph, std::string_view name) {
   for (const Node& node : graph.nodes())
     if (node.name == name) return &node;
   return nullptr;
 }
 
-const Tensor& value_of(const Graph& graph, const std::string& name) {
+const Tensor& value_of(const Graph& graph, std::string_view name) {
   return *std::get<Constant>(find(graph, name)->op).value;
 }
 
