@@ -14,8 +14,10 @@ namespace {
 /// The standard network with another number of channels.
 unmar::ProblemOptions network(int channels) {
   unmar::ProblemOptions options;
-  options.network.down.assign(5, channels);
-  options.network.up.assign(5, channels);
+  unmar::SkipOptions skip;
+  skip.down.assign(5, channels);
+  skip.up.assign(5, channels);
+  options.network = skip;
   return options;
 }
 

@@ -54,7 +54,7 @@ class Case:
 
 def downsample_case(mode):
     return Case(
-        about=f"{mode} down-sampling, no skip at scale 0, swish",
+        about=f"{mode} down-sampling, no skip at scale 0, silu",
         h=24,
         w=32,
         channels=3,
@@ -68,7 +68,7 @@ def downsample_case(mode):
             kernel_skip=3,
             downsample=mode,
             upsample=["nearest", "bilinear"],
-            activation="swish",
+            activation="silu",
         ),
     )
 
@@ -288,7 +288,7 @@ def make_case(name, case):
         "about": case.about,
         "made_by": f"scripts/make_fixtures.py, PyTorch {torch.__version__}",
         "out_channels": case.channels,
-        "options": dataclasses.asdict(case.options),
+        "network": {"network": "skip", **dataclasses.asdict(case.options)},
         "reduce_factor": case.reduce,
         "jitter_sigma": case.jitter,
         "jitter_formula": JITTER_FORMULA,

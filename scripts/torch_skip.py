@@ -40,7 +40,7 @@ class SkipOptions:
     border: str = "reflect"  # zero | reflect
     downsample: str = "stride"  # stride | average | max | lanczos2 | lanczos3
     upsample: list = dataclasses.field(default_factory=lambda: ["bilinear"])  # nearest | bilinear
-    activation: str = "leaky_relu"  # leaky_relu | elu | swish | none
+    activation: str = "leaky_relu"  # leaky_relu | elu | silu | none
     one_by_one_up: bool = True
     sigmoid: bool = True
     bias: bool = True
@@ -77,7 +77,7 @@ def make_activation(kind):
     return {
         "leaky_relu": lambda: nn.LeakyReLU(0.2, inplace=True),
         "elu": nn.ELU,
-        "swish": nn.SiLU,
+        "silu": nn.SiLU,
         "none": nn.Identity,
     }[kind]()
 

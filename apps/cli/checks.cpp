@@ -1,6 +1,7 @@
 #include "checks.h"
 
 #include <fmt/format.h>
+#include <unmar/error.h>
 
 #include <algorithm>
 #include <cctype>
@@ -27,12 +28,12 @@ CLI::Validator number_check(double low, double high, bool whole) {
   return CLI::Validator(check, "");
 }
 
-/// The commands that are not hidden: "denoise, inpaint, ..."
-std::string commands_of(const CLI::App& program) {
+/// The commands that are not hidden.
+std::vector<std::string> names_of(const CLI::App& program) {
   std::vector<std::string> names;
   for (const CLI::App* command : program.get_subcommands(nullptr))
     if (!command->get_group().empty()) names.push_back(command->get_name());
-  return fmt::format("{}", fmt::join(names, ", "));
+  return names;
 }
 
 /// CLI11's text without its capital letter and with our word order.
@@ -45,6 +46,26 @@ std::string reworded(const CLI::ParseError& error) {
   const std::size_t colon = text.find(": 1 required ");
   if (colon != std::string::npos) return text.substr(0, colon) + " needs a value";
   return text;
+}
+
+/// "; did you mean '--sigma'?" if an option of `command` is what was not known.
+std::string suggestion(const CLI::App& command, const CLI::ParseError& error) {
+  if (!dynamic_cast<const CLI::ExtrasError*>(&error)) return "";
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  for (const std::string& word : command.remaining())
+    if (word.rfind("--", 0) == 0)
+      return fmt::format("; did you mean {}?", closest(word.substr(0, word.find('=')), known));
+  return "";
+}
+
+/// The deepest command that was given: "unmar networks show".
+const CLI::App& given_command(const CLI::App& program, std::string& path) {
+  const auto commands = program.get_subcommands();
+  if (commands.empty()) return program;
+  path += " " + commands.front()->get_name();
+  return given_command(*commands.front(), path);
 }
 
 }  // namespace
@@ -62,14 +83,17 @@ CLI::Validator one_of(std::vector<std::string> words) {
 
 std::string usage_error(const CLI::App& program, const CLI::ParseError& error,
                         const std::string& first_word) {
-  const auto commands = program.get_subcommands();
-  if (!commands.empty()) {
-    const std::string& name = commands.front()->get_name();
-    return fmt::format("{}: {}; see unmar {} --help", name, reworded(error), name);
+  std::string path;
+  const CLI::App& command = given_command(program, path);
+  if (&command != &program) {
+    const std::string more = suggestion(command, error);
+    return fmt::format("{}: {}{} see unmar{} --help", command.get_name(), reworded(error),
+                       more.empty() ? ";" : more, path);
   }
   if (first_word.rfind('-', 0) != 0)
-    return fmt::format("there is no command '{}'; the commands are {}", first_word,
-                       commands_of(program));
+    return fmt::format("there is no command '{}'; did you mean {}? The commands are {}",
+                       first_word, closest(first_word, names_of(program)),
+                       fmt::join(names_of(program), ", "));
   return fmt::format("{} is not an option of unmar itself; see unmar --help", first_word);
 }
 

@@ -16,6 +16,7 @@ void add_restore_commands(CLI::App& program, Action& chosen);  ///< denoise, inp
 void add_degrade_command(CLI::App& program, Action& chosen);
 void add_compare_command(CLI::App& program, Action& chosen);
 void add_sheet_command(CLI::App& program, Action& chosen);
+void add_networks_command(CLI::App& program, Action& chosen);
 void add_info_commands(CLI::App& program, Action& chosen);  ///< info, and options for the docs
 
 }  // namespace unmar::cli

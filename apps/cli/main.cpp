@@ -45,6 +45,7 @@ int run(int argc, char** argv) {
   add_degrade_command(program, chosen);
   add_compare_command(program, chosen);
   add_sheet_command(program, chosen);
+  add_networks_command(program, chosen);
   add_info_commands(program, chosen);
 
   if (argc < 2) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 
 namespace unmar::cli {
 namespace {
@@ -54,6 +55,15 @@ void check_text_writable(const fs::path& path, const std::string& option) {
   if (access(needed.c_str(), W_OK) != 0)
     refuse(option, path,
            fmt::format("cannot be written: {}; choose another place", std::strerror(errno)));
+}
+
+std::string read_text(const fs::path& path, const std::string& option) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) refuse(option, path, "is a folder; give the name of a file");
+  std::ifstream file(path, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file) refuse(option, path, "cannot be read; check the name");
+  return text;
 }
 
 void write_text(const fs::path& path, std::string_view text, const std::string& option) {

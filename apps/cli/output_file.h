@@ -13,6 +13,9 @@ void check_text_writable(const std::filesystem::path& path, const std::string& o
 void write_text(const std::filesystem::path& path, std::string_view text,
                 const std::string& option);
 
+/// throws Error{io} if it cannot be read.
+std::string read_text(const std::filesystem::path& path, const std::string& option);
+
 /// Makes the folder if need be. throws Error{io} if there is none in the end or it is read-only.
 void prepare_folder(const std::filesystem::path& path, const std::string& option);
 

@@ -85,7 +85,9 @@ std::string manifest_json(const Report& report) {
       {"mask", path_or_null(a.mask)},
       {"reference", path_or_null(a.reference)},
       {"options", options(r)},
-      {"network", {{"kind", "skip"}, {"parameters", r.params}}},
+      {"guide", path_or_null(a.guide)},
+      {"network", Json::parse(network_to_json(r.network))},
+      {"parameters", r.params},
       {"result", result(report)},
   };
   return manifest.dump(2) + "\n";

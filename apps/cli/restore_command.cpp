@@ -100,6 +100,17 @@ void declare_files(CLI::App& command, RestoreArguments& a) {
       ->required()
       ->type_name("OUT")
       ->group(group);
+  command
+      .add_option("--guide", a.guide,
+                  "another picture of the same scene, of the size of the result, for --input guide")
+      ->type_name("PICTURE")
+      ->group(group);
+  command
+      .add_option("--network-file", a.network_file,
+                  "a network in full, instead of the options below; 'unmar networks show NAME "
+                  "--json' prints one to start from")
+      ->type_name("FILE.json")
+      ->group(group);
   if (a.task == Task::inpaint)
     command.add_option("--mask", a.mask, "white: known, black: to be filled")
         ->required()

@@ -17,6 +17,20 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+/// The options with the files they name.
+RestoreOptions with_files(const RestoreArguments& a) {
+  RestoreOptions options = a.options;
+  if (!a.network_file.empty())
+    options.custom_network =
+        network_from_json(read_text(a.network_file, "--network-file"), a.network_file.string());
+  if (!a.guide.empty()) {
+    if (!options.input) options.input = InputKind::guide;
+    if (options.input == InputKind::guide)
+      options.guide = std::make_shared<const Image>(a.pictures.read(a.guide));
+  }
+  return options;
+}
+
 /// A long fit must not end in "cannot write".
 void check_outputs(const RestoreArguments& a) {
   check_writable(a.output);
@@ -34,15 +48,15 @@ void announce(const RestoreArguments& a, const Image& input, const Restored& sta
   if (a.quiet) return;
   const RestoreOptions& o = start.options;
   fmt::print(stderr, "{} {} ({})\n", to_string(a.task), a.input.string(), describe(input));
-  fmt::print(stderr, "{} preset: {} scales, {} parameters, {}{} iterations, engine {}\n",
-             o.preset == Preset::paper ? "paper" : "quick", *o.scales, start.params,
+  fmt::print(stderr, "{} preset: network {}, {} parameters, {}{} iterations, engine {}\n",
+             o.preset == Preset::paper ? "paper" : "quick", network_name(start.network), start.params,
              o.stop == StopRule::none ? "" : "at most ", *o.iterations, start.engine.name);
   fmt::print(stderr, "Ctrl-C stops and writes the best result so far\n");
 }
 
-Restored fit_picture(const RestoreArguments& a, const Image& input, const Image* mask,
-                     const Image* reference, Interrupt& interrupt) {
-  const RestoreOptions resolved = resolve(a.task, a.options);
+Restored fit_picture(const RestoreArguments& a, const RestoreOptions& options, const Image& input,
+                     const Image* mask, const Image* reference, Interrupt& interrupt) {
+  const RestoreOptions resolved = resolve(a.task, options);
   Progress progress(to_string(a.task), resolved.stop != StopRule::none, a.quiet);
   RestoreContext context;
   context.reference = reference;
@@ -60,7 +74,7 @@ Restored fit_picture(const RestoreArguments& a, const Image& input, const Image*
   }
   Restored restored;
   try {
-    restored = restore(a.task, input, mask, a.options, context);
+    restored = restore(a.task, input, mask, options, context);
   } catch (...) {
     progress.finish();
     throw;
@@ -76,14 +90,15 @@ int run_restore(const RestoreArguments& a) {
   const std::string started = now_utc();
 
   // Everything that can be wrong is found before the fit.
-  make_engine(resolve(a.task, a.options).engine.value());
+  const RestoreOptions options = with_files(a);
+  make_engine(resolve(a.task, options).engine.value());
   check_outputs(a);
   const Image input = a.pictures.read(a.input);
   const Image mask = a.mask.empty() ? Image() : a.pictures.read_mask(a.mask);
   const Image reference = a.reference.empty() ? Image() : a.pictures.read_like(input, a.reference);
 
   Interrupt interrupt;
-  const Restored restored = fit_picture(a, input, a.mask.empty() ? nullptr : &mask,
+  const Restored restored = fit_picture(a, options, input, a.mask.empty() ? nullptr : &mask,
                                         a.reference.empty() ? nullptr : &reference, interrupt);
 
   interrupt.hold_off();

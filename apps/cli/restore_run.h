@@ -12,7 +12,8 @@ namespace unmar::cli {
 /// What the command line of denoise, inpaint or upscale says. Empty paths: not asked for.
 struct RestoreArguments {
   Task task = Task::denoise;
-  std::filesystem::path input, output, mask, reference;
+  std::filesystem::path input, output, mask, guide, reference;
+  std::filesystem::path network_file;
   std::filesystem::path history, manifest, snapshots;
   int every = 100;  ///< iterations between snapshots
   bool quiet = false, json = false;

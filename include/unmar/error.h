@@ -2,7 +2,9 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace unmar {
 
@@ -26,5 +28,8 @@ class Error : public std::runtime_error {
  private:
   ErrorCode code_;
 };
+
+/// For error texts: "'unet' or 'resnet'", the known names that are most like `word`.
+std::string closest(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace unmar

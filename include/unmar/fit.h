@@ -20,18 +20,34 @@ enum class InputKind {
   uniform,   ///< U(0, 0.1), the paper's usual choice
   normal,    ///< N(0, 0.1^2)
   meshgrid,  ///< two channels: x / (w-1), y / (h-1)
+  /// sin and cos of pi f x / (w-1) and pi f y / (h-1), for input_channels / 4 frequencies f spaced
+  /// evenly in log f from 1 to 256: Shabtay et al., "PIP: Positional-encoding Image Prior", 2022.
+  fourier,
+  observed,  ///< the damaged picture itself
+  guide,     ///< another picture of the same scene, e.g. one taken with flash
 };
 enum class LossKind { mse, l1 };
+/// What the fit changes. norms: only gamma and beta of the norms, the convolutions keep their random
+/// start (Li et al., "Deep Random Projector", CVPR 2023).
+enum class Optimise { weights, weights_and_input, input, norms, norms_and_input };
 
 struct ProblemOptions {
-  SkipOptions network;
+  NetworkOptions network;
   InputKind input = InputKind::uniform;
-  int input_channels = 32;         ///< not for meshgrid, which has 2
+  int input_channels = 32;  ///< of uniform, normal and fourier
+  /// observed, guide: the picture, [n,c,h,w] of the picture to restore, any c. It is mirrored at
+  /// the edges or averaged down to the size of the network's input.
+  Tensor picture = {};
+  Optimise optimise = Optimise::weights;
   float reg_noise_std = 1.f / 30;  ///< sigma of the fresh input jitter of each iteration; 0: off
   LossKind loss = LossKind::mse;
   float tv_weight = 0.f;   ///< of the total variation of the restored image
   std::uint64_t seed = 0;  ///< draws z
 };
+
+/// z [n,c,h,w] of the size that the network wants for a picture of image.h x image.w.
+/// throws Error{bad_argument} for options that do not fit.
+Tensor make_input(const Shape& image, const ProblemOptions& options);
 
 /// z -> network -> crop -> A -> loss against y, as one graph.
 struct Problem {

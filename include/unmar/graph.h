@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,17 +20,20 @@ struct NodeId {
 
 /// How a parameter starts.
 struct Init {
-  enum class Kind { constant, uniform } kind = Kind::constant;
+  enum class Kind { constant, uniform, given } kind = Kind::constant;
   float a = 0.f, b = 0.f;  ///< constant: a; uniform: [a, b)
+  int repeat = 1;          ///< uniform: so many output channels in a row start equal
+  std::shared_ptr<const Tensor> value = {};  ///< given
 };
 
-/// A learned tensor. Convolution weights are [out_c, in_c, kernel, kernel]; bias, gamma and beta
-/// [1,c,1,1].
+/// A learned tensor. Weights are [out_c, in_c, kernel, kernel], of a transposed convolution [in_c,
+/// out_c, kernel, kernel]; bias, gamma and beta [1,c,1,1].
 struct Param {
-  std::string name;  ///< "<node name>.weight", ".bias", ".gamma", ".beta"
+  std::string name;  ///< "<node name>.weight", ".bias", ".gamma", ".beta", ".value"
   Shape shape;
   Init init;
   NodeId node;
+  bool frozen = false;  ///< keeps its start value; has no gradient
 };
 
 struct Node {
@@ -52,7 +56,12 @@ class Graph {
   const Shape& shape(NodeId id) const { return node(id).shape; }
   std::span<const Node> nodes() const { return nodes_; }
   std::span<const Param> params() const { return params_; }
-  std::size_t param_count() const;  ///< learned numbers in all
+  std::size_t param_count() const;  ///< numbers in all parameters, frozen ones included
+
+  /// Parameter `param` (index into params()) keeps its start value.
+  void freeze(int param);
+  /// Whether the node has a parameter that is not frozen.
+  bool learns(NodeId id) const;
 
   /// The scalar that Program::step makes smaller.
   void set_loss(NodeId id);
@@ -75,6 +84,9 @@ Shape infer_shape(const Op& op, std::span<const Shape> src, const std::string& w
 
 /// Start values of a parameter: they depend on `seed` and the parameter's name only.
 Tensor draw(const Param& param, std::uint64_t seed);
+
+/// Multiplications of one forward pass, counted as direct convolution.
+std::uint64_t count_macs(const Graph& graph);
 
 std::string to_text(const Graph& graph);  ///< one line per node, with shapes
 std::string to_dot(const Graph& graph);   ///< for Graphviz

@@ -12,8 +12,9 @@ namespace unmar {
 
 enum class Border { zero, reflect };  ///< reflect: mirror without repeating the edge pixel
 enum class PoolKind { max, average };
-enum class UpsampleKind { nearest, bilinear };
-enum class ActivationKind { leaky_relu, elu, silu, sigmoid };
+enum class ResizeKind { nearest, bilinear, bicubic, area };
+enum class NormKind { batch, instance, group };
+enum class ActivationKind { relu, leaky_relu, elu, silu, gelu, tanh, sigmoid };
 /// Fixed low-pass kernels for reducing an image. lanczos2/3: windowed sinc; bicubic: Keys a = -0.5;
 /// box: mean of the factor x factor block.
 enum class ReduceKernel { lanczos2, lanczos3, bicubic, box };
@@ -28,6 +29,11 @@ struct Input {
 /// between copies of the graph and never change, hence the shared_ptr.
 struct Constant {
   std::shared_ptr<const Tensor> value;
+};
+
+/// A tensor that is itself learned, e.g. the input of a network; it starts as `start`.
+struct Learned {
+  std::shared_ptr<const Tensor> start;
 };
 
 /// dst = src + sigma * N(0,1), drawn anew for each iteration from (seed, node name, iteration).
@@ -47,6 +53,24 @@ struct Conv2d {
   int stride = 1;
   Border border = Border::zero;
   bool bias = true;
+  /// Start of the weights for a PixelShuffle by this factor behind: each run of shuffle^2 output
+  /// channels starts with equal kernels and biases, so that the enlarged picture starts without a
+  /// checkerboard (ICNR; Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017).
+  int shuffle = 1;
+};
+
+/// Transposed convolution whose kernel is as large as its stride: every source pixel makes a block
+/// of stride x stride pixels of its own. src [n,c,h,w] -> [n,out_c,h*stride,w*stride].
+struct ConvTranspose2d {
+  int out_c = 0;
+  int stride = 2;
+  bool bias = true;
+};
+
+/// Channels become pixels: src [n,c*factor^2,h,w] -> [n,c,h*factor,w*factor]; channel c * factor^2 +
+/// i * factor + j goes to row i, column j of each block (Shi et al., CVPR 2016).
+struct PixelShuffle {
+  int factor = 2;
 };
 
 /// Window and stride `factor`; the rest at the lower right edge is dropped (floor).
@@ -55,12 +79,19 @@ struct Pool {
   int factor = 2;
 };
 
-/// dst is `factor` times as large; bilinear uses half-pixel centres unless align_corners.
-struct Upsample {
-  UpsampleKind kind = UpsampleKind::bilinear;
-  int factor = 2;
+/// src [n,c,h,w] -> [n,c,op.h,op.w], any sizes. Pixel centres lie on the half-pixel grid, unless
+/// align_corners (bilinear only) puts the outer pixel centres of both on each other.
+/// nearest: dst i is src floor(i * src / dst). area: the mean of the pixels that dst i touches.
+/// bilinear, bicubic (Keys, a = -0.5): when reducing, the kernel widens with the ratio; taps outside
+/// the source are left out and the rest rescaled (PyTorch's interpolate with antialias=True).
+struct Resize {
+  ResizeKind kind = ResizeKind::bilinear;
+  int h = 0, w = 0;
   bool align_corners = false;
 };
+/// The Resize that makes a tensor of this shape `factor` times as large.
+Resize enlarged(const Shape& src, int factor, ResizeKind kind = ResizeKind::bilinear,
+                bool align_corners = false);
 
 /// Low-pass filter and decimation per channel: src [n,c,h,w] -> [n,c,h/factor,w/factor] (floor).
 /// Sample centres keep the half-pixel grid (phase 0.5); the border is replicated.
@@ -78,9 +109,18 @@ struct CenterCrop {
   int h = 0, w = 0;
 };
 
-/// Normalises each channel with the mean and variance over n, h, w of this very tensor (training
-/// mode, biased variance), then scales and shifts by the parameters gamma and beta.
-struct BatchNorm {
+/// Zeros around: the source lies in the centre of h x w (offset = surplus / 2, rounded down).
+struct Pad {
+  int h = 0, w = 0;
+};
+
+/// Normalises with mean and biased variance of this very tensor (training mode), then scales and
+/// shifts each channel by the parameters gamma and beta. The statistics are those of one channel of
+/// the whole batch (batch), of one channel of one picture (instance), or of c / groups neighbouring
+/// channels of one picture (group).
+struct Norm {
+  NormKind kind = NormKind::batch;
+  int groups = 1;  ///< of group; divides c
   float eps = 1e-5f;
 };
 
@@ -88,6 +128,9 @@ struct Activation {
   ActivationKind kind = ActivationKind::leaky_relu;
   float slope = 0.2f;  ///< leaky_relu: factor for negative values; elu: alpha
 };
+
+/// dst = a + b, element by element.
+struct Add {};
 
 /// dst = a * b, element by element. b may have one channel: it then serves all channels of a.
 struct Multiply {};
@@ -106,8 +149,9 @@ struct WeightedSum {
   std::vector<float> weights;
 };
 
-using Op = std::variant<Input, Constant, Jitter, Conv2d, Pool, Upsample, Reduce, Concat, CenterCrop,
-                        BatchNorm, Activation, Multiply, Mse, L1, TotalVariation, WeightedSum>;
+using Op = std::variant<Input, Constant, Learned, Jitter, Conv2d, ConvTranspose2d, PixelShuffle, Pool,
+                        Resize, Reduce, Concat, CenterCrop, Pad, Norm, Activation, Add, Multiply, Mse,
+                        L1, TotalVariation, WeightedSum>;
 
 const char* op_name(const Op& op);  ///< "conv2d", "batch_norm", ...
 
@@ -118,5 +162,12 @@ struct ReduceTaps {
   std::vector<float> taps;
 };
 ReduceTaps reduce_taps(const Reduce& op);
+
+/// One dimension of Resize: dst[i] = sum over taps[i] of weight * src[index].
+struct Tap {
+  int index = 0;
+  float weight = 0.f;
+};
+std::vector<std::vector<Tap>> resize_taps(const Resize& op, int src_size, int dst_size);
 
 }  // namespace unmar

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "unmar/fit.h"
+#include "unmar/image.h"
 
 /// The options of the tasks. Each is declared once, in src/tasks/option_table.cpp; command line,
 /// manifest and docs/options.md read that table.
@@ -43,15 +45,26 @@ struct RestoreOptions {
   std::optional<double> average_decay = {};
 
   // The network and its input.
-  std::optional<int> scales = {};
-  std::optional<int> channels = {};  ///< of every scale
-  std::optional<int> skip = {};      ///< of every scale; 0: no skip connections
-  std::optional<UpsampleKind> upsample = {};
+  std::optional<std::string> network = {};  ///< one of network_names()
+  std::optional<int> scales = {};           ///< how deep, in the unit of the network
+  std::optional<int> channels = {};         ///< of every scale; unet: of the first
+  std::optional<int> skip = {};             ///< of every scale; 0: no skip connections
+  std::optional<DownsampleMode> downsample = {};
+  std::optional<UpsampleMode> upsample = {};
+  std::optional<SkipMode> skip_mode = {};
+  std::optional<NetworkNorm> norm = {};
+  std::optional<NetworkActivation> activation = {};
   std::optional<Border> border = {};
   std::optional<InputKind> input = {};
   std::optional<int> input_channels = {};
+  /// A network in full, instead of the options from `network` to `border`, which must not be given
+  /// beside it.
+  std::optional<NetworkOptions> custom_network = {};
+  /// The picture of --input guide, of the size of the result.
+  std::shared_ptr<const Image> guide = {};
 
   // How it is fitted.
+  std::optional<Optimise> optimise = {};
   std::optional<double> lr = {};
   std::optional<double> reg_noise_std = {};
   std::optional<LossKind> loss = {};
@@ -77,12 +90,14 @@ struct OptionSpec {
   double low = 0, high = 0;          ///< inclusive range of integer and number
   std::vector<std::string> choices;  ///< the values of a choice; of an integer if it has no range
   std::vector<Task> tasks;           ///< which have it; empty: all
+  std::vector<std::string> networks; ///< for which it means something; empty: any, also none
   std::string help;
 
   std::function<std::optional<OptionValue>(const RestoreOptions&)> get;
   std::function<void(RestoreOptions&, const OptionValue&)> put;  ///< unchecked: see set_option
 
   bool serves(Task task) const;
+  bool serves_network(std::string_view name) const;
 };
 
 const std::vector<OptionSpec>& option_table();
@@ -100,8 +115,8 @@ void parse_option(RestoreOptions& options, Task task, const OptionSpec& spec,
                   std::string_view text);
 
 /// Fills what is not given from the preset (sigma alone may stay empty: not known).
-/// throws Error{bad_argument} for a value out of range, an option that the task does not have, or
-/// upscale without a factor.
+/// throws Error{bad_argument} for a value out of range, an option that the task or the network does
+/// not have, or upscale without a factor.
 RestoreOptions resolve(Task task, const RestoreOptions& given);
 
 /// What the preset gives an option when nothing is known of the damage (upscale: factor 4), for
@@ -109,7 +124,7 @@ RestoreOptions resolve(Task task, const RestoreOptions& given);
 std::optional<OptionValue> preset_value(const OptionSpec& spec, Task task, Preset preset);
 
 /// The network that resolved options describe.
-SkipOptions network_options(const RestoreOptions& resolved);
+NetworkOptions network_options(const RestoreOptions& resolved);
 
 /// docs/options.md, generated.
 std::string options_markdown();

@@ -18,6 +18,7 @@ struct Restored {
   RestoreOptions options;  ///< all that was used, presets included
   FitResult fit;           ///< of the network itself: inpaint's known pixels are not pasted there
   EngineInfo engine;       ///< that did it
+  NetworkOptions network;  ///< that was fitted
   std::size_t params = 0;  ///< learned numbers of the network
 
   // Against the reference, over all channels and pixels; empty without a reference.

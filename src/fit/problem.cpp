@@ -3,7 +3,6 @@
 
 #include "base/fail.h"
 #include "unmar/fit.h"
-#include "unmar/random.h"
 
 namespace unmar {
 namespace {
@@ -14,9 +13,6 @@ void check(const Tensor& y, const Shape& x_shape, const Operator& A,
   if (y.shape() != expected)
     fail(ErrorCode::bad_argument, "problem: {} of a {} picture gives {}, but the observation is {}",
          A.describe(), to_string(x_shape), to_string(expected), to_string(y.shape()));
-  if (options.input != InputKind::meshgrid && options.input_channels < 1)
-    fail(ErrorCode::bad_argument, "problem: input_channels must be at least 1, got {}",
-         options.input_channels);
   const auto require_weight = [](float value, const char* name) {
     if (!(value >= 0.f && std::isfinite(value)))
       fail(ErrorCode::bad_argument, "problem: {} must be 0 or more, got {}", name, value);
@@ -35,32 +31,22 @@ std::shared_ptr<const Tensor> target(const Tensor& y, const Operator& A) {
   return part;
 }
 
-/// Position of element i of n, from 0 to 1.
-float position(int i, int n) {
-  return n > 1 ? static_cast<float>(i) / static_cast<float>(n - 1) : 0.f;
-}
-
-std::shared_ptr<const Tensor> draw_input(int n, const Size& size, const ProblemOptions& options) {
-  const bool mesh = options.input == InputKind::meshgrid;
-  auto z = std::make_shared<Tensor>(Shape{n, mesh ? 2 : options.input_channels, size.h, size.w});
-  const Random random(options.seed, "z");
-  switch (options.input) {
-    case InputKind::uniform:
-      random.uniform(z->values(), 0.f, 0.1f);
-      break;
-    case InputKind::normal:
-      random.normal(z->values(), 0.f, 0.1f);
-      break;
-    case InputKind::meshgrid:
-      for (int i = 0; i < n; ++i)
-        for (int row = 0; row < size.h; ++row)
-          for (int col = 0; col < size.w; ++col) {
-            z->at(i, 0, row, col) = position(col, size.w);
-            z->at(i, 1, row, col) = position(row, size.h);
-          }
-      break;
+/// Lets only those parameters learn that the options name.
+void freeze(Graph& graph, Optimise optimise) {
+  const bool norms_only = optimise == Optimise::norms || optimise == Optimise::norms_and_input;
+  bool learns = false;
+  for (std::size_t i = 0; i < graph.params().size(); ++i) {
+    const Op& op = graph.node(graph.params()[i].node).op;
+    const bool learned = std::holds_alternative<Learned>(op) ||
+                         (norms_only ? std::holds_alternative<Norm>(op)
+                                     : optimise != Optimise::input);
+    if (!learned) graph.freeze(static_cast<int>(i));
+    learns = learns || learned;
   }
-  return z;
+  if (!learns)
+    fail(ErrorCode::bad_argument,
+         "problem: there is nothing to optimise: the network has no norms; take another norm or "
+         "optimise the weights");
 }
 
 }  // namespace
@@ -71,11 +57,14 @@ Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
   Problem problem;
   Graph& graph = problem.graph;
 
-  const Size size = skip_input_size(x_shape.h, x_shape.w, options.network);
-  NodeId z = graph.add(Constant{draw_input(x_shape.n, size, options)}, {}, "z");
+  const auto input = std::make_shared<const Tensor>(make_input(x_shape, options));
+  const bool learned_input = options.optimise == Optimise::input ||
+                             options.optimise == Optimise::weights_and_input ||
+                             options.optimise == Optimise::norms_and_input;
+  NodeId z = graph.add(learned_input ? Op{Learned{input}} : Op{Constant{input}}, {}, "z");
   if (options.reg_noise_std > 0.f) z = graph.add(Jitter{options.reg_noise_std}, {z}, "z.jitter");
 
-  NodeId x = skip_network(graph, z, x_shape.c, options.network);
+  NodeId x = write_network(graph, z, x_shape, options.network);
   if (graph.shape(x) != x_shape) x = graph.add(CenterCrop{x_shape.h, x_shape.w}, {x}, "restored");
   problem.restored = x;
   graph.keep(x);
@@ -91,6 +80,7 @@ Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
     loss = graph.add(WeightedSum{{1.f, options.tv_weight}}, {loss, variation}, "loss");
   }
   graph.set_loss(loss);
+  freeze(graph, options.optimise);
   return problem;
 }
 

@@ -12,15 +12,20 @@ const char* op_name(const Op& op) {
   return std::visit(Overloaded{
                         [](const Input&) { return "input"; },
                         [](const Constant&) { return "constant"; },
+                        [](const Learned&) { return "learned"; },
                         [](const Jitter&) { return "jitter"; },
                         [](const Conv2d&) { return "conv2d"; },
+                        [](const ConvTranspose2d&) { return "conv_transpose2d"; },
+                        [](const PixelShuffle&) { return "pixel_shuffle"; },
                         [](const Pool&) { return "pool"; },
-                        [](const Upsample&) { return "upsample"; },
+                        [](const Resize&) { return "resize"; },
                         [](const Reduce&) { return "reduce"; },
                         [](const Concat&) { return "concat"; },
                         [](const CenterCrop&) { return "center_crop"; },
-                        [](const BatchNorm&) { return "batch_norm"; },
+                        [](const Pad&) { return "pad"; },
+                        [](const Norm&) { return "norm"; },
                         [](const Activation&) { return "activation"; },
+                        [](const Add&) { return "add"; },
                         [](const Multiply&) { return "multiply"; },
                         [](const Mse&) { return "mse"; },
                         [](const L1&) { return "l1"; },
@@ -46,12 +51,10 @@ NodeId Graph::add(Op op, std::vector<NodeId> src, std::string name) {
 
   Node node{std::move(op), std::move(src), {}, std::move(name), {}};
   node.shape = infer_shape(node.op, shapes, where);
-  if (!shapes.empty()) {
-    for (Param& param : param_specs(node.op, shapes[0], node.name)) {
-      param.node = id;
-      node.params.push_back(static_cast<int>(params_.size()));
-      params_.push_back(std::move(param));
-    }
+  for (Param& param : param_specs(node.op, shapes.empty() ? node.shape : shapes[0], node.name)) {
+    param.node = id;
+    node.params.push_back(static_cast<int>(params_.size()));
+    params_.push_back(std::move(param));
   }
   nodes_.push_back(std::move(node));
   return id;
@@ -61,6 +64,13 @@ std::size_t Graph::param_count() const {
   std::size_t count = 0;
   for (const Param& p : params_) count += p.shape.count();
   return count;
+}
+
+void Graph::freeze(int param) { params_[static_cast<std::size_t>(param)].frozen = true; }
+
+bool Graph::learns(NodeId id) const {
+  return std::any_of(node(id).params.begin(), node(id).params.end(),
+                     [&](int p) { return !params_[static_cast<std::size_t>(p)].frozen; });
 }
 
 void Graph::set_loss(NodeId id) {

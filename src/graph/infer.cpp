@@ -28,6 +28,8 @@ Shape infer_conv(const Conv2d& op, const Shape& src, const std::string& where) {
   require(op.kernel >= 1 && op.kernel % 2 == 1, where,
           fmt::format("kernel must be odd, got {}", op.kernel));
   require(op.stride >= 1, where, fmt::format("stride must be at least 1, got {}", op.stride));
+  require(op.shuffle >= 1 && op.out_c % (op.shuffle * op.shuffle) == 0, where,
+          fmt::format("out_c {} is not a multiple of shuffle {} squared", op.out_c, op.shuffle));
   const int pad = (op.kernel - 1) / 2;
   require(op.border != Border::reflect || (src.h > pad && src.w > pad), where,
           fmt::format("reflection by {} needs a source larger than that, got {}x{}", pad, src.w,
@@ -40,6 +42,33 @@ Shape infer_shrink(const Shape& src, int factor, const std::string& where) {
   require(src.h >= factor && src.w >= factor, where,
           fmt::format("cannot reduce {}x{} by {}", src.w, src.h, factor));
   return {src.n, src.c, src.h / factor, src.w / factor};
+}
+
+Shape infer_conv_transpose(const ConvTranspose2d& op, const Shape& src, const std::string& where) {
+  require(op.out_c >= 1, where, fmt::format("out_c must be at least 1, got {}", op.out_c));
+  require(op.stride >= 1, where, fmt::format("stride must be at least 1, got {}", op.stride));
+  return {src.n, op.out_c, src.h * op.stride, src.w * op.stride};
+}
+
+Shape infer_shuffle(const PixelShuffle& op, const Shape& src, const std::string& where) {
+  require(op.factor >= 1, where, fmt::format("factor must be at least 1, got {}", op.factor));
+  const int block = op.factor * op.factor;
+  require(src.c % block == 0, where,
+          fmt::format("{} channels are not a multiple of factor {} squared", src.c, op.factor));
+  return {src.n, src.c / block, src.h * op.factor, src.w * op.factor};
+}
+
+Shape infer_resize(const Resize& op, const Shape& src, const std::string& where) {
+  require(op.h >= 1 && op.w >= 1, where, fmt::format("cannot resize to {}x{}", op.w, op.h));
+  require(!op.align_corners || op.kind == ResizeKind::bilinear, where,
+          "align_corners is for bilinear only");
+  return {src.n, src.c, op.h, op.w};
+}
+
+Shape infer_norm(const Norm& op, const Shape& src, const std::string& where) {
+  require(op.kind != NormKind::group || (op.groups >= 1 && src.c % op.groups == 0), where,
+          fmt::format("{} channels cannot be split into {} equal groups", src.c, op.groups));
+  return src;
 }
 
 Shape infer_concat(Sources src, const std::string& where) {
@@ -73,15 +102,17 @@ Shape infer_shape(const Op& op, Sources src, const std::string& where) {
             require(o.value != nullptr && !o.value->empty(), where, "has no value");
             return o.value->shape();
           },
+          [&](const Learned& o) {
+            require_sources(src, 0, where);
+            require(o.start != nullptr && !o.start->empty(), where, "has no value");
+            return o.start->shape();
+          },
           [&](const Jitter&) { return one(); },
           [&](const Conv2d& o) { return infer_conv(o, one(), where); },
+          [&](const ConvTranspose2d& o) { return infer_conv_transpose(o, one(), where); },
+          [&](const PixelShuffle& o) { return infer_shuffle(o, one(), where); },
           [&](const Pool& o) { return infer_shrink(one(), o.factor, where); },
-          [&](const Upsample& o) {
-            require(o.factor >= 1, where,
-                    fmt::format("factor must be at least 1, got {}", o.factor));
-            const Shape& s = one();
-            return Shape{s.n, s.c, s.h * o.factor, s.w * o.factor};
-          },
+          [&](const Resize& o) { return infer_resize(o, one(), where); },
           [&](const Reduce& o) { return infer_shrink(one(), o.factor, where); },
           [&](const Concat&) { return infer_concat(src, where); },
           [&](const CenterCrop& o) {
@@ -90,8 +121,18 @@ Shape infer_shape(const Op& op, Sources src, const std::string& where) {
                     fmt::format("cannot crop {}x{} to {}x{}", s.w, s.h, o.w, o.h));
             return Shape{s.n, s.c, o.h, o.w};
           },
-          [&](const BatchNorm&) { return one(); },
+          [&](const Pad& o) {
+            const Shape& s = one();
+            require(o.h >= s.h && o.w >= s.w, where,
+                    fmt::format("cannot pad {}x{} to {}x{}", s.w, s.h, o.w, o.h));
+            return Shape{s.n, s.c, o.h, o.w};
+          },
+          [&](const Norm& o) { return infer_norm(o, one(), where); },
           [&](const Activation&) { return one(); },
+          [&](const Add&) {
+            require_equal(src, where);
+            return src[0];
+          },
           [&](const Multiply&) {
             require_sources(src, 2, where);
             Shape b = src[1];

@@ -2,6 +2,7 @@
 #include <numbers>
 
 #include "base/fail.h"
+#include "graph/cubic.h"
 #include "unmar/ops.h"
 
 namespace unmar {
@@ -14,14 +15,6 @@ double sinc(double x) {
 
 double lanczos(double x, double support) {
   return std::abs(x) < support ? sinc(x) * sinc(x / support) : 0.0;
-}
-
-/// Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981, with a = -0.5.
-double cubic(double x) {
-  x = std::abs(x);
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-  if (x < 2) return ((-0.5 * x + 2.5) * x - 4) * x + 2;
-  return 0;
 }
 
 struct Window {

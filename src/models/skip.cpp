@@ -2,7 +2,7 @@
 #include <string>
 
 #include "base/fail.h"
-#include "unmar/models.h"
+#include "models/blocks.h"
 
 namespace unmar {
 namespace {
@@ -30,102 +30,90 @@ void check(const SkipOptions& options) {
   require(options.upsample.size(), "upsample", true);
 }
 
+/// A reduction that drops an odd last row follows the convolution here, as in the original.
+bool reduces_behind(DownsampleMode mode) {
+  return mode != DownsampleMode::stride && mode != DownsampleMode::area &&
+         mode != DownsampleMode::bilinear;
+}
+
 class SkipWriter {
  public:
-  SkipWriter(Graph& graph, const SkipOptions& options) : g_(graph), o_(options) {}
+  SkipWriter(Graph& graph, const SkipOptions& options)
+      : o_(options),
+        b_(graph, {options.norm, options.activation, options.border, options.bias,
+                   options.align_corners}) {}
 
   /// Writes scale `i` and all below it; x [n,c,h,w] -> [n,up[i],h,w].
   NodeId scale(int i, NodeId x) {
-    const std::string name = "scale" + std::to_string(i) + ".";
+    const std::string name = "scale" + std::to_string(i);
     const auto index = static_cast<std::size_t>(i);
+    const int kernel_down = at_scale(o_.kernel_down, i);
 
-    NodeId deep = block(x, o_.down[index], at_scale(o_.kernel_down, i), 2,
-                        name + "down0");  // [n,down,h/2,w/2]
-    deep = block(deep, o_.down[index], at_scale(o_.kernel_down, i), 1, name + "down1");
+    NodeId deep = reduced(x, o_.down[index], kernel_down, name + ".down0");  // [n,down,h/2,w/2]
+    deep = b_.block(deep, o_.down[index], kernel_down, 1, name + ".down1");
     if (index + 1 < o_.down.size()) deep = scale(i + 1, deep);
-    deep = g_.add(Upsample{at_scale(o_.upsample, i), 2}, {deep},
-                  name + "upsample");  // [n,.,h,w] or one larger
-
-    if (o_.skip[index] > 0) {
-      const NodeId skip = block(x, o_.skip[index], o_.kernel_skip, 1, name + "skip");
-      deep = g_.add(Concat{}, {skip, deep}, name + "concat");
-    }
-    deep = g_.add(BatchNorm{}, {deep}, name + "concat.norm");
-    deep = block(deep, o_.up[index], at_scale(o_.kernel_up, i), 1, name + "up");
-    if (o_.one_by_one_up) deep = block(deep, o_.up[index], 1, 1, name + "up1x1");
+    deep = b_.upsample(deep, at_scale(o_.upsample, i), b_.channels(deep), name);
+    deep = join(i, x, deep, name);
+    deep = b_.norm(deep, name + ".concat");
+    deep = b_.block(deep, o_.up[index], at_scale(o_.kernel_up, i), 1, name + ".up");
+    if (o_.one_by_one_up) deep = b_.block(deep, o_.up[index], 1, 1, name + ".up1x1");
     return deep;
   }
 
-  NodeId head(NodeId x, int out_channels) {
-    x = g_.add(Conv2d{out_channels, 1, 1, o_.border, o_.bias}, {x}, "head.conv");
-    return o_.sigmoid ? g_.add(Activation{ActivationKind::sigmoid}, {x}, "head.sigmoid") : x;
+  NodeId head(NodeId x, int channels) {
+    x = b_.conv(x, channels, 1, 1, "head");
+    return o_.sigmoid ? b_.graph().add(Activation{ActivationKind::sigmoid}, {x}, "head.sigmoid")
+                      : x;
   }
 
  private:
-  /// conv [-> reduction] -> norm -> activation.
-  NodeId block(NodeId x, int channels, int kernel, int stride, const std::string& name) {
-    const bool strided = stride > 1 && o_.downsample == DownsampleMode::stride;
-    x = g_.add(Conv2d{channels, kernel, strided ? stride : 1, o_.border, o_.bias}, {x},
-               name + ".conv");
-    if (stride > 1 && !strided) x = reduce(x, stride, name + ".reduce");
-    x = g_.add(BatchNorm{}, {x}, name + ".norm");
-    return activate(x, name + ".act");
+  /// conv [-> reduction] -> norm -> activation, at half the size.
+  NodeId reduced(NodeId x, int channels, int kernel, const std::string& name) {
+    const bool strided = o_.downsample == DownsampleMode::stride;
+    const bool behind = reduces_behind(o_.downsample);
+    if (!behind) x = b_.downsample(x, o_.downsample, name);
+    x = b_.conv(x, channels, kernel, strided ? 2 : 1, name);
+    if (behind) x = b_.downsample(x, o_.downsample, name);
+    return b_.activate(b_.norm(x, name), name);
   }
 
-  NodeId reduce(NodeId x, int factor, const std::string& name) {
-    switch (o_.downsample) {
-      case DownsampleMode::average:
-        return g_.add(Pool{PoolKind::average, factor}, {x}, name);
-      case DownsampleMode::max:
-        return g_.add(Pool{PoolKind::max, factor}, {x}, name);
-      case DownsampleMode::lanczos2:
-        return g_.add(Reduce{ReduceKernel::lanczos2, factor}, {x}, name);
-      case DownsampleMode::lanczos3:
-        return g_.add(Reduce{ReduceKernel::lanczos3, factor}, {x}, name);
-      case DownsampleMode::stride:
-        break;
-    }
-    return x;
+  /// x: what the scale got; deep: what came from below, of x's size or one larger.
+  NodeId join(int i, NodeId x, NodeId deep, const std::string& name) {
+    const int channels = o_.skip[static_cast<std::size_t>(i)];
+    if (channels == 0 || o_.skip_mode == SkipMode::none) return deep;
+    const bool add = o_.skip_mode == SkipMode::add;
+    const NodeId skip =
+        b_.block(x, add ? b_.channels(deep) : channels, o_.kernel_skip, 1, name + ".skip");
+    if (!add) return b_.graph().add(Concat{}, {skip, deep}, name + ".concat");
+    const Shape& s = b_.graph().shape(skip);
+    return b_.add(skip, b_.match_size(deep, s, name), name);
   }
 
-  NodeId activate(NodeId x, const std::string& name) {
-    switch (o_.activation) {
-      case NetworkActivation::leaky_relu:
-        return g_.add(Activation{ActivationKind::leaky_relu, 0.2f}, {x}, name);
-      case NetworkActivation::elu:
-        return g_.add(Activation{ActivationKind::elu, 1.f}, {x}, name);
-      case NetworkActivation::swish:
-        return g_.add(Activation{ActivationKind::silu}, {x}, name);
-      case NetworkActivation::none:
-        break;
-    }
-    return x;
-  }
-
-  Graph& g_;
   const SkipOptions& o_;
+  Blocks b_;
 };
 
 }  // namespace
 
-NodeId skip_network(Graph& graph, NodeId z, int out_channels, const SkipOptions& options) {
+NodeId write(Graph& graph, NodeId z, const Shape& image, const SkipOptions& options) {
   check(options);
   const Shape& shape = graph.shape(z);
-  const Size needed = skip_input_size(shape.h, shape.w, options);
+  const Size needed = input_size(shape, options);
   if (needed.h > shape.h || needed.w > shape.w)
     fail(ErrorCode::bad_argument,
-         "skip network: input of {}x{} does not suit {} scales; use {}x{} (see skip_input_size)",
+         "skip network: input of {}x{} does not suit {} scales; use {}x{} (network_input_size)",
          shape.w, shape.h, options.down.size(), needed.w, needed.h);
   SkipWriter writer(graph, options);
-  return writer.head(writer.scale(0, z), out_channels);
+  return writer.head(writer.scale(0, z), image.c);
 }
 
-Size skip_input_size(int h, int w, const SkipOptions& options) {
+Size input_size(const Shape& image, const SkipOptions& options) {
   check(options);
   const int scales = static_cast<int>(options.down.size());
   const bool every_scale_skips =
+      options.skip_mode != SkipMode::none &&
       std::all_of(options.skip.begin(), options.skip.end(), [](int c) { return c > 0; });
-  const bool any_size = every_scale_skips && options.downsample == DownsampleMode::stride;
+  const bool any_size = every_scale_skips && !reduces_behind(options.downsample);
 
   // A kernel that reflects by `pad` needs sides above pad. The sides at level i are ceil(side /
   // 2^i); there run the kernels of scale i and the second down convolution of scale i - 1.
@@ -144,7 +132,7 @@ Size skip_input_size(int h, int w, const SkipOptions& options) {
     const int multiple = 1 << scales;
     return any_size ? side : (side + multiple - 1) / multiple * multiple;
   };
-  return {fit(h), fit(w)};
+  return {fit(image.h), fit(image.w)};
 }
 
 }  // namespace unmar

@@ -51,6 +51,13 @@ OptionSpec one_of(std::string name, Member<int> member, std::vector<int> values,
   return spec;
 }
 
+OptionSpec one_of_names(std::string name, Member<std::string> member,
+                        std::vector<std::string> values, std::string help) {
+  OptionSpec spec = row(std::move(name), OptionSpec::Kind::choice, member, std::move(help));
+  spec.choices = std::move(values);
+  return spec;
+}
+
 OptionSpec number(std::string name, Member<double> member, double low, double high,
                   std::string help) {
   return ranged(row(std::move(name), OptionSpec::Kind::number, member, std::move(help)), low, high);

@@ -20,6 +20,8 @@ OptionSpec integer(std::string name, Member<std::int64_t> member, std::int64_t l
 OptionSpec one_of(std::string name, Member<int> member, std::vector<int> values, std::string help);
 OptionSpec number(std::string name, Member<double> member, double low, double high,
                   std::string help);
+OptionSpec one_of_names(std::string name, Member<std::string> member,
+                        std::vector<std::string> values, std::string help);
 OptionSpec text(std::string name, Member<std::string> member, std::string help);
 
 template <class E>
@@ -48,6 +50,11 @@ inline OptionSpec in_unit(std::string unit, OptionSpec spec) {
 }
 inline OptionSpec only_for(std::vector<Task> tasks, OptionSpec spec) {
   spec.tasks = std::move(tasks);
+  return spec;
+}
+/// An option of these networks only.
+inline OptionSpec of_networks(std::vector<std::string> networks, OptionSpec spec) {
+  spec.networks = std::move(networks);
   return spec;
 }
 

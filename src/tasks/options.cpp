@@ -104,6 +104,24 @@ void check_served(Task task, const OptionSpec& spec) {
        to_string(task), spec.name, list_with_or(names));
 }
 
+/// Whether a network file says this too.
+bool describes_network(const OptionSpec& spec) {
+  return spec.name == "network" || !spec.networks.empty();
+}
+
+void check_network(Task task, const RestoreOptions& given, const std::string& network) {
+  for (const OptionSpec& spec : option_table()) {
+    if (!describes_network(spec) || !spec.get(given)) continue;
+    if (given.custom_network)
+      fail(ErrorCode::bad_argument,
+           "{}: --{} is given beside a network file; write it into the file or leave the file out",
+           to_string(task), spec.name);
+    if (!spec.serves_network(network))
+      fail(ErrorCode::bad_argument, "{}: --{} is not an option of network '{}'; it belongs to {}",
+           to_string(task), spec.name, network, list_with_or(spec.networks));
+  }
+}
+
 }  // namespace
 
 const char* to_string(Task task) {
@@ -120,6 +138,10 @@ const char* to_string(Task task) {
 
 bool OptionSpec::serves(Task task) const {
   return tasks.empty() || std::find(tasks.begin(), tasks.end(), task) != tasks.end();
+}
+
+bool OptionSpec::serves_network(std::string_view name) const {
+  return networks.empty() || std::find(networks.begin(), networks.end(), name) != networks.end();
 }
 
 const OptionSpec& option_spec(std::string_view name) {
@@ -176,11 +198,17 @@ RestoreOptions resolve(Task task, const RestoreOptions& given) {
     const OptionSpec& factor = option_spec("factor");
     fail(ErrorCode::bad_argument, "upscale: --factor is missing; give {}", allowed_values(factor));
   }
+  checked.custom_network = given.custom_network;
+  checked.guide = given.guide;
 
   const RestoreOptions preset = preset_options(task, checked);
+  check_network(task, checked, preset.network.value());
   RestoreOptions resolved;
+  resolved.custom_network = given.custom_network;
+  resolved.guide = given.guide;
   for (const OptionSpec& spec : option_table()) {
-    if (!spec.serves(task)) continue;
+    if (!spec.serves(task) || !spec.serves_network(*preset.network)) continue;
+    if (checked.custom_network && describes_network(spec)) continue;
     auto value = spec.get(checked);
     if (!value) value = spec.get(preset);
     if (value) spec.put(resolved, *value);
@@ -193,17 +221,6 @@ std::optional<OptionValue> preset_value(const OptionSpec& spec, Task task, Prese
   given.preset = preset;
   if (task == Task::upscale) given.factor = 4;
   return spec.get(preset_options(task, given));
-}
-
-SkipOptions network_options(const RestoreOptions& o) {
-  const auto scales = static_cast<std::size_t>(o.scales.value());
-  SkipOptions network;
-  network.down.assign(scales, o.channels.value());
-  network.up = network.down;
-  network.skip.assign(scales, o.skip.value());
-  network.upsample = {o.upsample.value()};
-  network.border = o.border.value();
-  return network;
 }
 
 }  // namespace unmar

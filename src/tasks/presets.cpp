@@ -1,5 +1,7 @@
 #include "tasks/presets.h"
 
+#include "tasks/network_flags.h"
+
 namespace unmar {
 namespace {
 
@@ -17,13 +19,19 @@ RestoreOptions common() {
       .min_start = 100,
       .average = true,
       .average_decay = 0.99,
+      .network = "skip",
       .scales = 5,
       .channels = 128,
       .skip = 4,
-      .upsample = UpsampleKind::bilinear,
+      .downsample = DownsampleMode::stride,
+      .upsample = UpsampleMode::bilinear,
+      .skip_mode = SkipMode::concat,
+      .norm = NetworkNorm::batch,
+      .activation = NetworkActivation::leaky_relu,
       .border = Border::reflect,
       .input = InputKind::uniform,
       .input_channels = 32,
+      .optimise = Optimise::weights,
       .lr = 0.01,
       .reg_noise_std = 0.03,
       .loss = LossKind::mse,
@@ -50,7 +58,7 @@ RestoreOptions paper(Task task, const RestoreOptions& given) {
     case Task::inpaint:  // the text-removal recipe
       o.iterations = 6001;
       o.skip = 128;
-      o.upsample = UpsampleKind::nearest;
+      o.upsample = UpsampleMode::nearest;
       o.average = false;
       o.rollback = 0;
       o.keep_known = false;  // the published pictures are the network's own output
@@ -96,12 +104,32 @@ RestoreOptions quick(Task task, const RestoreOptions& given) {
   return o;
 }
 
+/// The network's own defaults, where it is not the one that the recipes are made for; quick makes
+/// the wide ones narrower.
+void take_network(RestoreOptions& o, const std::string& name) {
+  const bool quick = o.preset == Preset::quick;
+  o.network = name;
+  o.scales = o.channels = o.skip = std::nullopt;
+  o.downsample = std::nullopt;
+  o.upsample = std::nullopt;
+  o.skip_mode = std::nullopt;
+  o.norm = std::nullopt;
+  o.activation = std::nullopt;
+  o.border = std::nullopt;
+  if (name == "unet" && quick) o.channels = 32;
+  if (name == "convdecoder" && quick) o.channels = 64;
+  fill_network_options(o);
+}
+
 }  // namespace
 
 RestoreOptions preset_options(Task task, const RestoreOptions& given) {
   const Preset preset = given.preset.value_or(Preset::quick);
   RestoreOptions options = preset == Preset::paper ? paper(task, given) : quick(task, given);
   options.preset = preset;
+  const std::string name = given.custom_network ? network_name(*given.custom_network)
+                                                : given.network.value_or(*options.network);
+  if (name != options.network) take_network(options, name);
   return options;
 }
 

@@ -34,11 +34,27 @@ void check_reference(Task task, const Image& observed, const Plan& plan, const I
   }
 }
 
-ProblemOptions problem_options(const RestoreOptions& o) {
+/// The picture that the network starts from, if that is one.
+Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o) {
+  if (o.input == InputKind::observed) return to_tensor(plan.input);
+  if (o.input != InputKind::guide) return {};
+  if (!o.guide)
+    fail(ErrorCode::bad_argument, "{}: --input guide needs a picture; give --guide FILE",
+         to_string(task));
+  if (o.guide->width() != plan.input.width() || o.guide->height() != plan.input.height())
+    fail(ErrorCode::bad_input, "{}: the guide is {}x{} px but the result will be {}x{} px; crop it",
+         to_string(task), o.guide->width(), o.guide->height(), plan.input.width(),
+         plan.input.height());
+  return to_tensor(*o.guide);
+}
+
+ProblemOptions problem_options(Task task, const Plan& plan, const RestoreOptions& o) {
   ProblemOptions problem;
   problem.network = network_options(o);
   problem.input = o.input.value();
   problem.input_channels = o.input_channels.value();
+  problem.picture = input_picture(task, plan, o);
+  problem.optimise = o.optimise.value();
   problem.reg_noise_std = static_cast<float>(o.reg_noise_std.value());
   problem.loss = o.loss.value();
   problem.tv_weight = static_cast<float>(o.tv_weight.value());
@@ -113,7 +129,8 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   const auto engine = make_engine(options.engine.value());
   result.engine = engine->info();
   const Shape x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()};
-  const Problem problem = make_problem(plan.y, x_shape, *plan.A, problem_options(options));
+  const Problem problem = make_problem(plan.y, x_shape, *plan.A, problem_options(task, plan, options));
+  result.network = network_options(options);
   result.params = problem.graph.param_count();
   if (context.on_start) context.on_start(result);
 

@@ -28,7 +28,7 @@ TEST_F(Help, OfTheProgramIsTheGoldenOne) { expect_golden({"--help"}, "unmar.txt"
 
 TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
   for (const std::string name :
-       {"denoise", "inpaint", "upscale", "degrade", "compare", "sheet", "info"})
+       {"denoise", "inpaint", "upscale", "degrade", "compare", "sheet", "networks", "info"})
     expect_golden({name, "--help"}, name + ".txt");
 }
 

@@ -40,13 +40,15 @@ std::vector<Variable> variables(Program& program, const CaseGraph& g) {
   }
   const TrainState state = program.state();
   const std::vector<Tensor> grads = program.param_grads();
-  for (std::size_t k = 0; k < grads.size(); ++k)
+  for (std::size_t k = 0; k < grads.size(); ++k) {
+    if (g.graph.params()[k].frozen) continue;
     result.push_back({g.graph.params()[k].name, state.params[k], grads[k],
                       [state, k](Program& p, const Tensor& v) {
                         TrainState moved = state;
                         moved.params[k] = v;
                         p.restore(moved);
                       }});
+  }
   return result;
 }
 

@@ -172,15 +172,43 @@ void add_pool(Table& table) {
   }
 }
 
+void add_resize(Table& table) {
+  struct Kind {
+    const char* name;
+    ResizeKind kind;
+    bool align_corners = false;
+  };
+  const Kind kinds[] = {{"nearest", ResizeKind::nearest},
+                        {"bilinear", ResizeKind::bilinear},
+                        {"bilinear.align", ResizeKind::bilinear, true},
+                        {"bicubic", ResizeKind::bicubic},
+                        {"area", ResizeKind::area}};
+  struct Row {
+    Shape src;
+    int h, w;
+  };
+  const Row rows[] = {{{1, 13, 33, 64}, 17, 32}, {{2, 3, 7, 5}, 4, 3},  {{1, 24, 7, 5}, 10, 11},
+                      {{1, 3, 7, 5}, 1, 1},      {{1, 13, 1, 1}, 3, 2}, {{1, 128, 7, 5}, 3, 9}};
+  for (const Kind& k : kinds)
+    for (const Row& r : rows)
+      table.push_back(
+          {fmt::format("resize.{}.to{}x{}.{}", k.name, r.h, r.w, size_name(r.src)), [=] {
+             CaseGraph g = unary(Resize{k.kind, r.h, r.w, k.align_corners}, uniform(r.src, "x"));
+             g.sparse = r.h < r.src.h;  // nearest and corners skip pixels
+             return g;
+           }});
+}
+
 void add_upsample(Table& table) {
   struct Kind {
     const char* name;
-    UpsampleKind kind;
+    ResizeKind kind;
     bool align_corners;
   };
-  const Kind kinds[] = {{"nearest", UpsampleKind::nearest, false},
-                        {"bilinear", UpsampleKind::bilinear, false},
-                        {"bilinear.align", UpsampleKind::bilinear, true}};
+  const Kind kinds[] = {{"nearest", ResizeKind::nearest, false},
+                        {"bilinear", ResizeKind::bilinear, false},
+                        {"bilinear.align", ResizeKind::bilinear, true},
+                        {"bicubic", ResizeKind::bicubic, false}};
   struct Row {
     int factor;
     Shape src;
@@ -192,7 +220,7 @@ void add_upsample(Table& table) {
     for (const Row& r : rows)
       table.push_back(
           {fmt::format("upsample.{}.f{}.{}", k.name, r.factor, size_name(r.src)), [=] {
-             return unary(Upsample{k.kind, r.factor, k.align_corners}, uniform(r.src, "x"));
+             return unary(enlarged(r.src, r.factor, k.kind, k.align_corners), uniform(r.src, "x"));
            }});
 }
 
@@ -264,7 +292,75 @@ void add_center_crop(Table& table) {
                      }});
 }
 
-void add_batch_norm(Table& table) {
+void add_pad(Table& table) {
+  struct Row {
+    Shape src;
+    int h, w;
+  };
+  const Row rows[] = {{{1, 3, 7, 5}, 7, 5},   {{1, 13, 7, 5}, 8, 6},    {{2, 24, 7, 5}, 7, 6},
+                      {{1, 128, 7, 5}, 9, 8}, {{1, 3, 33, 64}, 34, 64}, {{1, 13, 1, 1}, 2, 3}};
+  for (const Row& r : rows)
+    table.push_back({fmt::format("pad.{}.to{}x{}", size_name(r.src), r.h, r.w),
+                     [=] {
+                       CaseGraph g = unary(Pad{r.h, r.w}, uniform(r.src, "x"));
+                       g.sparse = true;
+                       return g;
+                     }});
+}
+
+void add_shuffle(Table& table) {
+  struct Row {
+    int factor;
+    Shape src;
+  };
+  const Row rows[] = {{1, {1, 3, 7, 5}},
+                      {2, {1, 4, 1, 1}},
+                      {2, {1, 12, 33, 64}},
+                      {2, {2, 128, 7, 5}},
+                      {3, {1, 117, 7, 5}}};
+  for (const Row& r : rows)
+    table.push_back({fmt::format("pixel_shuffle.f{}.{}", r.factor, size_name(r.src)),
+                     [=] { return unary(PixelShuffle{r.factor}, uniform(r.src, "x")); }});
+}
+
+void add_conv_transpose(Table& table) {
+  struct Row {
+    int out_c, stride;
+    bool bias;
+    Shape src;
+  };
+  const Row rows[] = {{3, 2, true, {1, 1, 1, 1}},   {13, 2, true, {1, 3, 33, 64}},
+                      {24, 2, true, {1, 128, 7, 5}}, {3, 2, false, {2, 13, 7, 5}},
+                      {13, 1, true, {1, 24, 7, 5}},  {3, 3, true, {1, 13, 7, 5}},
+                      {1, 4, true, {1, 3, 7, 5}}};
+  for (const Row& r : rows)
+    table.push_back({fmt::format("conv_transpose.s{}{}.o{}.{}", r.stride, r.bias ? "" : ".nobias",
+                                 r.out_c, size_name(r.src)),
+                     [=] {
+                       return unary(ConvTranspose2d{r.out_c, r.stride, r.bias},
+                                    uniform(r.src, "x"));
+                     }});
+}
+
+void add_learned(Table& table) {
+  for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{1, 13, 33, 64}, Shape{2, 3, 7, 5}})
+    table.push_back({"learned." + size_name(s), [s] {
+                       CaseGraph g;
+                       const auto start = std::make_shared<const Tensor>(uniform(s, "start"));
+                       const NodeId z = g.graph.add(Learned{start}, {}, "z");
+                       const NodeId x = input(g, s, "x");
+                       return finish(g, g.graph.add(Multiply{}, {z, x}, "op"));
+                     }});
+  table.push_back({"learned.side_by_side", [] {
+                     CaseGraph g;
+                     const auto start = std::make_shared<const Tensor>(uniform({1, 3, 7, 5}, "s"));
+                     const NodeId z = g.graph.add(Learned{start}, {}, "z");
+                     const NodeId x = input(g, Shape{1, 13, 7, 5}, "x");
+                     return finish(g, g.graph.add(Concat{}, {z, x}, "op"));
+                   }});
+}
+
+void add_norm(Table& table) {
   struct Row {
     const char* name;
     Shape src;
@@ -277,8 +373,25 @@ void add_batch_norm(Table& table) {
       {".eps0.1", {1, 13, 7, 5}, 0.1f, -1, 1}, {".far_from_0", {1, 13, 33, 64}, 1e-5f, 2, 4},
   };
   for (const Row& r : rows)
-    table.push_back({fmt::format("batch_norm{}.{}", r.name, size_name(r.src)),
-                     [=] { return unary(BatchNorm{r.eps}, uniform(r.src, "x", r.low, r.high)); }});
+    table.push_back({fmt::format("batch_norm{}.{}", r.name, size_name(r.src)), [=] {
+                       return unary(Norm{.eps = r.eps}, uniform(r.src, "x", r.low, r.high));
+                     }});
+  for (const Row& r : rows) {
+    if (r.src.h == 1) continue;  // an instance of one pixel is always 0
+    table.push_back({fmt::format("instance_norm{}.{}", r.name, size_name(r.src)), [=] {
+                       return unary(Norm{NormKind::instance, 1, r.eps},
+                                    uniform(r.src, "x", r.low, r.high));
+                     }});
+  }
+  struct Groups {
+    int groups;
+    Shape src;
+  };
+  for (const Groups& r : {Groups{1, {1, 3, 33, 64}}, Groups{2, {2, 24, 7, 5}},
+                          Groups{8, {1, 128, 7, 5}}, Groups{13, {2, 13, 7, 5}}})
+    table.push_back({fmt::format("group_norm.g{}.{}", r.groups, size_name(r.src)), [=] {
+                       return unary(Norm{NormKind::group, r.groups}, uniform(r.src, "x", 1, 3));
+                     }});
 }
 
 void add_activation(Table& table) {
@@ -290,13 +403,35 @@ void add_activation(Table& table) {
                         {"leaky_relu.slope0.01", {ActivationKind::leaky_relu, 0.01f}},
                         {"elu", {ActivationKind::elu, 1.f}},
                         {"elu.alpha0.5", {ActivationKind::elu, 0.5f}},
+                        {"relu", {ActivationKind::relu, 0.f}},
                         {"silu", {ActivationKind::silu, 0.f}},
+                        {"gelu", {ActivationKind::gelu, 0.f}},
+                        {"tanh", {ActivationKind::tanh, 0.f}},
                         {"sigmoid", {ActivationKind::sigmoid, 0.f}}};
   const Shape shapes[] = {{1, 1, 1, 1}, {1, 3, 33, 64}, {2, 13, 7, 5}, {1, 128, 7, 5}};
   for (const Kind& k : kinds)
     for (const Shape& s : shapes)
       table.push_back({fmt::format("activation.{}.{}", k.name, size_name(s)),
-                       [=] { return unary(k.op, off_zero(s, "x")); }});
+                       [=] {
+                         CaseGraph g = unary(k.op, off_zero(s, "x"));
+                         g.sparse = k.op.kind == ActivationKind::relu && s.count() > 1;
+                         return g;
+                       }});
+}
+
+void add_add(Table& table) {
+  for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{1, 13, 7, 5}, Shape{2, 3, 33, 64},
+                         Shape{1, 128, 7, 5}})
+    table.push_back({"add." + size_name(s), [s] {
+                       CaseGraph g;
+                       const NodeId a = input(g, s, "a"), b = input(g, s, "b");
+                       return finish(g, g.graph.add(Add{}, {a, b}, "op"));
+                     }});
+  table.push_back({"add.twice_the_same", [] {
+                     CaseGraph g;
+                     const NodeId a = input(g, Shape{1, 3, 7, 5}, "a");
+                     return finish(g, g.graph.add(Add{}, {a, a}, "op"));
+                   }});
 }
 
 void add_multiply(Table& table) {
@@ -403,18 +538,18 @@ NodeId block(CaseGraph& g, NodeId x, const Conv2d& conv, const Activation& act,
              const std::string& name) {
   x = g.graph.add(conv, {x}, name + ".conv");
   if (conv.bias) g.vanishing.push_back(name + ".conv.bias");
-  x = g.graph.add(BatchNorm{}, {x}, name + ".norm");
+  x = g.graph.add(Norm{}, {x}, name + ".norm");
   return g.graph.add(act, {x}, name + ".act");
 }
 
 /// Two scales of the skip network with an uneven size, so that concat has to crop.
-NodeId skip_net(CaseGraph& g, NodeId z, const Activation& act, UpsampleKind kind) {
+NodeId skip_net(CaseGraph& g, NodeId z, const Activation& act, ResizeKind kind) {
   const NodeId skip = block(g, z, reflect_conv(4, 1), act, "skip");
   NodeId x = block(g, z, reflect_conv(13, 3, 2), act, "down0");
   x = block(g, x, reflect_conv(24, 3), act, "down1");
-  x = g.graph.add(Upsample{kind, 2, false}, {x}, "up");
+  x = g.graph.add(enlarged(g.graph.shape(x), 2, kind), {x}, "up");
   x = g.graph.add(Concat{}, {skip, x}, "join");
-  x = g.graph.add(BatchNorm{}, {x}, "join.norm");
+  x = g.graph.add(Norm{}, {x}, "join.norm");
   g.vanishing.push_back("join.norm.beta");  // reflected, a constant reaches the next norm as one
   x = block(g, x, reflect_conv(13), act, "up0");
   x = block(g, x, reflect_conv(13, 1), act, "up1");
@@ -430,18 +565,18 @@ void add_chains(Table& table) {
                        CaseGraph g;
                        NodeId z = input(g, uniform({1, 13, 9, 14}, "z"), "z", z_learned);
                        z = g.graph.add(Jitter{0.03f}, {z}, "jitter");
-                       return finish(g, skip_net(g, z, silu, UpsampleKind::bilinear));
+                       return finish(g, skip_net(g, z, silu, ResizeKind::bilinear));
                      }});
   table.push_back({"chain.skip_net.leaky.n2", [=] {
                      CaseGraph g;
                      g.smooth = false;
                      const NodeId z = input(g, uniform({2, 13, 17, 32}, "z"), "z", false);
-                     return finish(g, skip_net(g, z, leaky, UpsampleKind::nearest));
+                     return finish(g, skip_net(g, z, leaky, ResizeKind::nearest));
                    }});
   table.push_back({"chain.inpaint", [=] {
                      CaseGraph g;
                      const NodeId z = input(g, uniform({1, 3, 9, 14}, "z"), "z", false);
-                     const NodeId x = skip_net(g, z, silu, UpsampleKind::nearest);
+                     const NodeId x = skip_net(g, z, silu, ResizeKind::nearest);
                      const NodeId m = constant(g, mask({1, 1, 9, 14}), "mask");
                      return finish(g, g.graph.add(Multiply{}, {x, m}, "masked"));
                    }});
@@ -449,7 +584,7 @@ void add_chains(Table& table) {
       {"chain.superres_with_tv", [=] {
          CaseGraph g;
          const NodeId z = input(g, uniform({1, 3, 9, 14}, "z"), "z", false);
-         const NodeId x = skip_net(g, z, silu, UpsampleKind::bilinear);
+         const NodeId x = skip_net(g, z, silu, ResizeKind::bilinear);
          g.graph.keep(x);
          const NodeId small = g.graph.add(Reduce{}, {x}, "small");
          const NodeId y = constant(g, uniform(g.graph.shape(small), "y", 0, 1), "y");
@@ -465,14 +600,14 @@ void add_chains(Table& table) {
                      const NodeId b = g.graph.add(reflect_conv(13), {a}, "b");
                      const NodeId c = g.graph.add(Multiply{}, {a, b}, "c");
                      const NodeId d = g.graph.add(Pool{PoolKind::average, 2}, {a}, "d");
-                     const NodeId e = g.graph.add(Upsample{}, {d}, "e");
+                     const NodeId e = g.graph.add(enlarged(g.graph.shape(d), 2), {d}, "e");
                      return finish(g, g.graph.add(Concat{}, {a, c, e}, "join"));
                    }});
   table.push_back({"chain.norm_kept_before_activation", [=] {
                      CaseGraph g;
                      g.smooth = false;
                      NodeId x = input(g, Shape{1, 13, 7, 5});
-                     x = g.graph.add(BatchNorm{}, {x}, "norm");
+                     x = g.graph.add(Norm{}, {x}, "norm");
                      g.graph.keep(x);
                      x = g.graph.add(leaky, {x}, "act");
                      return finish(g, g.graph.add(reflect_conv(3), {x}, "conv"));
@@ -480,7 +615,7 @@ void add_chains(Table& table) {
   table.push_back({"chain.norm_of_two_consumers", [=] {
                      CaseGraph g;
                      const NodeId x = input(g, Shape{1, 13, 7, 5});
-                     const NodeId n = g.graph.add(BatchNorm{}, {x}, "norm");
+                     const NodeId n = g.graph.add(Norm{}, {x}, "norm");
                      const NodeId a = g.graph.add(silu, {n}, "act");
                      const NodeId b = g.graph.add(reflect_conv(4), {n}, "conv");
                      return finish(g, g.graph.add(Concat{}, {a, b}, "join"));
@@ -492,9 +627,52 @@ void add_chains(Table& table) {
                      x = block(g, x, reflect_conv(24), leaky, "down");
                      x = g.graph.add(Pool{PoolKind::max, 2}, {x}, "pool");
                      x = block(g, x, {24, 3, 1, Border::zero, true}, leaky, "mid");
-                     x = g.graph.add(Upsample{UpsampleKind::bilinear, 2, true}, {x}, "up");
+                     x = g.graph.add(enlarged(g.graph.shape(x), 2, ResizeKind::bilinear, true), {x}, "up");
                      x = g.graph.add(CenterCrop{15, 11}, {x}, "crop");
                      return finish(g, g.graph.add(reflect_conv(3), {x}, "last"));
+                   }});
+  table.push_back({"chain.residual", [=] {
+                     CaseGraph g;
+                     NodeId x = input(g, uniform({1, 13, 9, 8}, "z"), "z", false);
+                     x = g.graph.add(reflect_conv(24), {x}, "stem");
+                     NodeId inner = g.graph.add(Norm{NormKind::instance}, {x}, "norm");
+                     inner = g.graph.add(silu, {inner}, "act");
+                     inner = g.graph.add(reflect_conv(24), {inner}, "conv");
+                     x = g.graph.add(Add{}, {x, inner}, "add");
+                     return finish(g, g.graph.add(reflect_conv(3), {x}, "last"));
+                   }});
+  table.push_back({"chain.frozen_convs", [=] {
+                     CaseGraph g;
+                     const auto start = std::make_shared<const Tensor>(uniform({1, 3, 9, 8}, "s"));
+                     NodeId x = g.graph.add(Learned{start}, {}, "z");
+                     x = g.graph.add(Jitter{0.03f}, {x}, "jitter");
+                     x = g.graph.add(reflect_conv(24), {x}, "wide");
+                     x = g.graph.add(Norm{}, {x}, "norm");
+                     x = g.graph.add(silu, {x}, "act");
+                     x = g.graph.add(reflect_conv(16), {x}, "winograd");
+                     x = g.graph.add(reflect_conv(3, 1), {x}, "pointwise");
+                     x = g.graph.add(ConvTranspose2d{3, 2}, {x}, "twice");
+                     for (std::size_t i = 0; i < g.graph.params().size(); ++i) {
+                       const std::string& name = g.graph.params()[i].name;
+                       if (!name.ends_with(".weight") && !name.ends_with(".bias")) continue;
+                       g.graph.freeze(static_cast<int>(i));
+                       g.vanishing.push_back(name);
+                     }
+                     return finish(g, x);
+                   }});
+  table.push_back({"chain.unet", [=] {
+                     CaseGraph g;
+                     NodeId z = input(g, uniform({1, 3, 9, 14}, "z"), "z", false);
+                     const NodeId top = block(g, z, {24, 3, 1, Border::zero, false}, silu, "in");
+                     NodeId x = g.graph.add(Pool{PoolKind::average, 2}, {top}, "pool");
+                     x = block(g, x, {32, 3, 1, Border::zero, false}, silu, "down");
+                     x = g.graph.add(ConvTranspose2d{24, 2}, {x}, "up");
+                     x = g.graph.add(Pad{9, 14}, {x}, "pad");
+                     x = g.graph.add(Concat{}, {top, x}, "join");
+                     x = block(g, x, {24, 3, 1, Border::zero, false}, silu, "out");
+                     x = g.graph.add(Conv2d{12, 3, 1, Border::zero, true, 2}, {x}, "four");
+                     x = g.graph.add(PixelShuffle{2}, {x}, "shuffle");
+                     return finish(g, x);
                    }});
   table.push_back({"chain.convs_in_a_row", [=] {
                      CaseGraph g;
@@ -513,13 +691,19 @@ const std::vector<OpCase>& op_cases() {
     Table t;
     add_conv(t);
     add_pool(t);
+    add_resize(t);
     add_upsample(t);
+    add_shuffle(t);
+    add_conv_transpose(t);
     add_reduce(t);
     add_concat(t);
     add_center_crop(t);
-    add_batch_norm(t);
+    add_pad(t);
+    add_norm(t);
     add_activation(t);
+    add_add(t);
     add_multiply(t);
+    add_learned(t);
     add_losses(t);
     add_jitter(t);
     add_chains(t);

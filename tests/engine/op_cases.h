@@ -20,7 +20,7 @@ struct CaseGraph {
   bool sparse = false;
   /// No kink of the function lies near these values: a numeric gradient means something.
   bool smooth = true;
-  /// Parameters whose gradient is exactly 0 but for rounding, e.g. a bias in front of BatchNorm.
+  /// Parameters whose gradient is exactly 0 but for rounding, e.g. a bias in front of a norm.
   std::vector<std::string> vanishing;
 };
 

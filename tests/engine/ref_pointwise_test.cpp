@@ -7,14 +7,14 @@ namespace {
 
 using ::testing::ElementsAre;
 
-TEST(RefBatchNorm, scales_to_mean_0_and_variance_1_then_by_gamma_and_beta) {
-  const Hand op(BatchNorm{0.f}, {tensor({1, 1, 1, 2}, {1, 3})},
+TEST(RefNorm, scales_to_mean_0_and_variance_1_then_by_gamma_and_beta) {
+  const Hand op(Norm{.eps = 0.f}, {tensor({1, 1, 1, 2}, {1, 3})},
                 {tensor({1, 1, 1, 1}, {2}), tensor({1, 1, 1, 1}, {5})});
   EXPECT_THAT(op.dst(), ElementsAre(3, 7));
 }
 
-TEST(RefBatchNorm, divides_the_variance_by_the_count_and_adds_eps_under_the_root) {
-  Hand op(BatchNorm{3.f}, {tensor({1, 1, 1, 2}, {1, 3})},
+TEST(RefNorm, divides_the_variance_by_the_count_and_adds_eps_under_the_root) {
+  Hand op(Norm{.eps = 3.f}, {tensor({1, 1, 1, 2}, {1, 3})},
           {tensor({1, 1, 1, 1}, {2}), tensor({1, 1, 1, 1}, {5})});
   EXPECT_THAT(op.dst(), ElementsAre(4, 6));
   op.backward({1, 0});  // mean 1/2; normal -1/2, 1/2; mean of the product -1/4
@@ -23,14 +23,14 @@ TEST(RefBatchNorm, divides_the_variance_by_the_count_and_adds_eps_under_the_root
   EXPECT_THAT(op.d_param(1), ElementsAre(1));
 }
 
-TEST(RefBatchNorm, takes_the_moments_of_a_channel_over_the_whole_batch) {
-  const Hand op(BatchNorm{0.f}, {tensor({2, 2, 1, 1}, {1, 10, 3, 30})},
+TEST(RefNorm, takes_the_moments_of_a_channel_over_the_whole_batch) {
+  const Hand op(Norm{.eps = 0.f}, {tensor({2, 2, 1, 1}, {1, 10, 3, 30})},
                 {tensor({1, 2, 1, 1}, {1, 1}), tensor({1, 2, 1, 1}, {0, 0})});
   EXPECT_THAT(op.dst(), ElementsAre(-1, -1, 1, 1));
 }
 
-TEST(RefBatchNorm, of_a_flat_channel_is_beta) {
-  const Hand op(BatchNorm{}, {Tensor({1, 1, 2, 2}, 8.f)},
+TEST(RefNorm, of_a_flat_channel_is_beta) {
+  const Hand op(Norm{}, {Tensor({1, 1, 2, 2}, 8.f)},
                 {tensor({1, 1, 1, 1}, {2}), tensor({1, 1, 1, 1}, {5})});
   EXPECT_THAT(op.dst(), ElementsAre(5, 5, 5, 5));
 }

@@ -30,39 +30,79 @@ TEST(RefPool, average_spreads_the_gradient_evenly) {
   EXPECT_THAT(op.d_src(), ElementsAre(1, 1, 0, 1, 1, 0, 0, 0, 0));
 }
 
-TEST(RefUpsample, nearest_repeats_pixels) {
-  Hand op(Upsample{UpsampleKind::nearest, 2}, {tensor({1, 1, 1, 2}, {1, 2})});
+TEST(RefResize, nearest_repeats_pixels) {
+  Hand op(enlarged({1, 1, 1, 2}, 2, ResizeKind::nearest), {tensor({1, 1, 1, 2}, {1, 2})});
   EXPECT_THAT(op.dst(), ElementsAre(1, 1, 2, 2, 1, 1, 2, 2));
   op.backward({1, 2, 3, 4, 10, 20, 30, 40});
   EXPECT_THAT(op.d_src(), ElementsAre(33, 77));
 }
 
-TEST(RefUpsample, bilinear_blends_between_pixel_centres_and_repeats_the_edge) {
-  Hand op(Upsample{UpsampleKind::bilinear, 2}, {tensor({1, 1, 1, 2}, {0, 4})});
+TEST(RefResize, bilinear_blends_between_pixel_centres_and_repeats_the_edge) {
+  Hand op(enlarged({1, 1, 1, 2}, 2), {tensor({1, 1, 1, 2}, {0, 4})});
   EXPECT_THAT(op.dst(), ElementsAre(0, 1, 3, 4, 0, 1, 3, 4));
   op.backward({4, 4, 4, 4, 0, 0, 0, 8});
   EXPECT_THAT(op.d_src(), ElementsAre(4 + 3 + 1, 1 + 3 + 4 + 8));
 }
 
-TEST(RefUpsample, bilinear_works_along_rows_and_columns) {
-  const Hand op(Upsample{UpsampleKind::bilinear, 2}, {tensor({1, 1, 2, 2}, {0, 16, 32, 48})});
+TEST(RefResize, bilinear_works_along_rows_and_columns) {
+  const Hand op(enlarged({1, 1, 2, 2}, 2), {tensor({1, 1, 2, 2}, {0, 16, 32, 48})});
   EXPECT_THAT(op.dst(), ElementsAre(0, 4, 12, 16,    //
                                     8, 12, 20, 24,   //
                                     24, 28, 36, 40,  //
                                     32, 36, 44, 48));
 }
 
-TEST(RefUpsample, align_corners_puts_the_corner_pixels_on_top_of_each_other) {
-  Hand op(Upsample{UpsampleKind::bilinear, 2, true}, {tensor({1, 1, 2, 1}, {0, 3})});
+TEST(RefResize, align_corners_puts_the_corner_pixels_on_top_of_each_other) {
+  Hand op(enlarged({1, 1, 2, 1}, 2, ResizeKind::bilinear, true), {tensor({1, 1, 2, 1}, {0, 3})});
   EXPECT_THAT(op.dst(), ElementsAre(0, 0, 1, 1, 2, 2, 3, 3));
   op.backward({3, 0, 3, 0, 0, 0, 0, 3});
   EXPECT_THAT(op.d_src(), ElementsAre(3 + 2, 1 + 3));
 }
 
-TEST(RefUpsample, a_single_pixel_becomes_a_flat_block) {
+TEST(RefResize, a_single_pixel_becomes_a_flat_block) {
   for (const bool align : {false, true})
-    EXPECT_THAT(Hand(Upsample{UpsampleKind::bilinear, 3, align}, {tensor({1, 1, 1, 1}, {7})}).dst(),
+    EXPECT_THAT(Hand(enlarged({1, 1, 1, 1}, 3, ResizeKind::bilinear, align), {tensor({1, 1, 1, 1}, {7})}).dst(),
                 Each(7.f));
+}
+
+TEST(RefResize, nearest_copies_blocks_as_in_the_textbook) {
+  const Hand op(enlarged({1, 1, 2, 2}, 2, ResizeKind::nearest), {tensor({1, 1, 2, 2}, {1, 2, 3, 4})});
+  EXPECT_THAT(op.dst(), ElementsAre(1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4));
+}
+
+TEST(RefResize, area_is_the_mean_of_what_a_pixel_touches) {
+  const Hand op(Resize{ResizeKind::area, 1, 2}, {tensor({1, 1, 1, 3}, {1, 3, 8})});
+  EXPECT_THAT(op.dst(), ElementsAre(2, 5.5));
+}
+
+TEST(RefResize, reducing_widens_the_bilinear_kernel) {
+  const Hand op(Resize{ResizeKind::bilinear, 1, 2}, {tensor({1, 1, 1, 4}, {0, 7, 0, 0})});
+  EXPECT_THAT(op.dst(), ElementsAre(3, 1));  // 3/7 and 1/7 of it
+}
+
+TEST(RefResize, bicubic_keeps_a_ramp_away_from_the_edge) {
+  const Hand op(Resize{ResizeKind::bicubic, 1, 12}, {tensor({1, 1, 1, 6}, {0, 4, 8, 12, 16, 20})});
+  for (std::size_t i = 4; i < 8; ++i) EXPECT_FLOAT_EQ(op.dst()[i], 2.f * static_cast<float>(i) - 1);
+}
+
+TEST(RefPool, max_picks_the_largest_as_in_the_textbook) {
+  const Hand op(Pool{PoolKind::max, 2},
+                {tensor({1, 1, 4, 4}, {1, 2, 5, 6, 4, 5, 8, 7, 9, 2, 3, 1, 3, 9, 7, 0})});
+  EXPECT_THAT(op.dst(), ElementsAre(5, 8, 9, 7));
+}
+
+TEST(RefPixelShuffle, puts_the_channels_of_a_pixel_into_a_block) {
+  Hand op(PixelShuffle{2}, {tensor({1, 4, 1, 2}, {1, 2, 3, 4, 5, 6, 7, 8})});
+  EXPECT_THAT(op.dst(), ElementsAre(1, 3, 2, 4, 5, 7, 6, 8));
+  op.backward({1, 3, 2, 4, 5, 7, 6, 8});
+  EXPECT_THAT(op.d_src(), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+}
+
+TEST(RefPad, puts_zeros_around) {
+  Hand op(Pad{2, 4}, {tensor({1, 1, 1, 1}, {5})});
+  EXPECT_THAT(op.dst(), ElementsAre(0, 5, 0, 0, 0, 0, 0, 0));
+  op.backward({1, 2, 3, 4, 5, 6, 7, 8});
+  EXPECT_THAT(op.d_src(), ElementsAre(2));
 }
 
 TEST(RefReduce, box_is_the_mean_of_each_block) {

@@ -22,8 +22,7 @@ constexpr double kFloatRounding = 1e-5;
 
 ProblemOptions tiny() {
   ProblemOptions options;
-  options.network.down = options.network.up = {4, 4};
-  options.network.skip = {2, 2};
+  options.network = SkipOptions{.down = {4, 4}, .up = {4, 4}, .skip = {2, 2}};
   options.input_channels = 3;
   options.seed = 9;
   return options;
@@ -110,7 +109,7 @@ TEST(Problem, JittersZOnlyIfAsked) {
 TEST(Problem, RestoresAnySizeEvenBelowWhatTheNetworkNeeds) {
   ProblemOptions options = tiny();
   for (const int zero_skip : {0, 1}) {
-    if (zero_skip) options.network.skip = {0, 2};
+    if (zero_skip) std::get<SkipOptions>(options.network).skip = {0, 2};
     for (const Shape& shape : {Shape{1, 1, 1, 1}, Shape{1, 3, 2, 17}, Shape{1, 4, 13, 7}}) {
       const Problem problem = denoising(shape, options);
       EXPECT_EQ(problem.graph.shape(problem.restored), shape);

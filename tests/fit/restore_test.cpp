@@ -31,8 +31,7 @@ Image scene() {
 FitResult restore(const Image& observed, const Operator& A, Stopper& stopper, int iterations,
                   std::uint64_t seed = 1) {
   ProblemOptions problem;
-  problem.network.down = problem.network.up = {16, 16};
-  problem.network.skip = {4, 4};
+  problem.network = SkipOptions{.down = {16, 16}, .up = {16, 16}, .skip = {4, 4}};
   problem.input_channels = 16;
   problem.seed = seed;
   FitOptions options;

@@ -53,10 +53,10 @@ TEST(InferShape, pool_and_reduce_drop_the_rest) {
             "op 'a': factor must be at least 1, got 0");
 }
 
-TEST(InferShape, upsample_multiplies_both_sides) {
-  EXPECT_EQ(infer(Upsample{UpsampleKind::nearest, 3}, {kSrc}), (Shape{2, 3, 21, 15}));
-  EXPECT_EQ(refusal(Upsample{UpsampleKind::nearest, 0}, {kSrc}),
-            "op 'a': factor must be at least 1, got 0");
+TEST(InferShape, resize_gives_the_wanted_size) {
+  EXPECT_EQ(infer(Resize{ResizeKind::nearest, 21, 15}, {kSrc}), (Shape{2, 3, 21, 15}));
+  EXPECT_EQ(refusal(Resize{ResizeKind::nearest, 0, 0}, {kSrc}),
+            "op 'a': cannot resize to 0x0");
 }
 
 TEST(InferShape, concat_adds_channels_and_takes_the_smallest_of_each_side) {
@@ -74,7 +74,7 @@ TEST(InferShape, center_crop_cannot_grow) {
 }
 
 TEST(InferShape, pointwise_ops_keep_the_shape) {
-  for (const Op& op : {Op(Jitter{}), Op(BatchNorm{}), Op(Activation{})}) {
+  for (const Op& op : {Op(Jitter{}), Op(Norm{}), Op(Activation{})}) {
     EXPECT_EQ(infer(op, {kSrc}), kSrc) << op_name(op);
     EXPECT_EQ(refusal(op, {kSrc, kSrc}), "op 'a': takes 1 sources, got 2") << op_name(op);
   }

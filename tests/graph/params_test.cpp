@@ -35,7 +35,7 @@ TEST(Params, conv_has_a_weight_and_a_bias_unless_told_otherwise) {
 TEST(Params, norm_starts_as_the_identity) {
   Graph g;
   const NodeId x = g.add(Input{{1, 3, 8, 8}}, {});
-  g.add(BatchNorm{}, {x}, "n");
+  g.add(Norm{}, {x}, "n");
   ASSERT_EQ(g.params().size(), 2u);
   EXPECT_EQ(g.params()[0].name, "n.gamma");
   EXPECT_EQ(g.params()[1].name, "n.beta");
@@ -77,7 +77,7 @@ TEST(Draw, does_not_change_when_another_node_is_put_in_front) {
   const NodeId x = plain.add(Input{{1, 3, 8, 8}}, {});
   plain.add(Conv2d{4}, {x}, "a");
   NodeId y = longer.add(Input{{1, 3, 8, 8}}, {});
-  y = longer.add(BatchNorm{}, {y}, "first");
+  y = longer.add(Norm{}, {y}, "first");
   longer.add(Conv2d{4}, {y}, "a");
   ASSERT_EQ(longer.params()[2].name, "a.weight");
   EXPECT_TRUE(equal(draw(plain.params()[0], 7), draw(longer.params()[2], 7)));

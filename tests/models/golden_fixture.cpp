@@ -8,59 +8,10 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-namespace unmar {
-
-// An unknown word becomes the first entry, hence the check in options_from().
-NLOHMANN_JSON_SERIALIZE_ENUM(Border, {{Border(-1), nullptr},
-                                      {Border::zero, "zero"},
-                                      {Border::reflect, "reflect"}})
-NLOHMANN_JSON_SERIALIZE_ENUM(UpsampleKind, {{UpsampleKind(-1), nullptr},
-                                            {UpsampleKind::nearest, "nearest"},
-                                            {UpsampleKind::bilinear, "bilinear"}})
-NLOHMANN_JSON_SERIALIZE_ENUM(DownsampleMode, {{DownsampleMode(-1), nullptr},
-                                              {DownsampleMode::stride, "stride"},
-                                              {DownsampleMode::average, "average"},
-                                              {DownsampleMode::max, "max"},
-                                              {DownsampleMode::lanczos2, "lanczos2"},
-                                              {DownsampleMode::lanczos3, "lanczos3"}})
-NLOHMANN_JSON_SERIALIZE_ENUM(NetworkActivation, {{NetworkActivation(-1), nullptr},
-                                                 {NetworkActivation::leaky_relu, "leaky_relu"},
-                                                 {NetworkActivation::elu, "elu"},
-                                                 {NetworkActivation::swish, "swish"},
-                                                 {NetworkActivation::none, "none"}})
-
-namespace test {
+namespace unmar::test {
 namespace {
 
 using Json = nlohmann::json;
-
-template <class T>
-T known(const Json& json) {
-  const T value = json.get<T>();
-  if (static_cast<int>(value) < 0)
-    throw std::runtime_error(fmt::format("unknown option value {}", json.dump()));
-  return value;
-}
-
-SkipOptions options_from(const Json& json) {
-  SkipOptions options;
-  json.at("down").get_to(options.down);
-  json.at("up").get_to(options.up);
-  json.at("skip").get_to(options.skip);
-  json.at("kernel_down").get_to(options.kernel_down);
-  json.at("kernel_up").get_to(options.kernel_up);
-  json.at("kernel_skip").get_to(options.kernel_skip);
-  options.border = known<Border>(json.at("border"));
-  options.downsample = known<DownsampleMode>(json.at("downsample"));
-  options.upsample.clear();
-  for (const Json& kind : json.at("upsample"))
-    options.upsample.push_back(known<UpsampleKind>(kind));
-  options.activation = known<NetworkActivation>(json.at("activation"));
-  json.at("one_by_one_up").get_to(options.one_by_one_up);
-  json.at("sigmoid").get_to(options.sigmoid);
-  json.at("bias").get_to(options.bias);
-  return options;
-}
 
 Tensor read_tensor(std::ifstream& blob, const Json& entry) {
   const auto shape = entry.at("shape").get<std::vector<int>>();
@@ -100,7 +51,7 @@ GoldenFixture load_golden(const std::string& name) {
     const Json json = Json::parse(text);
     GoldenFixture fixture;
     json.at("out_channels").get_to(fixture.out_channels);
-    fixture.options = options_from(json.at("options"));
+    fixture.network = network_from_json(json.at("network").dump(), name);
     json.at("reduce_factor").get_to(fixture.reduce_factor);
     json.at("jitter_sigma").get_to(fixture.jitter_sigma);
     json.at("learning_rate").get_to(fixture.learning_rate);
@@ -121,5 +72,4 @@ std::vector<std::string> golden_names() {
   return names;
 }
 
-}  // namespace test
-}  // namespace unmar
+}  // namespace unmar::test

@@ -13,7 +13,7 @@ namespace unmar::test {
 /// A short fit that PyTorch has done; tests/fixtures/README.md says what the tensors are.
 struct GoldenFixture {
   int out_channels = 0;
-  SkipOptions options;
+  NetworkOptions network;
   int reduce_factor = 1;
   float jitter_sigma = 0.f;
   float learning_rate = 0.f;

@@ -31,7 +31,8 @@ class GoldenFit : public testing::TestWithParam<std::tuple<std::string, std::str
     const auto& [engine_name, fixture_name] = GetParam();
     fixture_ = load_golden(fixture_name);
     z_ = graph_.add(Input{fixture_.tensor("z").shape()}, {}, "z");
-    out_ = skip_network(graph_, z_, fixture_.out_channels, fixture_.options);
+    const Shape& z = fixture_.tensor("z").shape();
+    out_ = write_network(graph_, z_, {z.n, fixture_.out_channels, z.h, z.w}, fixture_.network);
     graph_.keep(out_);
     graph_.set_loss(add_loss());
 

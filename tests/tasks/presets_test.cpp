@@ -12,14 +12,14 @@ RestoreOptions paper(Task task, const RestoreOptions& more = {}) {
 std::size_t parameters(const RestoreOptions& o) {
   Graph graph;
   const NodeId z = graph.add(Input{Shape{1, *o.input_channels, 64, 64}}, {});
-  skip_network(graph, z, 3, network_options(o));
+  write_network(graph, z, {1, 3, 64, 64}, network_options(o));
   return graph.param_count();
 }
 
 TEST(PaperPreset, DenoisesWithThePublishedRecipe) {
   const RestoreOptions o = paper(Task::denoise);
   EXPECT_EQ(parameters(o), 2'217'831u);  // the published network, counted in the original code
-  EXPECT_EQ(o.upsample, UpsampleKind::bilinear);
+  EXPECT_EQ(o.upsample, UpsampleMode::bilinear);
   EXPECT_EQ(o.border, Border::reflect);
   EXPECT_EQ(o.input, InputKind::uniform);
   EXPECT_EQ(o.iterations, 3000);
@@ -39,7 +39,7 @@ TEST(PaperPreset, DenoisesStrongNoiseWithMoreJitter) {
 TEST(PaperPreset, InpaintsWithThePublishedTextRecipe) {
   const RestoreOptions o = paper(Task::inpaint);
   EXPECT_EQ(parameters(o), 3'002'627u);
-  EXPECT_EQ(o.upsample, UpsampleKind::nearest);
+  EXPECT_EQ(o.upsample, UpsampleMode::nearest);
   EXPECT_EQ(o.iterations, 6001);
   EXPECT_EQ(o.stop, StopRule::none);
   EXPECT_DOUBLE_EQ(*o.lr, 0.01);
@@ -52,7 +52,7 @@ TEST(PaperPreset, UpscalesFourTimesWithThePublishedRecipe) {
   const RestoreOptions o = paper(Task::upscale, {.factor = 4});
   EXPECT_EQ(parameters(o), 2'217'831u);
   EXPECT_EQ(o.kernel, ReduceKernel::lanczos2);
-  EXPECT_EQ(o.upsample, UpsampleKind::bilinear);
+  EXPECT_EQ(o.upsample, UpsampleMode::bilinear);
   EXPECT_EQ(o.iterations, 2000);
   EXPECT_DOUBLE_EQ(*o.reg_noise_std, 0.03);
   EXPECT_DOUBLE_EQ(*o.tv_weight, 0);

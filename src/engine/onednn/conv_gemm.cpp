@@ -77,7 +77,7 @@ class GemmConv : public Step {
 
   void backward(const Pass& pass) override {
     if (!p_.d_dst) return;
-    backward_weights(pass);
+    if (p_.weight.grad || p_.bias.grad) backward_weights(pass);
     if (!p_.d_src) return;
     if (pointwise_) {
       const View d_src = p_.d_src.place.view(), d_dst = p_.d_dst.view();
@@ -166,7 +166,8 @@ class GemmConv : public Step {
     });
     for (int group = 0; group < groups_; ++group) {
       const float* partial = partials_->data + group * partial_stride_;
-      scale_add(p_.weight.grad, partial, 1.f, static_cast<std::size_t>(weights), group > 0);
+      if (p_.weight.grad)
+        scale_add(p_.weight.grad, partial, 1.f, static_cast<std::size_t>(weights), group > 0);
       if (p_.bias.grad)
         scale_add(p_.bias.grad, partial + weights, 1.f, static_cast<std::size_t>(d_dst.c),
                   group > 0);

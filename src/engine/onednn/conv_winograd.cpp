@@ -104,7 +104,7 @@ class WinogradConv : public Step {
 
   void backward(const Pass& pass) override {
     if (!p_.d_dst) return;
-    backward_weights(pass);
+    if (p_.weight.grad || p_.bias.grad) backward_weights(pass);
     if (p_.d_src) backward_source(pass);
   }
 

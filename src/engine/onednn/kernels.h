@@ -11,9 +11,9 @@
 /// floats.
 namespace unmar::cpu {
 
-/// Activation fused behind a norm or alone; `none` is the identity.
+/// Activation fused behind a norm or alone; `none` is the identity, ReLU a leaky one of slope 0.
 struct Act {
-  enum class Kind { none, leaky_relu, elu, silu, sigmoid } kind = Kind::none;
+  enum class Kind { none, leaky_relu, elu, silu, gelu, tanh, sigmoid } kind = Kind::none;
   float slope = 0.f;
 };
 Act to_act(const Activation& op);
@@ -40,6 +40,12 @@ void combine_rows(const float* const* rows, const float* weight, int taps, std::
 void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, const int* index,
                     const float* weight, int pixels, int c, float* dst, std::ptrdiff_t dst_ld,
                     bool accumulate);
+
+/// dst = the largest of `count` pixels, channel by channel.
+void max_pixels(const float* const* src, int count, int c, float* dst);
+/// Adds d_dst to the first of the pixels that is the largest.
+void max_pixels_backward(const float* const* src, int count, int c, const float* d_dst,
+                         float* const* d_src);
 
 // kernels_norm.cpp
 /// sum += x - base, square += (x - base)^2 per channel. `base` near the mean keeps the digits that

@@ -86,12 +86,18 @@ HWY_EXPORT(adam_update);
 
 Act to_act(const Activation& op) {
   switch (op.kind) {
+    case ActivationKind::relu:
+      return {Act::Kind::leaky_relu, 0.f};
     case ActivationKind::leaky_relu:
       return {Act::Kind::leaky_relu, op.slope};
     case ActivationKind::elu:
       return {Act::Kind::elu, op.slope};
     case ActivationKind::silu:
       return {Act::Kind::silu, 0.f};
+    case ActivationKind::gelu:
+      return {Act::Kind::gelu, 0.f};
+    case ActivationKind::tanh:
+      return {Act::Kind::tanh, 0.f};
     case ActivationKind::sigmoid:
       return {Act::Kind::sigmoid, 0.f};
   }

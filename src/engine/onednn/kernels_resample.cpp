@@ -30,6 +30,29 @@ void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, c
     });
 }
 
+void max_pixels(const float* const* src, int count, int c, float* dst) {
+  for_lanes(static_cast<std::size_t>(c), [&](auto d, std::size_t i) HWY_ATTR {
+    auto largest = hn::LoadU(d, src[0] + i);
+    for (int k = 1; k < count; ++k) largest = hn::Max(largest, hn::LoadU(d, src[k] + i));
+    hn::StoreU(largest, d, dst + i);
+  });
+}
+
+void max_pixels_backward(const float* const* src, int count, int c, const float* d_dst,
+                         float* const* d_src) {
+  for_lanes(static_cast<std::size_t>(c), [&](auto d, std::size_t i) HWY_ATTR {
+    auto largest = hn::LoadU(d, src[0] + i);
+    for (int k = 1; k < count; ++k) largest = hn::Max(largest, hn::LoadU(d, src[k] + i));
+    auto grad = hn::LoadU(d, d_dst + i);
+    for (int k = 0; k < count; ++k) {
+      const auto is_largest = hn::Eq(hn::LoadU(d, src[k] + i), largest);
+      const auto sum = hn::Add(hn::LoadU(d, d_src[k] + i), hn::IfThenElseZero(is_largest, grad));
+      hn::StoreU(sum, d, d_src[k] + i);
+      grad = hn::IfThenZeroElse(is_largest, grad);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace unmar::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -39,6 +62,8 @@ namespace unmar::cpu {
 
 HWY_EXPORT(combine_rows);
 HWY_EXPORT(combine_pixels);
+HWY_EXPORT(max_pixels);
+HWY_EXPORT(max_pixels_backward);
 
 void combine_rows(const float* const* rows, const float* weight, int taps, std::size_t count,
                   float* dst) {
@@ -49,6 +74,14 @@ void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, c
                     bool accumulate) {
   HWY_DYNAMIC_DISPATCH(combine_pixels)
   (src, src_ld, begin, index, weight, pixels, c, dst, dst_ld, accumulate);
+}
+
+void max_pixels(const float* const* src, int count, int c, float* dst) {
+  HWY_DYNAMIC_DISPATCH(max_pixels)(src, count, c, dst);
+}
+void max_pixels_backward(const float* const* src, int count, int c, const float* d_dst,
+                         float* const* d_src) {
+  HWY_DYNAMIC_DISPATCH(max_pixels_backward)(src, count, c, d_dst, d_src);
 }
 
 }  // namespace unmar::cpu

@@ -1,7 +1,6 @@
 #include "engine/onednn/linear_map.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace unmar::cpu {
 
@@ -20,24 +19,10 @@ LinearMap transposed(const LinearMap& map) {
   return result;
 }
 
-LinearMap upsample_map(const Upsample& op, int size) {
-  const int dst_size = size * op.factor;
+LinearMap resize_map(const Resize& op, int size, int dst_size) {
   LinearMap map{size, {0}, {}, {}};
-  for (int i = 0; i < dst_size; ++i) {
-    if (op.kind == UpsampleKind::nearest) {
-      map.add(i / op.factor, 1.f);
-    } else {
-      const double at =
-          op.align_corners
-              ? (dst_size > 1 ? static_cast<double>(i) * (size - 1) / (dst_size - 1) : 0.0)
-              : std::max(0.0, (i + 0.5) / op.factor - 0.5);
-      const int low = std::min(static_cast<int>(at), size - 1);
-      const int high = std::min(low + 1, size - 1);
-      const auto w = static_cast<float>(at - low);
-      map.add(low, 1.f - w);
-      if (high != low && w > 0.f) map.add(high, w);
-      if (high == low) map.weight.back() = 1.f;
-    }
+  for (const auto& taps : resize_taps(op, size, dst_size)) {
+    for (const Tap& tap : taps) map.add(tap.index, tap.weight);
     map.close();
   }
   return map;
@@ -72,5 +57,7 @@ LinearMap crop_map(int size, int cropped) {
   }
   return map;
 }
+
+LinearMap pad_map(int size, int padded) { return transposed(crop_map(padded, size)); }
 
 }  // namespace unmar::cpu

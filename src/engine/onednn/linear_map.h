@@ -23,9 +23,10 @@ struct LinearMap {
 
 LinearMap transposed(const LinearMap& map);
 
-LinearMap upsample_map(const Upsample& op, int size);
+LinearMap resize_map(const Resize& op, int size, int dst_size);
 LinearMap reduce_map(const Reduce& op, int size);
 LinearMap average_map(int factor, int size);
 LinearMap crop_map(int size, int cropped);  ///< the centre; cropped == size copies
+LinearMap pad_map(int size, int padded);    ///< zeros around the centre
 
 }  // namespace unmar::cpu

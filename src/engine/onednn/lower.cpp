@@ -44,7 +44,7 @@ class Lowering {
     for (const Node& n : g_.nodes())
       if (std::holds_alternative<Activation>(n.op)) {
         const NodeId src = n.src[0];
-        fused_[at(src)] = std::holds_alternative<BatchNorm>(node(src).op) &&
+        fused_[at(src)] = std::holds_alternative<Norm>(node(src).op) &&
                           readers_[at(src)] == 1 && !g_.kept(src);
       }
   }
@@ -55,7 +55,7 @@ class Lowering {
     for (std::size_t i = 0; i < count(); ++i) {
       const Node& n = node(id(i));
       const auto* input = std::get_if<Input>(&n.op);
-      learns[i] = !n.params.empty() || (input && input->needs_grad);
+      learns[i] = g_.learns(id(i)) || (input && input->needs_grad);
       for (const NodeId s : n.src) learns[i] = learns[i] || learns[at(s)];
     }
     if (g_.loss()) reaches[at(*g_.loss())] = true;
@@ -69,8 +69,9 @@ class Lowering {
   /// True if the step that makes `source` can write straight into the concat that reads it.
   bool in_place(const Node& concat, NodeId source) const {
     const Node& s = node(source);
-    const bool stored_elsewhere =
-        std::holds_alternative<Input>(s.op) || std::holds_alternative<Constant>(s.op);
+    const bool stored_elsewhere = std::holds_alternative<Input>(s.op) ||
+                                  std::holds_alternative<Constant>(s.op) ||
+                                  std::holds_alternative<Learned>(s.op);
     return readers_[at(source)] == 1 && !stored_elsewhere && s.shape.h == concat.shape.h &&
            s.shape.w == concat.shape.w;
   }
@@ -88,6 +89,10 @@ class Lowering {
       const Node& n = node(id(i));
       if (!out_.value[i]) out_.value[i] = out_.buffers.place(n.shape);
       if (!out_.grad[i] && has_grad_[i]) out_.grad[i] = out_.buffers.place(n.shape);
+      if (std::holds_alternative<Learned>(n.op)) {  // lives among the parameters
+        out_.value[i].buffer->data = param(n, 0).value;
+        if (out_.grad[i]) out_.grad[i].buffer->data = param(n, 0).grad;
+      }
       if (!std::holds_alternative<Concat>(n.op)) continue;
       int channel = 0;
       for (const NodeId s : n.src) {
@@ -149,8 +154,23 @@ class Lowering {
   void add_norm(NodeId norm, NodeId result, const Act& act) {
     const Node& n = node(norm);
     const UnaryPlaces p = unary(result);
-    add(make_norm({std::get<BatchNorm>(n.op).eps, act, p.src, p.dst, p.d_dst, p.d_src, param(n, 0),
+    add(make_norm({std::get<Norm>(n.op), act, p.src, p.dst, p.d_dst, p.d_src, param(n, 0),
                    param(n, 1)}));
+  }
+
+  /// A 1x1 convolution that makes the whole block of each pixel, then the blocks side by side.
+  void add_conv_transpose(const ConvTranspose2d& o, NodeId n) {
+    const Node& nd = node(n);
+    const UnaryPlaces p = unary(n);
+    const Shape& src = g_.shape(nd.src[0]);
+    const Shape shape{src.n, o.out_c * o.stride * o.stride, src.h, src.w};
+    const Place blocks = out_.buffers.place(shape);
+    const Place d_blocks = p.d_dst ? out_.buffers.place(shape) : Place{};
+    add(make_conv({{.out_c = shape.c, .kernel = 1, .bias = false}, p.src, blocks, d_blocks, p.d_src,
+                   param(nd, 0), {}},
+                  out_.buffers, threads_));
+    add(make_shuffle({o.stride, BlockOrder::channels_last, param(nd, 1)},
+                     {blocks, p.dst, p.d_dst, {d_blocks}}));
   }
 
   void add_concat(NodeId n) {
@@ -176,6 +196,7 @@ class Lowering {
     std::visit(Overloaded{
                    [](const Input&) {},
                    [](const Constant&) {},
+                   [](const Learned&) {},
                    [&](const Jitter& o) {
                      add(make_jitter(o.sigma, stream_key(seed_, nd.name), unary(n)));
                    },
@@ -184,13 +205,17 @@ class Lowering {
                      add(make_conv({o, p.src, p.dst, p.d_dst, p.d_src, param(nd, 0), param(nd, 1)},
                                    out_.buffers, threads_));
                    },
+                   [&](const ConvTranspose2d& o) { add_conv_transpose(o, n); },
+                   [&](const PixelShuffle& o) {
+                     add(make_shuffle({o.factor, BlockOrder::channels_first, {}}, unary(n)));
+                   },
                    [&](const Pool& o) {
-                     if (o.kind == PoolKind::max) return add(make_max_pool(o.factor, unary(n)));
+                     if (o.kind == PoolKind::max) return add(make_max_pool(o.factor, unary(n), threads_));
                      add_linear(average_map(o.factor, src.h), average_map(o.factor, src.w),
                                 unary(n));
                    },
-                   [&](const Upsample& o) {
-                     add_linear(upsample_map(o, src.h), upsample_map(o, src.w), unary(n));
+                   [&](const Resize& o) {
+                     add_linear(resize_map(o, src.h, o.h), resize_map(o, src.w, o.w), unary(n));
                    },
                    [&](const Reduce& o) {
                      add_linear(reduce_map(o, src.h), reduce_map(o, src.w), unary(n));
@@ -199,11 +224,15 @@ class Lowering {
                    [&](const CenterCrop& o) {
                      add_linear(crop_map(src.h, o.h), crop_map(src.w, o.w), unary(n));
                    },
-                   [&](const BatchNorm&) { add_norm(n, n, {}); },
+                   [&](const Pad& o) {
+                     add_linear(pad_map(src.h, o.h), pad_map(src.w, o.w), unary(n));
+                   },
+                   [&](const Norm&) { add_norm(n, n, {}); },
                    [&](const Activation& o) {
                      if (fused_[at(nd.src[0])]) return add_norm(nd.src[0], n, to_act(o));
                      add(make_activation(to_act(o), unary(n)));
                    },
+                   [&](const Add&) { add(make_add(binary(n))); },
                    [&](const Multiply&) { add(make_multiply(binary(n))); },
                    [&](const Mse&) { add(make_mse(binary(n))); },
                    [&](const L1&) { add(make_l1(binary(n))); },

@@ -8,7 +8,8 @@
 
 namespace unmar::cpu {
 
-/// Memory that steps share. Its place in the arena is known once all lifetimes are.
+/// Memory that steps share. Its place in the arena is known once all lifetimes are, unless it lives
+/// elsewhere and has its address from the start.
 struct Buffer {
   std::size_t floats = 0;
   int first = -1, last = -1;  ///< times of first and last use; -1: unused

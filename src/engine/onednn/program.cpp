@@ -125,11 +125,19 @@ class CpuProgram : public Program {
   }
 
  private:
+  static View dense_view(float* data, const Shape& s) { return {data, s.n, s.h, s.w, s.c, s.c}; }
   static std::size_t index(NodeId id) { return static_cast<std::size_t>(id.index); }
   const Place& place(NodeId id) const { return lowered_.value[index(id)]; }
-  bool is_weight(std::size_t i) const {
-    const Node& node = graph_.node(graph_.params()[i].node);
-    return std::holds_alternative<Conv2d>(node.op) && node.params[0] == static_cast<int>(i);
+  const Op& op_of(const Param& p) const { return graph_.node(p.node).op; }
+  /// [out][in][taps] in the documents, [taps][in][out] in the flat buffers.
+  bool is_conv_weight(const Param& p) const {
+    return std::holds_alternative<Conv2d>(op_of(p)) && p.name.ends_with(".weight");
+  }
+  /// NCHW in the documents, NHWC in the flat buffers; a transposed convolution's weight is
+  /// [in][out][taps] and [in][taps][out] likewise.
+  bool is_channels_last(const Param& p) const {
+    return std::holds_alternative<Learned>(op_of(p)) ||
+           (std::holds_alternative<ConvTranspose2d>(op_of(p)) && p.name.ends_with(".weight"));
   }
 
   void make_params(std::uint64_t seed) {
@@ -145,8 +153,11 @@ class CpuProgram : public Program {
     std::vector<Tensor> start;
     for (const Param& p : graph_.params()) start.push_back(draw(p, seed));
     from_tensors(start, values_);
-    for (const std::size_t offset : offsets_)
-      places_.push_back({values_.get() + offset, grads_.get() + offset});
+    for (std::size_t i = 0; i < offsets_.size(); ++i) {
+      const bool frozen = graph_.params()[i].frozen;  // its gradient stays 0, so it never changes
+      places_.push_back(
+          {values_.get() + offsets_[i], frozen ? nullptr : grads_.get() + offsets_[i]});
+    }
   }
 
   /// Times: forward of step i is i, its backward 2 n - 1 - i; what is read afterwards lives until 2
@@ -180,7 +191,7 @@ class CpuProgram : public Program {
     for (Buffer& b : lowered_.buffers.all()) {
       const bool is_fixed = std::any_of(fixed_places.begin(), fixed_places.end(),
                                         [&](const auto& f) { return f.first == &b; });
-      if (is_fixed) continue;
+      if (is_fixed || b.data) continue;
       planned.push_back(&b);
       movable.push_back(&b);
     }
@@ -204,9 +215,12 @@ class CpuProgram : public Program {
     std::vector<Tensor> tensors;
     for (std::size_t i = 0; i < graph_.params().size(); ++i) {
       tensors.emplace_back(graph_.params()[i].shape);
-      const float* from = flat.get() + offsets_[i];
-      if (is_weight(i))
+      float* from = flat.get() + offsets_[i];
+      const Param& p = graph_.params()[i];
+      if (is_conv_weight(p))
         weights_from_engine(from, tensors.back());
+      else if (is_channels_last(p))
+        from_channels_last(dense_view(from, p.shape), tensors.back());
       else
         std::copy_n(from, tensors.back().count(), tensors.back().data());
     }
@@ -222,8 +236,10 @@ class CpuProgram : public Program {
         fail(ErrorCode::bad_argument, "restore: '{}' is {}, got {}", p.name, to_string(p.shape),
              to_string(tensors[i].shape()));
       float* to = flat.get() + offsets_[i];
-      if (is_weight(i))
+      if (is_conv_weight(p))
         weights_to_engine(tensors[i], to);
+      else if (is_channels_last(p))
+        to_channels_last(tensors[i], dense_view(to, p.shape));
       else
         std::copy_n(tensors[i].data(), tensors[i].count(), to);
     }

@@ -7,17 +7,24 @@
 namespace unmar::cpu {
 namespace {
 
-/// Ioffe and Szegedy, "Batch Normalization", 2015, in training mode, with the activation fused
-/// behind it. The pre-activation is not stored: backward works it out again from the source.
+/// Ioffe and Szegedy, "Batch Normalization", 2015, in training mode; Ulyanov et al., "Instance
+/// Normalization", 2016; Wu and He, "Group Normalization", 2018; with the activation fused behind.
+/// The pre-activation is not stored: backward works it out again from the source.
+///
+/// Sums are taken per picture and channel, a "cell"; cells that share their statistics are a unit.
 class NormStep : public Step {
  public:
-  explicit NormStep(const NormPlaces& places) : p_(places), c_(places.src.shape.c) {
-    const auto pixels = static_cast<int>(p_.src.shape.count() / static_cast<std::size_t>(c_));
-    chunks_ = std::clamp(pixels / kPixels, 1, kMaxChunks);
-    const auto c = static_cast<std::size_t>(c_);
-    for (auto* v : {&mean_, &rstd_, &scale_, &shift_, &slope_, &offset_, &base_}) v->assign(c, 0.f);
-    partials_.assign(static_cast<std::size_t>(chunks_) * 2 * c, 0.f);
-    total_.assign(2 * c, 0.0);
+  explicit NormStep(const NormPlaces& places)
+      : p_(places), n_(places.src.shape.n), c_(places.src.shape.c) {
+    pixels_ = p_.src.shape.h * p_.src.shape.w;
+    chunks_ = std::clamp(pixels_ / kPixels, 1, kMaxChunks);
+    const std::size_t cells = static_cast<std::size_t>(n_) * static_cast<std::size_t>(c_);
+    base_.assign(static_cast<std::size_t>(c_), 0.f);
+    for (auto* v : {&mean_, &rstd_, &scale_, &shift_, &slope_, &offset_}) v->assign(cells, 0.f);
+    partials_.assign(static_cast<std::size_t>(n_ * chunks_) * 2 * static_cast<std::size_t>(c_),
+                     0.f);
+    first_.assign(cells, 0.0);
+    second_.assign(cells, 0.0);
   }
 
   Uses uses() override {
@@ -29,54 +36,33 @@ class NormStep : public Step {
 
   void forward(const Pass& pass) override {
     const View src = p_.src.view(), dst = p_.dst.view();
-    const auto count = static_cast<double>(src.pixels());
     std::copy_n(src.data, c_, base_.data());
-    sum_chunks(pass, [&](Range r, float* first, float* second) {
+    sum_cells(pass, [&](Range r, std::size_t, float* first, float* second) {
       channel_moments(src.pixel(r.begin), src.ld, r.size(), c_, base_.data(), first, second);
     });
-    for (std::size_t c = 0; c < mean_.size(); ++c) {
-      const double offset = total_[c] / count;
-      const double variance = std::max(0.0, total_[mean_.size() + c] / count - offset * offset);
-      const double rstd = 1.0 / std::sqrt(variance + p_.eps);
-      const double mean = base_[c] + offset;
-      mean_[c] = static_cast<float>(mean);
-      rstd_[c] = static_cast<float>(rstd);
-      scale_[c] = static_cast<float>(p_.gamma.value[c] * rstd);
-      shift_[c] = static_cast<float>(p_.beta.value[c] - mean * p_.gamma.value[c] * rstd);
-    }
-    pass.pool.run(chunks_, [&](int chunk, int) {
-      const Range r = range(chunk);
+    for_units([&](const Unit& unit) { find_moments(unit); });
+    for_chunks(pass, [&](Range r, std::size_t cell) {
       norm_act(p_.act, src.pixel(r.begin), src.ld, dst.pixel(r.begin), dst.ld, r.size(), c_,
-               scale_.data(), shift_.data());
+               &scale_[cell], &shift_[cell]);
     });
   }
 
-  /// With dz the gradient behind the norm and u = (x - mean) * rstd:
-  /// dx = gamma * rstd * (dz - mean(dz) - u * mean(dz * u)), which is linear in dz and x.
   void backward(const Pass& pass) override {
     if (!p_.d_dst) return;
     const View src = p_.src.view(), d_dst = p_.d_dst.view();
-    const auto count = static_cast<double>(src.pixels());
-    sum_chunks(pass, [&](Range r, float* first, float* second) {
+    sum_cells(pass, [&](Range r, std::size_t cell, float* first, float* second) {
       norm_act_backward_sums(p_.act, src.pixel(r.begin), src.ld, d_dst.pixel(r.begin), d_dst.ld,
-                             r.size(), c_, scale_.data(), shift_.data(), mean_.data(), first,
+                             r.size(), c_, &scale_[cell], &shift_[cell], &mean_[cell], first,
                              second);
     });
-    for (std::size_t c = 0; c < mean_.size(); ++c) {
-      const double sum = total_[c], dot = total_[mean_.size() + c] * rstd_[c];
-      p_.beta.grad[c] = static_cast<float>(sum);
-      p_.gamma.grad[c] = static_cast<float>(dot);
-      const double slope = -scale_[c] * rstd_[c] * dot / count;
-      slope_[c] = static_cast<float>(slope);
-      offset_[c] = static_cast<float>(-scale_[c] * sum / count - slope * mean_[c]);
-    }
+    find_param_grads();
     if (!p_.d_src) return;
+    for_units([&](const Unit& unit) { find_slopes(unit); });
     const View d_src = p_.d_src.place.view();
-    pass.pool.run(chunks_, [&](int chunk, int) {
-      const Range r = range(chunk);
+    for_chunks(pass, [&](Range r, std::size_t cell) {
       norm_act_backward(p_.act, src.pixel(r.begin), src.ld, d_dst.pixel(r.begin), d_dst.ld,
-                        d_src.pixel(r.begin), d_src.ld, r.size(), c_, scale_.data(), shift_.data(),
-                        slope_.data(), offset_.data(), p_.d_src.accumulate);
+                        d_src.pixel(r.begin), d_src.ld, r.size(), c_, &scale_[cell], &shift_[cell],
+                        &slope_[cell], &offset_[cell], p_.d_src.accumulate);
     });
   }
 
@@ -85,32 +71,116 @@ class NormStep : public Step {
   static constexpr int kMaxChunks = 512;
   static constexpr int kFloatSum = 64;  ///< pixels summed in float before double takes over
 
-  Range range(int chunk) const {
-    return part(static_cast<int>(p_.src.shape.count() / static_cast<std::size_t>(c_)), chunks_,
-                chunk);
+  struct Unit {
+    Range pictures, channels;
+    int cells() const { return pictures.size() * channels.size(); }
+  };
+
+  template <class Body>
+  void for_units(const Body& body) const {
+    const bool batch = p_.op.kind == NormKind::batch;
+    const int width = p_.op.kind == NormKind::group ? c_ / p_.op.groups : 1;
+    for (int n = 0; n < (batch ? 1 : n_); ++n)
+      for (int c = 0; c < c_; c += width) body(Unit{{n, batch ? n_ : n + 1}, {c, c + width}});
+  }
+  template <class Body>
+  void for_cells(const Unit& unit, const Body& body) const {
+    for (int n = unit.pictures.begin; n < unit.pictures.end; ++n)
+      for (int c = unit.channels.begin; c < unit.channels.end; ++c) body(cell(n) + channel(c), channel(c));
+  }
+  std::size_t cell(int picture) const {
+    return static_cast<std::size_t>(picture) * static_cast<std::size_t>(c_);
+  }
+  static std::size_t channel(int c) { return static_cast<std::size_t>(c); }
+
+  void find_moments(const Unit& unit) {
+    double mean = 0, variance = 0;
+    for_cells(unit, [&](std::size_t i, std::size_t c) { mean += base_[c] + first_[i] / pixels_; });
+    mean /= unit.cells();
+    for_cells(unit, [&](std::size_t i, std::size_t c) {
+      const double offset = first_[i] / pixels_, away = base_[c] + offset - mean;
+      variance += std::max(0.0, second_[i] / pixels_ - offset * offset) + away * away;
+    });
+    const double rstd = 1.0 / std::sqrt(variance / unit.cells() + p_.op.eps);
+    for_cells(unit, [&](std::size_t i, std::size_t c) {
+      mean_[i] = static_cast<float>(mean);
+      rstd_[i] = static_cast<float>(rstd);
+      scale_[i] = static_cast<float>(p_.gamma.value[c] * rstd);
+      shift_[i] = static_cast<float>(p_.beta.value[c] - mean * p_.gamma.value[c] * rstd);
+    });
   }
 
-  /// Adds two sums per channel over all pixels into total_, in an order that no thread count
-  /// changes.
+  void find_param_grads() {
+    for (int c = 0; c < c_; ++c) {
+      double sum = 0, dot = 0;
+      for (int n = 0; n < n_; ++n) {
+        const std::size_t i = cell(n) + channel(c);
+        sum += first_[i];
+        dot += second_[i] * rstd_[i];
+      }
+      if (p_.beta.grad) p_.beta.grad[c] = static_cast<float>(sum);
+      if (p_.gamma.grad) p_.gamma.grad[c] = static_cast<float>(dot);
+    }
+  }
+
+  /// With dz the gradient behind the norm, g = gamma * dz and u = (x - mean) * rstd:
+  /// dx = rstd * (g - mean(g) - u * mean(g * u)), which is linear in dz and x.
+  void find_slopes(const Unit& unit) {
+    double sum = 0, dot = 0;
+    for_cells(unit, [&](std::size_t i, std::size_t c) {
+      sum += p_.gamma.value[c] * first_[i];
+      dot += p_.gamma.value[c] * second_[i];
+    });
+    const double count = static_cast<double>(unit.cells()) * pixels_;
+    for_cells(unit, [&](std::size_t i, std::size_t) {
+      const double rstd = rstd_[i];
+      const double slope = -rstd * rstd * rstd * dot / count;
+      slope_[i] = static_cast<float>(slope);
+      offset_[i] = static_cast<float>(-rstd * sum / count - slope * mean_[i]);
+    });
+  }
+
+  /// Calls body(pixels, first cell of their picture) for chunks of pixels, in parallel.
   template <class Body>
-  void sum_chunks(const Pass& pass, const Body& body) {
-    pass.pool.run(chunks_, [&](int chunk, int) {
+  void for_chunks(const Pass& pass, const Body& body) const {
+    pass.pool.run(n_ * chunks_, [&](int chunk, int) { body(range(chunk), cell(chunk / chunks_)); });
+  }
+  Range range(int chunk) const {
+    const Range r = part(pixels_, chunks_, chunk % chunks_);
+    const int first = chunk / chunks_ * pixels_;
+    return {first + r.begin, first + r.end};
+  }
+
+  /// Two sums per cell into first_ and second_, in an order that no thread count changes.
+  template <class Body>
+  void sum_cells(const Pass& pass, const Body& body) {
+    const auto width = static_cast<std::size_t>(c_);
+    pass.pool.run(n_ * chunks_, [&](int chunk, int) {
       float* first = partials_.data() + static_cast<std::ptrdiff_t>(chunk) * 2 * c_;
       std::fill_n(first, 2 * c_, 0.f);
       const Range r = range(chunk);
       for (int at = r.begin; at < r.end; at += kFloatSum)
-        body(Range{at, std::min(at + kFloatSum, r.end)}, first, first + c_);
+        body(Range{at, std::min(at + kFloatSum, r.end)}, cell(chunk / chunks_), first, first + c_);
     });
-    std::fill(total_.begin(), total_.end(), 0.0);
-    for (int chunk = 0; chunk < chunks_; ++chunk)
-      for (std::size_t i = 0; i < total_.size(); ++i)
-        total_[i] += partials_[static_cast<std::size_t>(chunk) * total_.size() + i];
+    std::fill(first_.begin(), first_.end(), 0.0);
+    std::fill(second_.begin(), second_.end(), 0.0);
+    for (int chunk = 0; chunk < n_ * chunks_; ++chunk) {
+      const float* sums = partials_.data() + static_cast<std::ptrdiff_t>(chunk) * 2 * c_;
+      double* first = &first_[cell(chunk / chunks_)];
+      double* second = &second_[cell(chunk / chunks_)];
+      for (std::size_t c = 0; c < width; ++c) {
+        first[c] += sums[c];
+        second[c] += sums[width + c];
+      }
+    }
   }
 
   NormPlaces p_;
-  int c_, chunks_ = 1;
-  std::vector<float> mean_, rstd_, scale_, shift_, slope_, offset_, base_, partials_;
-  std::vector<double> total_;
+  int n_, c_, pixels_ = 0, chunks_ = 1;  ///< pixels and chunks of one picture
+  std::vector<float> base_;              ///< per channel
+  std::vector<float> mean_, rstd_, scale_, shift_, slope_, offset_;  ///< per cell
+  std::vector<float> partials_;
+  std::vector<double> first_, second_;
 };
 
 }  // namespace

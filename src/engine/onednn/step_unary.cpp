@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <vector>
 
 #include "engine/onednn/range.h"
 #include "engine/onednn/steps.h"
@@ -56,43 +57,56 @@ class ActivationStep : public UnaryStep {
 
 class MaxPoolStep : public UnaryStep {
  public:
-  MaxPoolStep(int factor, const UnaryPlaces& places) : UnaryStep(places), factor_(factor) {}
+  MaxPoolStep(int factor, const UnaryPlaces& places, int threads)
+      : UnaryStep(places), factor_(factor), pixels_(static_cast<std::size_t>(threads)) {
+    for (Pixels& p : pixels_) p.src.resize(static_cast<std::size_t>(factor * factor));
+    for (Pixels& p : pixels_) p.d_src.resize(p.src.size());
+  }
 
   void forward(const Pass& pass) override {
     const View src = p_.src.view(), dst = p_.dst.view();
-    pass.pool.run(dst.rows(), [&](int row, int) {
-      for (int x = 0; x < dst.w; ++x)
-        for (int c = 0; c < dst.c; ++c) dst.row(row)[x * dst.ld + c] = *largest(src, row, x, c);
+    pass.pool.run(dst.rows(), [&](int row, int thread) {
+      Pixels& pixels = pixels_[static_cast<std::size_t>(thread)];
+      for (int x = 0; x < dst.w; ++x) {
+        find_block(src, dst, row, x, pixels.src);
+        max_pixels(pixels.src.data(), factor_ * factor_, dst.c, dst.row(row) + x * dst.ld);
+      }
     });
   }
   void backward(const Pass& pass) override {
     if (!p_.d_src) return;
     const View src = p_.src.view(), d_dst = p_.d_dst.view(), d_src = p_.d_src.place.view();
     if (!p_.d_src.accumulate)
-      for (std::ptrdiff_t p = 0; p < d_src.pixels(); ++p) std::fill_n(d_src.pixel(p), d_src.c, 0.f);
-    pass.pool.run(d_dst.rows(), [&](int row, int) {
-      for (int x = 0; x < d_dst.w; ++x)
-        for (int c = 0; c < d_dst.c; ++c) {
-          const std::ptrdiff_t at = largest(src, row, x, c) - src.data;
-          d_src.pixel(at / src.ld)[at % src.ld] += d_dst.row(row)[x * d_dst.ld + c];
-        }
+      pass.pool.run(d_src.rows(), [&](int row, int) {
+        for (int x = 0; x < d_src.w; ++x) std::fill_n(d_src.row(row) + x * d_src.ld, d_src.c, 0.f);
+      });
+    pass.pool.run(d_dst.rows(), [&](int row, int thread) {
+      Pixels& pixels = pixels_[static_cast<std::size_t>(thread)];
+      for (int x = 0; x < d_dst.w; ++x) {
+        find_block(src, d_dst, row, x, pixels.src);
+        find_block(d_src, d_dst, row, x, pixels.d_src);
+        max_pixels_backward(pixels.src.data(), factor_ * factor_, d_dst.c,
+                            d_dst.row(row) + x * d_dst.ld, pixels.d_src.data());
+      }
     });
   }
 
  private:
-  /// The first largest value of the window, in row-major order.
-  const float* largest(const View& src, int dst_row, int x, int c) const {
-    const int dst_h = src.h / factor_;
-    const int first_row = dst_row / dst_h * src.h + dst_row % dst_h * factor_;
-    const float* best = nullptr;
+  /// The source pixels of a destination pixel, in row-major order.
+  void find_block(const View& src, const View& dst, int dst_row, int x,
+                  std::vector<float*>& pixels) const {
+    const int first_row = dst_row / dst.h * src.h + dst_row % dst.h * factor_;
     for (int i = 0; i < factor_; ++i)
-      for (int j = 0; j < factor_; ++j) {
-        const float* value = src.row(first_row + i) + (x * factor_ + j) * src.ld + c;
-        if (!best || *value > *best) best = value;
-      }
-    return best;
+      for (int j = 0; j < factor_; ++j)
+        pixels[static_cast<std::size_t>(i * factor_ + j)] =
+            src.row(first_row + i) + (x * factor_ + j) * src.ld;
   }
+  /// One block, of the source and of its gradient; one such per thread.
+  struct Pixels {
+    std::vector<float*> src, d_src;
+  };
   int factor_;
+  std::vector<Pixels> pixels_;
 };
 
 class JitterStep : public UnaryStep {
@@ -142,8 +156,8 @@ class JitterStep : public UnaryStep {
 std::unique_ptr<Step> make_activation(const Act& act, const UnaryPlaces& places) {
   return std::make_unique<ActivationStep>(act, places);
 }
-std::unique_ptr<Step> make_max_pool(int factor, const UnaryPlaces& places) {
-  return std::make_unique<MaxPoolStep>(factor, places);
+std::unique_ptr<Step> make_max_pool(int factor, const UnaryPlaces& places, int threads) {
+  return std::make_unique<MaxPoolStep>(factor, places, threads);
 }
 std::unique_ptr<Step> make_jitter(float sigma, std::uint64_t key, const UnaryPlaces& places) {
   return std::make_unique<JitterStep>(sigma, key, places);

@@ -10,9 +10,9 @@
 /// One factory per kind of step; conv.h has the convolutions.
 namespace unmar::cpu {
 
-/// Batch norm with the activation behind it, if any. `act.kind` none: the norm alone.
+/// A norm with the activation behind it, if any. `act.kind` none: the norm alone.
 struct NormPlaces {
-  float eps;
+  Norm op;
   Act act;
   Place src, dst, d_dst;
   GradPlace d_src;
@@ -29,13 +29,24 @@ std::unique_ptr<Step> make_activation(const Act& act, const UnaryPlaces& places)
 /// Resampling that is linear and separable: up-sampling, reduction, average pooling, crop, copy.
 std::unique_ptr<Step> make_linear(LinearMap rows, LinearMap cols, const UnaryPlaces& places,
                                   Buffers& buffers, int threads);
-std::unique_ptr<Step> make_max_pool(int factor, const UnaryPlaces& places);
+std::unique_ptr<Step> make_max_pool(int factor, const UnaryPlaces& places, int threads);
+
+/// In which order the channels of a source pixel fill its block of factor x factor pixels.
+enum class BlockOrder { channels_first, channels_last };
+struct ShuffleOptions {
+  int factor;
+  BlockOrder order;
+  ParamPlace bias;  ///< one per channel of the result; may be empty
+};
+std::unique_ptr<Step> make_shuffle(const ShuffleOptions& options, const UnaryPlaces& places);
+
 std::unique_ptr<Step> make_jitter(float sigma, std::uint64_t key, const UnaryPlaces& places);
 
 struct BinaryPlaces {
   Place a, b, dst, d_dst;
   GradPlace d_a, d_b;
 };
+std::unique_ptr<Step> make_add(const BinaryPlaces& places);
 std::unique_ptr<Step> make_multiply(const BinaryPlaces& places);
 std::unique_ptr<Step> make_mse(const BinaryPlaces& places);
 std::unique_ptr<Step> make_l1(const BinaryPlaces& places);

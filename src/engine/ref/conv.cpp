@@ -47,11 +47,38 @@ void backward(const Conv2d& op, const Call& call) {
   const Tensor& weight = *call.params[0];
   for_each(call.dst->shape(), [&](int n, int o, int y, int x) {
     const double g = call.d_dst->at(n, o, y, x);
-    if (op.bias) call.d_params[1]->at(0, o, 0, 0) += g;
+    if (op.bias && call.d_params[1]) call.d_params[1]->at(0, o, 0, 0) += g;
     for_window(op, src.shape(), y, x, [&](int c, int ky, int kx, int sy, int sx) {
-      call.d_params[0]->at(o, c, ky, kx) += g * double{src.at(n, c, sy, sx)};
+      if (call.d_params[0]) call.d_params[0]->at(o, c, ky, kx) += g * double{src.at(n, c, sy, sx)};
       if (call.d_src[0]) call.d_src[0]->at(n, c, sy, sx) += g * double{weight.at(o, c, ky, kx)};
     });
+  });
+}
+
+void forward(const ConvTranspose2d& op, const Call& call) {
+  const Tensor& src = *call.src[0];
+  for_each(call.dst->shape(), [&](int n, int o, int y, int x) {
+    double sum = op.bias ? call.params[1]->at(0, o, 0, 0) : 0.0;
+    for (int c = 0; c < src.shape().c; ++c)
+      sum += double{call.params[0]->at(c, o, y % op.stride, x % op.stride)} *
+             double{src.at(n, c, y / op.stride, x / op.stride)};
+    call.dst->at(n, o, y, x) = static_cast<float>(sum);
+  });
+}
+
+void backward(const ConvTranspose2d& op, const Call& call) {
+  const Tensor& src = *call.src[0];
+  const int s = op.stride;
+  for_each(call.dst->shape(), [&](int n, int o, int y, int x) {
+    const double g = call.d_dst->at(n, o, y, x);
+    if (op.bias && call.d_params[1]) call.d_params[1]->at(0, o, 0, 0) += g;
+    for (int c = 0; c < src.shape().c; ++c) {
+      if (call.d_params[0])
+        call.d_params[0]->at(c, o, y % s, x % s) += g * double{src.at(n, c, y / s, x / s)};
+      if (call.d_src[0])
+        call.d_src[0]->at(n, c, y / s, x / s) +=
+            g * double{call.params[0]->at(c, o, y % s, x % s)};
+    }
   });
 }
 

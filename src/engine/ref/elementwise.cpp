@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "base/philox.h"
 #include "engine/ref/ops.h"
@@ -8,30 +10,45 @@ namespace {
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
+double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+
 double activate(const Activation& op, double x) {
   switch (op.kind) {
+    case ActivationKind::relu:
+      return std::max(x, 0.0);
     case ActivationKind::leaky_relu:
       return x > 0 ? x : op.slope * x;
     case ActivationKind::elu:
       return x > 0 ? x : op.slope * std::expm1(x);
     case ActivationKind::silu:
       return x * sigmoid(x);
+    case ActivationKind::gelu:
+      return x * normal_cdf(x);
+    case ActivationKind::tanh:
+      return std::tanh(x);
     case ActivationKind::sigmoid:
       return sigmoid(x);
   }
   return std::nan("");
 }
 
-/// At 0, where two of them have a kink, the side of the negative values, as PyTorch.
+/// At 0, where some of them have a kink, the side of the negative values, as PyTorch.
 double slope_at(const Activation& op, double x) {
   const double s = sigmoid(x);
+  const double t = std::tanh(x);
   switch (op.kind) {
+    case ActivationKind::relu:
+      return x > 0 ? 1.0 : 0.0;
     case ActivationKind::leaky_relu:
       return x > 0 ? 1.0 : double{op.slope};
     case ActivationKind::elu:
       return x > 0 ? 1.0 : op.slope * std::exp(x);
     case ActivationKind::silu:
       return s * (1 + x * (1 - s));
+    case ActivationKind::gelu:
+      return normal_cdf(x) + x * std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi);
+    case ActivationKind::tanh:
+      return 1 - t * t;
     case ActivationKind::sigmoid:
       return s * (1 - s);
   }
@@ -75,6 +92,24 @@ void forward(const Activation& op, const Call& call) {
 void backward(const Activation& op, const Call& call) {
   for (std::size_t i = 0; i < call.dst->count(); ++i)
     (*call.d_src[0])[i] += (*call.d_dst)[i] * slope_at(op, call.src[0]->values()[i]);
+}
+
+/// The gradient of a learned tensor is that of its one parameter.
+void forward(const Learned&, const Call& call) { *call.dst = *call.params[0]; }
+
+void backward(const Learned&, const Call& call) {
+  if (!call.d_params[0]) return;
+  for (std::size_t i = 0; i < call.d_dst->count(); ++i) (*call.d_params[0])[i] += (*call.d_dst)[i];
+}
+
+void forward(const Add&, const Call& call) {
+  for (std::size_t i = 0; i < call.dst->count(); ++i)
+    call.dst->values()[i] = call.src[0]->values()[i] + call.src[1]->values()[i];
+}
+
+void backward(const Add&, const Call& call) {
+  for (Grad* d_src : call.d_src)
+    for (std::size_t i = 0; d_src && i < call.d_dst->count(); ++i) (*d_src)[i] += (*call.d_dst)[i];
 }
 
 void forward(const Multiply&, const Call& call) {

@@ -32,7 +32,7 @@ class Grad {
 
 /// A node as its op sees it: borrowed tensors, in the order of Node::src and Node::params.
 /// A forward writes all of dst. A backward adds to the gradients, and skips those that are null
-/// because nothing to be learned depends on that source.
+/// because nothing to be learned depends on that source, or the parameter is frozen.
 struct Call {
   std::vector<const Tensor*> src;
   std::vector<const Tensor*> params;
@@ -53,11 +53,16 @@ struct Noise {
 void forward(const Conv2d& op, const Call& call);
 void backward(const Conv2d& op, const Call& call);
 
+void forward(const ConvTranspose2d& op, const Call& call);
+void backward(const ConvTranspose2d& op, const Call& call);
+void forward(const PixelShuffle& op, const Call& call);
+void backward(const PixelShuffle& op, const Call& call);
+
 void forward(const Pool& op, const Call& call);
 void backward(const Pool& op, const Call& call);
 
-void forward(const Upsample& op, const Call& call);
-void backward(const Upsample& op, const Call& call);
+void forward(const Resize& op, const Call& call);
+void backward(const Resize& op, const Call& call);
 void forward(const Reduce& op, const Call& call);
 void backward(const Reduce& op, const Call& call);
 
@@ -66,13 +71,20 @@ void backward(const Concat& op, const Call& call);
 void forward(const CenterCrop& op, const Call& call);
 void backward(const CenterCrop& op, const Call& call);
 
-void forward(const BatchNorm& op, const Call& call);
-void backward(const BatchNorm& op, const Call& call);
+void forward(const Pad& op, const Call& call);
+void backward(const Pad& op, const Call& call);
 
+void forward(const Norm& op, const Call& call);
+void backward(const Norm& op, const Call& call);
+
+void forward(const Learned& op, const Call& call);
+void backward(const Learned& op, const Call& call);
 void forward(const Jitter& op, const Noise& noise, const Call& call);
 void backward(const Jitter& op, const Call& call);
 void forward(const Activation& op, const Call& call);
 void backward(const Activation& op, const Call& call);
+void forward(const Add& op, const Call& call);
+void backward(const Add& op, const Call& call);
 void forward(const Multiply& op, const Call& call);
 void backward(const Multiply& op, const Call& call);
 

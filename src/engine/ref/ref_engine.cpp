@@ -86,7 +86,7 @@ std::vector<bool> RefProgram::find_learning() const {
   std::vector<bool> learned(count), needed(count);
   for (std::size_t i = 0; i < count; ++i) {
     const auto* input = std::get_if<Input>(&node(i).op);
-    learned[i] = !node(i).params.empty() || (input && input->needs_grad);
+    learned[i] = graph_.learns({static_cast<int>(i)}) || (input && input->needs_grad);
     for (const NodeId s : node(i).src)
       if (learned[static_cast<std::size_t>(s.index)]) learned[i] = true;
   }
@@ -110,7 +110,8 @@ void RefProgram::bind() {
     }
     for (const int p : node(i).params) {
       call.params.push_back(&state_.params[static_cast<std::size_t>(p)]);
-      call.d_params.push_back(&param_grads_[static_cast<std::size_t>(p)]);
+      const bool frozen = graph_.params()[static_cast<std::size_t>(p)].frozen;
+      call.d_params.push_back(frozen ? nullptr : &param_grads_[static_cast<std::size_t>(p)]);
     }
     calls_.push_back(std::move(call));
   }

@@ -6,34 +6,6 @@
 namespace unmar::ref {
 namespace {
 
-/// dst = (1 - t) * src[low] + t * src[high], in one dimension.
-struct Blend {
-  int low, high;
-  double t;
-};
-
-Blend blend(const Upsample& op, int dst, int src_size) {
-  if (op.kind == UpsampleKind::nearest) return {dst / op.factor, dst / op.factor, 0.0};
-  double at = std::max(0.0, (dst + 0.5) / op.factor - 0.5);
-  if (op.align_corners) {
-    const int dst_size = src_size * op.factor;
-    at = dst_size > 1 ? static_cast<double>(dst) * (src_size - 1) / (dst_size - 1) : 0.0;
-  }
-  const int low = std::min(static_cast<int>(std::floor(at)), src_size - 1);
-  return {low, std::min(low + 1, src_size - 1), at - low};
-}
-
-/// Calls body(sy, sx, weight) for the sources of dst pixel (y, x).
-template <class Body>
-void for_sources(const Upsample& op, const Shape& src, int y, int x, Body body) {
-  const Blend v = blend(op, y, src.h);
-  const Blend h = blend(op, x, src.w);
-  body(v.low, h.low, (1 - v.t) * (1 - h.t));
-  body(v.low, h.high, (1 - v.t) * h.t);
-  body(v.high, h.low, v.t * (1 - h.t));
-  body(v.high, h.high, v.t * h.t);
-}
-
 template <class Body>
 void for_sources(const ReduceTaps& taps, int factor, const Shape& src, int y, int x, Body body) {
   const int count = static_cast<int>(taps.taps.size());
@@ -49,23 +21,37 @@ void for_sources(const ReduceTaps& taps, int factor, const Shape& src, int y, in
 
 }  // namespace
 
-void forward(const Upsample& op, const Call& call) {
-  const Tensor& src = *call.src[0];
-  for_each(call.dst->shape(), [&](int n, int c, int y, int x) {
-    double sum = 0;
-    for_sources(op, src.shape(), y, x,
-                [&](int sy, int sx, double weight) { sum += weight * src.at(n, c, sy, sx); });
-    call.dst->at(n, c, y, x) = static_cast<float>(sum);
+namespace {
+
+/// Calls body(n, c, y, x, sy, sx, weight) for each destination element and each of its sources.
+template <class Body>
+void for_taps(const Resize& op, const Shape& src, const Shape& dst, Body body) {
+  const auto rows = resize_taps(op, src.h, dst.h);
+  const auto cols = resize_taps(op, src.w, dst.w);
+  for_each(dst, [&](int n, int c, int y, int x) {
+    for (const Tap& v : rows[static_cast<std::size_t>(y)])
+      for (const Tap& h : cols[static_cast<std::size_t>(x)])
+        body(n, c, y, x, v.index, h.index, double{v.weight} * double{h.weight});
   });
 }
 
-void backward(const Upsample& op, const Call& call) {
-  for_each(call.dst->shape(), [&](int n, int c, int y, int x) {
-    const double g = call.d_dst->at(n, c, y, x);
-    for_sources(op, call.src[0]->shape(), y, x, [&](int sy, int sx, double weight) {
-      call.d_src[0]->at(n, c, sy, sx) += weight * g;
-    });
-  });
+}  // namespace
+
+void forward(const Resize& op, const Call& call) {
+  const Tensor& src = *call.src[0];
+  Grad sum(call.dst->shape());
+  for_taps(op, src.shape(), call.dst->shape(),
+           [&](int n, int c, int y, int x, int sy, int sx, double weight) {
+             sum.at(n, c, y, x) += weight * src.at(n, c, sy, sx);
+           });
+  sum.copy_to(*call.dst);
+}
+
+void backward(const Resize& op, const Call& call) {
+  for_taps(op, call.src[0]->shape(), call.dst->shape(),
+           [&](int n, int c, int y, int x, int sy, int sx, double weight) {
+             call.d_src[0]->at(n, c, sy, sx) += weight * call.d_dst->at(n, c, y, x);
+           });
 }
 
 void forward(const Reduce& op, const Call& call) {
