@@ -118,6 +118,7 @@ struct FitOptions {
   /// Memory: three to six times the weights and one picture.
   float rollback_db = 5.f;
   int rollback_every = 50;
+  bool return_state = false;  ///< FitResult::state; three times the weights
 };
 
 struct HistoryRow {
@@ -154,6 +155,10 @@ struct FitResult {
   int rollbacks = 0;
   std::vector<HistoryRow> history;
   std::size_t memory_bytes = 0;  ///< of the compiled program
+  /// With return_state: parameters and optimiser after the last iteration, and the names of the
+  /// parameters.
+  TrainState state;
+  std::vector<std::string> param_names;
 };
 
 /// Fits. Ends at options.iterations, when the stopper says so, or when `cancel` is requested

@@ -166,6 +166,10 @@ class Fit {
   FitResult finish() {
     result_.best = chosen_is_current_ ? average_.take() : std::move(best_);
     result_.last = std::move(out_);
+    if (options_.return_state) {
+      result_.state = program_->state();
+      for (const Param& param : problem_.graph.params()) result_.param_names.push_back(param.name);
+    }
     return std::move(result_);
   }
 

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "error_text.h"
 #include "unmar/error.h"
 #include "unmar/fit.h"
 #include "unmar/random.h"
@@ -15,6 +16,7 @@
 namespace unmar {
 namespace {
 
+using test::error_text;
 using testing::HasSubstr;
 
 // A mean over a hundred float values, computed in float or double.
@@ -197,6 +199,43 @@ TEST(Problem, AddsTheWeightedVariationOfTheRestoredPicture) {
   // The op's eps of 1e-8 below the root adds 1e-4 at most, where the picture is flat.
   EXPECT_NEAR(e.loss - e.fidelity, 2 * variation, 2e-4);
   EXPECT_EQ(e.fidelity, evaluate(denoising(shape, tiny())).loss);
+}
+
+bool learns(const Problem& problem, std::string_view name) {
+  for (const Param& param : problem.graph.params())
+    if (param.name == name) return !param.frozen;
+  return false;
+}
+
+TEST(Problem, LearnsWhatItIsTold) {
+  const auto with = [](Optimise optimise) {
+    ProblemOptions options = tiny();
+    options.optimise = optimise;
+    return denoising({1, 1, 12, 10}, options);
+  };
+  struct Row {
+    Optimise optimise;
+    bool input, weights, norms;
+  };
+  for (const Row& row : {Row{Optimise::weights, false, true, true},
+                         Row{Optimise::weights_and_input, true, true, true},
+                         Row{Optimise::input, true, false, false},
+                         Row{Optimise::norms, false, false, true},
+                         Row{Optimise::norms_and_input, true, false, true}}) {
+    const Problem problem = with(row.optimise);
+    EXPECT_EQ(learns(problem, "z.value"), row.input);
+    EXPECT_EQ(learns(problem, "scale0.up.conv.weight"), row.weights);
+    EXPECT_EQ(learns(problem, "scale0.up.conv.bias"), row.weights);
+    EXPECT_EQ(learns(problem, "scale0.up.norm.gamma"), row.norms);
+  }
+}
+
+TEST(Problem, RefusesToLearnNormsThatAreNotThere) {
+  ProblemOptions options = tiny();
+  options.optimise = Optimise::norms;
+  options.network = PlainOptions{.layers = 1, .channels = 4, .norm = NetworkNorm::none};
+  EXPECT_THAT(error_text([&] { denoising({1, 1, 12, 10}, options); }),
+              HasSubstr("the network has no norms"));
 }
 
 std::string error_of(const Tensor& y, const Shape& x_shape, const Operator& A,

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "graph/error_text.h"
+#include "error_text.h"
 
 namespace unmar {
 namespace {

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "graph/error_text.h"
+#include "error_text.h"
 #include "unmar/graph.h"
 
 namespace unmar {

@@ -8,13 +8,13 @@
 
 namespace unmar::test {
 
-/// The text of the Error{bad_argument} that `action` throws.
+/// The text of the Error that `action` throws.
 template <class Action>
-std::string error_text(Action action) {
+std::string error_text(Action action, ErrorCode code = ErrorCode::bad_argument) {
   try {
     action();
   } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::bad_argument);
+    EXPECT_EQ(error.code(), code);
     return error.what();
   }
   return "(no error)";
