@@ -2,15 +2,66 @@
 
 #include "unmar/graph.h"
 
+#include "base/overloaded.h"
+
 namespace unmar {
+namespace {
+
+const char* word(ResizeKind kind) {
+  constexpr const char* kWords[] = {"nearest", "bilinear", "bicubic", "area"};
+  return kWords[static_cast<int>(kind)];
+}
+const char* word(NormKind kind) {
+  constexpr const char* kWords[] = {"batch", "instance", "group"};
+  return kWords[static_cast<int>(kind)];
+}
+const char* word(ActivationKind kind) {
+  constexpr const char* kWords[] = {"relu", "leaky_relu", "elu", "silu", "gelu", "tanh", "sigmoid"};
+  return kWords[static_cast<int>(kind)];
+}
+const char* word(ReduceKernel kernel) {
+  constexpr const char* kWords[] = {"lanczos2", "lanczos3", "bicubic", "box"};
+  return kWords[static_cast<int>(kernel)];
+}
+
+/// What tells this node from another of its kind: "3x3 / 2, reflect".
+std::string details(const Op& op) {
+  return std::visit(
+      Overloaded{
+          [](const Jitter& o) { return fmt::format("sigma {:.3g}", o.sigma); },
+          [](const Conv2d& o) {
+            const std::string stride = o.stride > 1 ? fmt::format(" / {}", o.stride) : "";
+            const bool mirrors = o.kernel > 1 && o.border == Border::reflect;
+            return fmt::format("{0}x{0}{1}{2}", o.kernel, stride, mirrors ? ", reflect" : "");
+          },
+          [](const ConvTranspose2d& o) { return fmt::format("{0}x{0} * {0}", o.stride); },
+          [](const PixelShuffle& o) { return fmt::format("* {}", o.factor); },
+          [](const Pool& o) {
+            return fmt::format("{} / {}", o.kind == PoolKind::max ? "max" : "average", o.factor);
+          },
+          [](const Resize& o) {
+            return fmt::format("{}{}", word(o.kind), o.align_corners ? ", corners" : "");
+          },
+          [](const Reduce& o) { return fmt::format("{} / {}", word(o.kernel), o.factor); },
+          [](const Norm& o) {
+            const std::string groups = o.kind == NormKind::group ? fmt::format(" {}", o.groups) : "";
+            return word(o.kind) + groups;
+          },
+          [](const Activation& o) { return std::string(word(o.kind)); },
+          [](const auto&) { return std::string(); },
+      },
+      op);
+}
+
+}  // namespace
 
 std::string to_text(const Graph& graph) {
   std::string text;
   for (const Node& node : graph.nodes()) {
     std::string src;
     for (const NodeId s : node.src) src += (src.empty() ? "" : ", ") + graph.node(s).name;
-    text += fmt::format("{:<28} {:<16} {:<20} <- {}\n", node.name, op_name(node.op),
-                        to_string(node.shape), src);
+    text += fmt::format("{:<24} {:<12} {:<18} {:<18}{}{}\n", node.name, op_name(node.op),
+                        details(node.op), to_string(node.shape), src.empty() ? "" : " <- ", src);
   }
   return text;
 }
@@ -19,8 +70,9 @@ std::string to_dot(const Graph& graph) {
   std::string text = "digraph unmar {\n  node [shape=box, fontname=\"sans-serif\"];\n";
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
-    text += fmt::format("  n{} [label=\"{}\\n{} {}\"];\n", i, node.name, op_name(node.op),
-                        to_string(node.shape));
+    const std::string more = details(node.op);
+    text += fmt::format("  n{} [label=\"{}\\n{}{}{}\\n{}\"];\n", i, node.name,
+                        op_name(node.op), more.empty() ? "" : " ", more, to_string(node.shape));
     for (const NodeId s : node.src) text += fmt::format("  n{} -> n{};\n", s.index, i);
   }
   return text + "}\n";

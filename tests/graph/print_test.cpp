@@ -15,19 +15,20 @@ Graph small() {
 
 TEST(ToText, has_one_line_per_node_with_op_shape_and_sources) {
   EXPECT_EQ(to_text(small()),
-            "z                            input            [1,3,8,6]            <- \n"
-            "down.conv                    conv2d           [1,4,4,3]            <- z\n"
-            "join                         concat           [1,7,4,3]            <- down.conv, z\n");
+            "z                        input                           [1,3,8,6]         \n"
+            "down.conv                conv2d       3x3 / 2            [1,4,4,3]          <- z\n"
+            "join                     concat                          [1,7,4,3]          <- "
+            "down.conv, z\n");
 }
 
 TEST(ToDot, has_a_box_per_node_and_an_arrow_per_source) {
   EXPECT_EQ(to_dot(small()),
             "digraph unmar {\n"
             "  node [shape=box, fontname=\"sans-serif\"];\n"
-            "  n0 [label=\"z\\ninput [1,3,8,6]\"];\n"
-            "  n1 [label=\"down.conv\\nconv2d [1,4,4,3]\"];\n"
+            "  n0 [label=\"z\\ninput\\n[1,3,8,6]\"];\n"
+            "  n1 [label=\"down.conv\\nconv2d 3x3 / 2\\n[1,4,4,3]\"];\n"
             "  n0 -> n1;\n"
-            "  n2 [label=\"join\\nconcat [1,7,4,3]\"];\n"
+            "  n2 [label=\"join\\nconcat\\n[1,7,4,3]\"];\n"
             "  n1 -> n2;\n"
             "  n0 -> n2;\n"
             "}\n");
