@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "engine/onednn/kernels.h"
 #include "engine/onednn/step.h"
 #include "unmar/ops.h"
 
@@ -11,10 +12,21 @@ namespace unmar::cpu {
 struct ConvPlaces {
   Conv2d op;
   Place src, dst;
+  /// The norm and activation between src and the convolution, which reads through them; d_src is the
+  /// gradient behind them. nullptr: none.
+  const NormScales* norm = nullptr;
+  Act act = {};
   Place d_dst;      ///< empty: no backward at all
   GradPlace d_src;  ///< empty: the source needs no gradient
   ParamPlace weight, bias;
 };
+
+/// How a convolution sees the pixels of picture `image`.
+inline PixelMap pixel_map(const ConvPlaces& p, int image) {
+  if (!p.norm) return {};
+  const auto at = static_cast<std::size_t>(image) * static_cast<std::size_t>(p.src.shape.c);
+  return {p.act, &p.norm->scale[at], &p.norm->shift[at]};
+}
 
 /// Gathers the pixels under the kernel (im2col) and multiplies; any kernel and stride.
 std::unique_ptr<Step> make_gemm_conv(const ConvPlaces& places, Buffers& buffers, int threads);

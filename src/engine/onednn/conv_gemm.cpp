@@ -24,7 +24,8 @@ class GemmConv : public Step {
     const int tail = (dst.h - (strips_per_image_ - 1) * strip_rows_) * dst.w;
     groups_ = std::min(kWeightGroups, strips_per_image_ * dst.n);
 
-    const std::ptrdiff_t a_row = pointwise_ ? p_.src.ld : depth_;
+    gathers_ = !pointwise_ || p_.norm;
+    const std::ptrdiff_t a_row = gathers_ ? depth_ : p_.src.ld;
     forward_.emplace(
         MatMulSpec{.n = dst.c, .k = depth_, .a_row = a_row, .b_row = dst.c, .c_row = p_.dst.ld},
         &MatMulSpec::m, full, tail, threads);
@@ -57,10 +58,10 @@ class GemmConv : public Step {
 
   Uses uses() override {
     Uses u{{p_.src.buffer, p_.dst.buffer}, {}};
-    if (!pointwise_) u.forward.push_back(columns_);
+    if (gathers_) u.forward.push_back(columns_);
     if (!p_.d_dst) return u;
     u.backward = {p_.src.buffer, p_.d_dst.buffer, partials_};
-    if (!pointwise_) u.backward.push_back(columns_);
+    if (gathers_) u.backward.push_back(columns_);
     if (p_.d_src) u.backward.push_back(p_.d_src.place.buffer);
     return u;
   }
@@ -138,12 +139,21 @@ class GemmConv : public Step {
   /// The rows of the left factor: [pixels of the strip][tap][in_c].
   const float* gather(const Strip& s, int thread) const {
     const View src = p_.src.view();
-    if (pointwise_) return src.row(s.dst_row);
+    if (!gathers_) return src.row(s.dst_row);
     float* to = columns(thread);
+    const PixelMap map = pixel_map(p_, s.image);
+    if (pointwise_) {
+      norm_act(map.act, src.row(s.dst_row), src.ld, to, src.c, s.pixels, src.c, map.scale,
+               map.shift);
+      return to;
+    }
     const std::size_t bytes = static_cast<std::size_t>(src.c) * sizeof(float);
     for_taps(s, [&](std::ptrdiff_t column, std::ptrdiff_t pixel) {
       if (pixel < 0)
         std::memset(to + column, 0, bytes);
+      else if (map.scale)
+        norm_act(map.act, src.pixel(pixel), src.ld, to + column, src.c, 1, src.c, map.scale,
+                 map.shift);
       else
         std::memcpy(to + column, src.pixel(pixel), bytes);
     });
@@ -200,7 +210,8 @@ class GemmConv : public Step {
 
   ConvPlaces p_;
   int taps_ = 0, depth_ = 0;  ///< depth: taps * in_c, the inner length of the product
-  bool pointwise_ = false;    ///< 1x1, stride 1: the source itself is the left factor
+  bool pointwise_ = false;    ///< 1x1, stride 1
+  bool gathers_ = true;       ///< else the source itself is the left factor
   int strip_rows_ = 1, strips_per_image_ = 1, groups_ = 1;
   std::ptrdiff_t partial_stride_ = 0;
   std::optional<PieceMatMul> forward_, d_weight_, d_src_;

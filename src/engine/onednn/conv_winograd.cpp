@@ -90,7 +90,7 @@ class WinogradConv : public Step {
     for_strips(pass, tiling_, [&](Range tiles, int thread) {
       const auto [in, out, in_stride, out_stride] = scratch(tiles, thread);
       for (int t = tiles.begin; t < tiles.end; ++t)
-        read_tile(src, tiling_.tile(t), 1, p_.op.border, in + (t - tiles.begin) * in_c_, in_stride);
+        read_source(src, tiling_.tile(t), in + (t - tiles.begin) * in_c_, in_stride);
       forward_->run(tiles.size(), in, weights_->data, out, thread);
       for (int t = tiles.begin; t < tiles.end; ++t) {
         const Tiling::Tile tile = tiling_.tile(t);
@@ -154,19 +154,23 @@ class WinogradConv : public Step {
     });
   }
 
-  /// Transforms the 6x6 pixels that start `before` pixels above and left of the tile.
-  static void read_tile(const View& v, const Tiling::Tile& tile, int before, Border border,
+  void read_source(const View& src, const Tiling::Tile& tile, float* dst,
+                   std::ptrdiff_t stride) const {
+    read_tile(src, tile, p_.op.border, pixel_map(p_, tile.image), dst, stride);
+  }
+  /// Transforms the 6x6 pixels that start one pixel above and left of the tile.
+  static void read_tile(const View& v, const Tiling::Tile& tile, Border border, const PixelMap& map,
                         float* dst, std::ptrdiff_t stride) {
     const float* pixels[kTilePoints];
     int cols[kTileInput];
-    for (int i = 0; i < kTileInput; ++i) cols[i] = column(border, tile.x - before + i, v.w);
+    for (int i = 0; i < kTileInput; ++i) cols[i] = column(border, tile.x - 1 + i, v.w);
     for (int i = 0; i < kTileInput; ++i) {
-      const int y = column(border, tile.y - before + i, v.h);
+      const int y = column(border, tile.y - 1 + i, v.h);
       const float* row = y < 0 ? nullptr : v.row(tile.image * v.h + y);
       for (int j = 0; j < kTileInput; ++j)
         pixels[i * kTileInput + j] = row && cols[j] >= 0 ? row + cols[j] * v.ld : nullptr;
     }
-    winograd_input(pixels, v.c, dst, stride);
+    winograd_input(pixels, map, v.c, dst, stride);
   }
   /// border_index, but tiles at the lower right edge also reach beyond the border: zeros, as
   /// nothing reads the result.
@@ -196,7 +200,7 @@ class WinogradConv : public Step {
         const auto [in, out, in_stride, out_stride] = scratch(tiles, thread);
         for (int t = tiles.begin; t < tiles.end; ++t) {
           const Tiling::Tile tile = tiling_.tile(t);
-          read_tile(src, tile, 1, p_.op.border, in + (t - tiles.begin) * in_c_, in_stride);
+          read_source(src, tile, in + (t - tiles.begin) * in_c_, in_stride);
           float* pixels[kTile * kTile];
           output_pixels(d_dst, tile, pixels);
           winograd_output_adjoint(pixels, out_c_, out + (t - tiles.begin) * out_c_, out_stride);
@@ -247,7 +251,7 @@ class WinogradConv : public Step {
     for_strips(pass, d_tiling_, [&](Range tiles, int thread) {
       const auto [in, out, in_stride, out_stride] = scratch(tiles, thread);
       for (int t = tiles.begin; t < tiles.end; ++t)
-        read_tile(d_dst, d_tiling_.tile(t), 1, Border::zero, out + (t - tiles.begin) * out_c_,
+        read_tile(d_dst, d_tiling_.tile(t), Border::zero, {}, out + (t - tiles.begin) * out_c_,
                   out_stride);
       d_src_->run(tiles.size(), out, weights_->data, in, thread);
       for (int t = tiles.begin; t < tiles.end; ++t) {

@@ -18,6 +18,13 @@ struct Act {
 };
 Act to_act(const Activation& op);
 
+/// What a pixel becomes while it is read: act(x * scale + shift), per channel. Without scale: x.
+struct PixelMap {
+  Act act;
+  const float* scale = nullptr;
+  const float* shift = nullptr;
+};
+
 // kernels_elementwise.cpp
 void scale_add(float* dst, const float* src, float weight, std::size_t count,
                bool accumulate);  ///< dst (+)= weight * src
@@ -78,8 +85,9 @@ void gaussian_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t fi
 inline constexpr int kTile = 4;       ///< outputs per tile and side
 inline constexpr int kTileInput = 6;  ///< inputs per tile and side
 inline constexpr int kTilePoints = kTileInput * kTileInput;
-/// pixels: 36 pointers, row by row; nullptr reads as zeros.
-void winograd_input(const float* const* pixels, int c, float* dst, std::ptrdiff_t stride);
+/// pixels: 36 pointers, row by row; nullptr reads as zeros, whatever the map.
+void winograd_input(const float* const* pixels, const PixelMap& map, int c, float* dst,
+                    std::ptrdiff_t stride);
 /// pixels: 16 pointers, row by row; nullptr is not written. bias may be nullptr.
 void winograd_output(const float* src, std::ptrdiff_t stride, int c, const float* bias,
                      float* const* pixels, bool accumulate);

@@ -109,14 +109,26 @@ HWY_INLINE hn::Vec<D> load_or_zero(D d, const float* p, std::size_t i) {
   return p ? hn::LoadU(d, p + i) : hn::Zero(d);
 }
 
-void winograd_input(const float* const* pixels, int c, float* dst, std::ptrdiff_t stride) {
-  transform_tile<6, 6>(
-      static_cast<std::size_t>(c),
-      [&](auto d, int row, int col, std::size_t i)
-          HWY_ATTR { return load_or_zero(d, pixels[row * 6 + col], i); },
-      [](auto d, const auto* x, auto* y) HWY_ATTR { transform_input(d, x, y); },
-      [&](auto d, int row, int col, std::size_t i, auto v)
-          HWY_ATTR { hn::StoreU(v, d, dst + (row * 6 + col) * stride + i); });
+void winograd_input(const float* const* pixels, const PixelMap& map, int c, float* dst,
+                    std::ptrdiff_t stride) {
+  const auto transform = [&](const auto& load) HWY_ATTR {
+    transform_tile<6, 6>(
+        static_cast<std::size_t>(c), load,
+        [](auto d, const auto* x, auto* y) HWY_ATTR { transform_input(d, x, y); },
+        [&](auto d, int row, int col, std::size_t i, auto v)
+            HWY_ATTR { hn::StoreU(v, d, dst + (row * 6 + col) * stride + i); });
+  };
+  if (!map.scale)
+    return transform([&](auto d, int row, int col, std::size_t i)
+                         HWY_ATTR { return load_or_zero(d, pixels[row * 6 + col], i); });
+  with_act(map.act, [&](auto act) HWY_ATTR {
+    transform([&](auto d, int row, int col, std::size_t i) HWY_ATTR {
+      const float* p = pixels[row * 6 + col];
+      if (!p) return hn::Zero(d);
+      return act.value(d, hn::MulAdd(hn::LoadU(d, p + i), hn::LoadU(d, map.scale + i),
+                                     hn::LoadU(d, map.shift + i)));
+    });
+  });
 }
 
 void winograd_output(const float* src, std::ptrdiff_t stride, int c, const float* bias,
@@ -182,8 +194,9 @@ HWY_EXPORT(winograd_output_adjoint);
 HWY_EXPORT(winograd_weights);
 HWY_EXPORT(winograd_weights_adjoint);
 
-void winograd_input(const float* const* pixels, int c, float* dst, std::ptrdiff_t stride) {
-  HWY_DYNAMIC_DISPATCH(winograd_input)(pixels, c, dst, stride);
+void winograd_input(const float* const* pixels, const PixelMap& map, int c, float* dst,
+                    std::ptrdiff_t stride) {
+  HWY_DYNAMIC_DISPATCH(winograd_input)(pixels, map, c, dst, stride);
 }
 void winograd_output(const float* src, std::ptrdiff_t stride, int c, const float* bias,
                      float* const* pixels, bool accumulate) {

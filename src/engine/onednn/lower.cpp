@@ -22,9 +22,11 @@ class Lowering {
     for (const Node& node : g_.nodes())
       for (const NodeId s : node.src) ++readers_[at(s)];
     find_fused_norms();
+    find_folded_norms();
     find_gradients();
     assign_places();
     find_writers();
+    scales_.resize(count());
   }
 
   Lowered run() {
@@ -47,6 +49,26 @@ class Lowering {
         fused_[at(src)] = std::holds_alternative<Norm>(node(src).op) &&
                           readers_[at(src)] == 1 && !g_.kept(src);
       }
+  }
+
+  /// Norms, with their activation, that are not stored: the convolutions behind work them out while
+  /// they read, nine times for some pixels, so the activation has to be cheap.
+  void find_folded_norms() {
+    folded_.assign(count(), false);
+    for (std::size_t i = 0; i < count(); ++i) {
+      const Node& n = node(id(i));
+      const auto* act = std::get_if<Activation>(&n.op);
+      if (act)
+        folded_[i] = fused_[at(n.src[0])] && (act->kind == ActivationKind::relu ||
+                                              act->kind == ActivationKind::leaky_relu);
+      else
+        folded_[i] = std::holds_alternative<Norm>(n.op) && !fused_[i];
+      if (g_.kept(id(i)) || readers_[i] == 0) folded_[i] = false;
+    }
+    for (const Node& n : g_.nodes())
+      if (!std::holds_alternative<Conv2d>(n.op))
+        for (const NodeId s : n.src)
+          if (!fused_[at(s)]) folded_[at(s)] = false;
   }
 
   /// Nodes on a path from something learned to the loss.
@@ -87,7 +109,7 @@ class Lowering {
     for (std::size_t i = count(); i-- > 0;) {
       if (fused_[i]) continue;
       const Node& n = node(id(i));
-      if (!out_.value[i]) out_.value[i] = out_.buffers.place(n.shape);
+      if (!out_.value[i] && !folded_[i]) out_.value[i] = out_.buffers.place(n.shape);
       if (!out_.grad[i] && has_grad_[i]) out_.grad[i] = out_.buffers.place(n.shape);
       if (std::holds_alternative<Learned>(n.op)) {  // lives among the parameters
         out_.value[i].buffer->data = param(n, 0).value;
@@ -154,8 +176,21 @@ class Lowering {
   void add_norm(NodeId norm, NodeId result, const Act& act) {
     const Node& n = node(norm);
     const UnaryPlaces p = unary(result);
+    NormScales* scales = &out_.norms.emplace_back();
+    if (folded_[at(result)]) scales_[at(result)] = {scales, act};
     add(make_norm({std::get<Norm>(n.op), act, p.src, p.dst, p.d_dst, p.d_src, param(n, 0),
-                   param(n, 1)}));
+                   param(n, 1), scales}));
+  }
+
+  void add_conv(const Conv2d& o, NodeId n) {
+    const Node& nd = node(n);
+    UnaryPlaces p = unary(n);
+    const NodeId source = nd.src[0];
+    const Scales& norm = scales_[at(source)];
+    if (folded_[at(source)]) p.src = out_.value[at(sources(node(source))[0])];
+    add(make_conv({o, p.src, p.dst, norm.scales, norm.act, p.d_dst, p.d_src, param(nd, 0),
+                   param(nd, 1)},
+                  out_.buffers, threads_));
   }
 
   /// A 1x1 convolution that makes the whole block of each pixel, then the blocks side by side.
@@ -166,8 +201,8 @@ class Lowering {
     const Shape shape{src.n, o.out_c * o.stride * o.stride, src.h, src.w};
     const Place blocks = out_.buffers.place(shape);
     const Place d_blocks = p.d_dst ? out_.buffers.place(shape) : Place{};
-    add(make_conv({{.out_c = shape.c, .kernel = 1, .bias = false}, p.src, blocks, d_blocks, p.d_src,
-                   param(nd, 0), {}},
+    add(make_conv({{.out_c = shape.c, .kernel = 1, .bias = false}, p.src, blocks, nullptr, {},
+                   d_blocks, p.d_src, param(nd, 0), {}},
                   out_.buffers, threads_));
     add(make_shuffle({o.stride, BlockOrder::channels_last, param(nd, 1)},
                      {blocks, p.dst, p.d_dst, {d_blocks}}));
@@ -201,9 +236,7 @@ class Lowering {
                      add(make_jitter(o.sigma, stream_key(seed_, nd.name), unary(n)));
                    },
                    [&](const Conv2d& o) {
-                     const UnaryPlaces p = unary(n);
-                     add(make_conv({o, p.src, p.dst, p.d_dst, p.d_src, param(nd, 0), param(nd, 1)},
-                                   out_.buffers, threads_));
+                     add_conv(o, n);
                    },
                    [&](const ConvTranspose2d& o) { add_conv_transpose(o, n); },
                    [&](const PixelShuffle& o) {
@@ -249,6 +282,10 @@ class Lowering {
                nd.op);
   }
 
+  struct Scales {
+    const NormScales* scales = nullptr;
+    Act act;
+  };
   struct Writer {
     NodeId reader;
     std::size_t slot = 0;
@@ -259,7 +296,8 @@ class Lowering {
   std::uint64_t seed_;
   int threads_;
   std::vector<int> readers_;
-  std::vector<bool> fused_, has_grad_;
+  std::vector<bool> fused_, folded_, has_grad_;
+  std::vector<Scales> scales_;  ///< of folded norms
   std::vector<Writer> writers_;
   Lowered out_;
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <map>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -16,10 +16,12 @@ struct Lowered {
   std::vector<std::unique_ptr<Step>> steps;
   std::vector<Place> value;  ///< per node; empty where a fused step never writes it
   std::vector<Place> grad;   ///< per node; empty where the loss sends no gradient
+  std::deque<NormScales> norms;
 };
 
 /// params: one place per Graph::params(), convolution weights as [kernel][kernel][in_c][out_c].
-/// Fusions: batch norm with the activation that alone reads it; a concat's source that only the
+/// Fusions: a norm with the activation that alone reads it; both with the convolutions that read
+/// them, if no other op does and the activation is cheap enough to be worked out again; a concat's source that only the
 /// concat reads, and of its size, is written in place by its own step.
 Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
               int threads);

@@ -37,6 +37,11 @@ struct GradPlace {
   explicit operator bool() const { return static_cast<bool>(place); }
 };
 
+/// Per picture and channel: a norm's result is its source * scale + shift.
+struct NormScales {
+  std::vector<float> scale, shift;
+};
+
 /// A learned tensor in the flat parameter buffer.
 struct ParamPlace {
   float* value = nullptr;

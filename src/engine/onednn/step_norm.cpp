@@ -20,7 +20,8 @@ class NormStep : public Step {
     chunks_ = std::clamp(pixels_ / kPixels, 1, kMaxChunks);
     const std::size_t cells = static_cast<std::size_t>(n_) * static_cast<std::size_t>(c_);
     base_.assign(static_cast<std::size_t>(c_), 0.f);
-    for (auto* v : {&mean_, &rstd_, &scale_, &shift_, &slope_, &offset_}) v->assign(cells, 0.f);
+    for (auto* v : {&mean_, &rstd_, &p_.scales->scale, &p_.scales->shift, &slope_, &offset_})
+      v->assign(cells, 0.f);
     partials_.assign(static_cast<std::size_t>(n_ * chunks_) * 2 * static_cast<std::size_t>(c_),
                      0.f);
     first_.assign(cells, 0.0);
@@ -28,22 +29,25 @@ class NormStep : public Step {
   }
 
   Uses uses() override {
-    Uses u{{p_.src.buffer, p_.dst.buffer}, {}};
+    Uses u{{p_.src.buffer}, {}};
+    if (p_.dst) u.forward.push_back(p_.dst.buffer);
     if (p_.d_dst) u.backward = {p_.src.buffer, p_.d_dst.buffer};
     if (p_.d_src) u.backward.push_back(p_.d_src.place.buffer);
     return u;
   }
 
   void forward(const Pass& pass) override {
-    const View src = p_.src.view(), dst = p_.dst.view();
+    const View src = p_.src.view();
     std::copy_n(src.data, c_, base_.data());
     sum_cells(pass, [&](Range r, std::size_t, float* first, float* second) {
       channel_moments(src.pixel(r.begin), src.ld, r.size(), c_, base_.data(), first, second);
     });
     for_units([&](const Unit& unit) { find_moments(unit); });
+    if (!p_.dst) return;
+    const View dst = p_.dst.view();
     for_chunks(pass, [&](Range r, std::size_t cell) {
       norm_act(p_.act, src.pixel(r.begin), src.ld, dst.pixel(r.begin), dst.ld, r.size(), c_,
-               &scale_[cell], &shift_[cell]);
+               scale(cell), shift(cell));
     });
   }
 
@@ -52,7 +56,7 @@ class NormStep : public Step {
     const View src = p_.src.view(), d_dst = p_.d_dst.view();
     sum_cells(pass, [&](Range r, std::size_t cell, float* first, float* second) {
       norm_act_backward_sums(p_.act, src.pixel(r.begin), src.ld, d_dst.pixel(r.begin), d_dst.ld,
-                             r.size(), c_, &scale_[cell], &shift_[cell], &mean_[cell], first,
+                             r.size(), c_, scale(cell), shift(cell), &mean_[cell], first,
                              second);
     });
     find_param_grads();
@@ -61,7 +65,7 @@ class NormStep : public Step {
     const View d_src = p_.d_src.place.view();
     for_chunks(pass, [&](Range r, std::size_t cell) {
       norm_act_backward(p_.act, src.pixel(r.begin), src.ld, d_dst.pixel(r.begin), d_dst.ld,
-                        d_src.pixel(r.begin), d_src.ld, r.size(), c_, &scale_[cell], &shift_[cell],
+                        d_src.pixel(r.begin), d_src.ld, r.size(), c_, scale(cell), shift(cell),
                         &slope_[cell], &offset_[cell], p_.d_src.accumulate);
     });
   }
@@ -91,6 +95,8 @@ class NormStep : public Step {
   std::size_t cell(int picture) const {
     return static_cast<std::size_t>(picture) * static_cast<std::size_t>(c_);
   }
+  const float* scale(std::size_t cell) const { return &p_.scales->scale[cell]; }
+  const float* shift(std::size_t cell) const { return &p_.scales->shift[cell]; }
   static std::size_t channel(int c) { return static_cast<std::size_t>(c); }
 
   void find_moments(const Unit& unit) {
@@ -105,8 +111,8 @@ class NormStep : public Step {
     for_cells(unit, [&](std::size_t i, std::size_t c) {
       mean_[i] = static_cast<float>(mean);
       rstd_[i] = static_cast<float>(rstd);
-      scale_[i] = static_cast<float>(p_.gamma.value[c] * rstd);
-      shift_[i] = static_cast<float>(p_.beta.value[c] - mean * p_.gamma.value[c] * rstd);
+      p_.scales->scale[i] = static_cast<float>(p_.gamma.value[c] * rstd);
+      p_.scales->shift[i] = static_cast<float>(p_.beta.value[c] - mean * p_.gamma.value[c] * rstd);
     });
   }
 
@@ -178,7 +184,7 @@ class NormStep : public Step {
   NormPlaces p_;
   int n_, c_, pixels_ = 0, chunks_ = 1;  ///< pixels and chunks of one picture
   std::vector<float> base_;              ///< per channel
-  std::vector<float> mean_, rstd_, scale_, shift_, slope_, offset_;  ///< per cell
+  std::vector<float> mean_, rstd_, slope_, offset_;  ///< per cell
   std::vector<float> partials_;
   std::vector<double> first_, second_;
 };

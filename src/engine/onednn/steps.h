@@ -17,6 +17,7 @@ struct NormPlaces {
   Place src, dst, d_dst;
   GradPlace d_src;
   ParamPlace gamma, beta;
+  NormScales* scales;  ///< filled by forward; dst may be empty if all readers use these
 };
 std::unique_ptr<Step> make_norm(const NormPlaces& places);
 
