@@ -118,6 +118,17 @@ void take_network(RestoreOptions& o, const std::string& name) {
   o.border = std::nullopt;
   if (name == "unet" && quick) o.channels = 32;
   if (name == "convdecoder" && quick) o.channels = 64;
+  // Without an encoder that shrinks, jitter of the input is not smoothed away: they fit no detail.
+  if (name != "unet") o.reg_noise_std = 0;
+  if (name == "decoder") o.iterations = quick ? 1500 : 5000;
+  if (quick && name == "convdecoder") o.iterations = 800;
+  if (quick && (name == "resnet" || name == "plain")) o.iterations = 400;
+  // The recipes of the original code for these two.
+  if (!quick && (name == "unet" || name == "resnet")) {
+    o.iterations = 3001;
+    o.lr = 0.001;
+    o.reg_noise_std = 0;
+  }
   fill_network_options(o);
 }
 
