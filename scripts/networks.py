@@ -124,8 +124,9 @@ def choices_table(tasks):
     for option, values in CHOICES.items():
         for value in values:
             run = tasks.fit("denoise", f"skip_{option}_{value}", DEFAULT_ITERATIONS, f"--{option}", value)
-            print(f"| `--{option}` | {value} | {tasks.step(f"--{option}", value):.2f} | {run['best_psnr']:.2f} dB "
-                  f"at {run['best_at']} |", flush=True)  # fmt: skip
+            step = tasks.step(f"--{option}", value)
+            print(f"| `--{option}` | {value} | {step:.2f} | {run['best_psnr']:.2f} dB at "
+                  f"{run['best_at']} |", flush=True)  # fmt: skip
 
 
 def main():
