@@ -226,10 +226,10 @@ std::unique_ptr<Step> make_gemm_conv(const ConvPlaces& places, Buffers& buffers,
 
 std::unique_ptr<Step> make_conv(const ConvPlaces& places, Buffers& buffers, int threads) {
   // Below these sizes the transforms cost more than the multiplications they save.
-  constexpr int kLeastChannels = 16;
+  constexpr int kLeastChannels = 16, kLeastSide = 4;
   const Shape& src = places.src.shape;
   const bool winograd = places.op.kernel == 3 && places.op.stride == 1 && src.c >= kLeastChannels &&
-                        places.op.out_c >= kLeastChannels && src.h >= kTile && src.w >= kTile;
+                        places.op.out_c >= kLeastChannels && src.h >= kLeastSide && src.w >= kLeastSide;
   return winograd ? make_winograd_conv(places, buffers, threads)
                   : make_gemm_conv(places, buffers, threads);
 }

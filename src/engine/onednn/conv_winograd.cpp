@@ -9,20 +9,28 @@
 namespace unmar::cpu {
 namespace {
 
-/// Tiles of 4x4 outputs over a domain of h x w whose first row and column are `first`.
+/// Tiles of side x side outputs over a domain of h x w whose first row and column are `first`.
 struct Tiling {
-  int n, h, w, first;
-  int rows() const { return (h + kTile - 1) / kTile; }
-  int cols() const { return (w + kTile - 1) / kTile; }
+  int side, n, h, w, first;
+  int rows() const { return (h + side - 1) / side; }
+  int cols() const { return (w + side - 1) / side; }
+  int points() const { return (side + 2) * (side + 2); }
   int count() const { return n * rows() * cols(); }
   struct Tile {
     int image, y, x;  ///< of its first output
   };
   Tile tile(int index) const {
     const int per_image = rows() * cols(), at = index % per_image;
-    return {index / per_image, at / cols() * kTile + first, at % cols() * kTile + first};
+    return {index / per_image, at / cols() * side + first, at % cols() * side + first};
   }
 };
+
+/// The tile with fewer multiplications: large ones reach farther over the edge.
+Tiling best_tiling(int n, int h, int w, int first) {
+  const Tiling four{4, n, h, w, first}, six{kMostTile, n, h, w, first};
+  const auto cost = [](const Tiling& t) { return t.count() * t.points(); };
+  return cost(six) < cost(four) ? six : four;
+}
 
 class WinogradConv : public Step {
  public:
@@ -31,18 +39,20 @@ class WinogradConv : public Step {
     const Shape& dst = p_.dst.shape;
     in_c_ = src.c;
     out_c_ = dst.c;
-    tiling_ = {dst.n, dst.h, dst.w, 0};
+    tiling_ = best_tiling(dst.n, dst.h, dst.w, 0);
     // Through a reflecting border the source's gradient first covers a ring of one pixel around it.
     const int ring = p_.op.border == Border::reflect ? 1 : 0;
-    d_tiling_ = {src.n, src.h + 2 * ring, src.w + 2 * ring, -ring};
+    d_tiling_ = best_tiling(src.n, src.h + 2 * ring, src.w + 2 * ring, -ring);
+    const int most_points = std::max(tiling_.points(), d_tiling_.points());
+    const int longest = std::max(tiling_.points() * strip(tiling_), d_tiling_.points() * strip(d_tiling_));
 
     weight_stride_ = static_cast<std::ptrdiff_t>(in_c_) * out_c_;
-    scratch_stride_ = static_cast<std::ptrdiff_t>(kTilePoints) * kStrip * (in_c_ + out_c_);
+    scratch_stride_ = static_cast<std::ptrdiff_t>(longest) * (in_c_ + out_c_);
     scratch_ =
         buffers.make(static_cast<std::size_t>(threads) * static_cast<std::size_t>(scratch_stride_));
-    weights_ = buffers.make(static_cast<std::size_t>(kTilePoints * weight_stride_));
+    weights_ = buffers.make(static_cast<std::size_t>(most_points * weight_stride_));
 
-    forward_.emplace(MatMulSpec{.batch = kTilePoints,
+    forward_.emplace(MatMulSpec{.batch = tiling_.points(),
                                 .n = out_c_,
                                 .k = in_c_,
                                 .a_row = in_c_,
@@ -50,7 +60,7 @@ class WinogradConv : public Step {
                                 .c_row = out_c_},
                      &MatMulSpec::m, piece(tiling_), last_piece(tiling_), threads);
     if (!p_.d_dst) return;
-    d_weight_.emplace(MatMulSpec{.batch = kTilePoints,
+    d_weight_.emplace(MatMulSpec{.batch = tiling_.points(),
                                  .m = in_c_,
                                  .n = out_c_,
                                  .a_row = 1,
@@ -60,11 +70,11 @@ class WinogradConv : public Step {
                                  .accumulate = true},
                       &MatMulSpec::k, piece(tiling_), last_piece(tiling_), threads);
     groups_ = std::min(kWeightGroups, strips(tiling_));
-    partial_stride_ = kTilePoints * weight_stride_ + out_c_;  // weight, then bias
+    partial_stride_ = tiling_.points() * weight_stride_ + out_c_;  // weight, then bias
     partials_ =
         buffers.make(static_cast<std::size_t>(groups_) * static_cast<std::size_t>(partial_stride_));
     if (!p_.d_src) return;
-    d_src_.emplace(MatMulSpec{.batch = kTilePoints,
+    d_src_.emplace(MatMulSpec{.batch = d_tiling_.points(),
                               .n = in_c_,
                               .k = out_c_,
                               .a_row = out_c_,
@@ -85,18 +95,18 @@ class WinogradConv : public Step {
   }
 
   void forward(const Pass& pass) override {
-    transform_weights(pass, false);
+    transform_weights(pass, tiling_, false);
     const View src = p_.src.view(), dst = p_.dst.view();
     for_strips(pass, tiling_, [&](Range tiles, int thread) {
-      const auto [in, out, in_stride, out_stride] = scratch(tiles, thread);
+      const auto [in, out, in_stride, out_stride] = scratch(tiling_, tiles, thread);
       for (int t = tiles.begin; t < tiles.end; ++t)
         read_source(src, tiling_.tile(t), in + (t - tiles.begin) * in_c_, in_stride);
       forward_->run(tiles.size(), in, weights_->data, out, thread);
       for (int t = tiles.begin; t < tiles.end; ++t) {
         const Tiling::Tile tile = tiling_.tile(t);
-        float* pixels[kTile * kTile];
+        float* pixels[kMostTile * kMostTile];
         output_pixels(dst, tile, pixels);
-        winograd_output(out + (t - tiles.begin) * out_c_, out_stride, out_c_, p_.bias.value, pixels,
+        winograd_output(tiling_.side, out + (t - tiles.begin) * out_c_, out_stride, out_c_, p_.bias.value, pixels,
                         false);
       }
     });
@@ -109,33 +119,33 @@ class WinogradConv : public Step {
   }
 
  private:
-  /// Tiles per matrix product: both factors stay in the second-level cache. Odd, so that the 36
-  /// vectors of a tile do not fall into the same few sets of the first-level cache.
-  static constexpr int kStrip = 95;
+  /// Tiles per matrix product: both factors stay in cache. Odd, so that the vectors of a tile do not
+  /// fall into the same few sets of the first-level cache.
+  static int strip(const Tiling& t) { return t.side == 4 ? 95 : 63; }
+  static int strips(const Tiling& t) { return (t.count() + strip(t) - 1) / strip(t); }
+  static int piece(const Tiling& t) { return std::min(t.count(), strip(t)); }
+  static int last_piece(const Tiling& t) { return t.count() - (strips(t) - 1) * strip(t); }
+  static Range tiles_of(const Tiling& t, int index) {
+    return {index * strip(t), std::min(t.count(), (index + 1) * strip(t))};
+  }
 
-  static int strips(const Tiling& t) { return (t.count() + kStrip - 1) / kStrip; }
-  static int piece(const Tiling& t) { return std::min(t.count(), kStrip); }
-  static int last_piece(const Tiling& t) { return t.count() - (strips(t) - 1) * kStrip; }
-
-  /// The transformed tiles of one strip on the source's and on the destination's side: 36 matrices
-  /// [tiles][channels] each.
+  /// The transformed tiles of one strip on the source's and on the destination's side: a matrix
+  /// [tiles][channels] per point each.
   struct Transformed {
     float *in, *out;
     std::ptrdiff_t in_stride, out_stride;
   };
-  Transformed scratch(Range tiles, int thread) const {
+  Transformed scratch(const Tiling& tiling, Range tiles, int thread) const {
     float* in = scratch_->data + thread * scratch_stride_;
     const std::ptrdiff_t in_stride = static_cast<std::ptrdiff_t>(tiles.size()) * in_c_;
     const std::ptrdiff_t out_stride = static_cast<std::ptrdiff_t>(tiles.size()) * out_c_;
-    return {in, in + kTilePoints * in_stride, in_stride, out_stride};
+    return {in, in + tiling.points() * in_stride, in_stride, out_stride};
   }
 
   template <class Body>
   void for_strips(const Pass& pass, const Tiling& tiling, const Body& body) const {
-    const int count = tiling.count();
-    pass.pool.run(strips(tiling), [&](int strip, int thread) {
-      body(Range{strip * kStrip, std::min(count, (strip + 1) * kStrip)}, thread);
-    });
+    pass.pool.run(strips(tiling),
+                  [&](int index, int thread) { body(tiles_of(tiling, index), thread); });
   }
 
   /// Kernels are shared out in chunks that are worth a thread's while.
@@ -144,33 +154,34 @@ class WinogradConv : public Step {
     return std::max(1, in_c_ * out_c_ / kKernelsPerChunk);
   }
 
-  void transform_weights(const Pass& pass, bool flip) {
+  void transform_weights(const Pass& pass, const Tiling& tiling, bool flip) {
     const int count = in_c_ * out_c_;
     const int chunks = weight_chunks();
     pass.pool.run(chunks, [&](int chunk, int) {
       const Range r = part(count, chunks, chunk);
-      winograd_weights(p_.weight.value + r.begin, count, static_cast<std::size_t>(r.size()), flip,
+      winograd_weights(tiling.side, p_.weight.value + r.begin, count, static_cast<std::size_t>(r.size()), flip,
                        weights_->data + r.begin, weight_stride_);
     });
   }
 
   void read_source(const View& src, const Tiling::Tile& tile, float* dst,
                    std::ptrdiff_t stride) const {
-    read_tile(src, tile, p_.op.border, pixel_map(p_, tile.image), dst, stride);
+    read_tile(src, tiling_.side, tile, p_.op.border, pixel_map(p_, tile.image), dst, stride);
   }
-  /// Transforms the 6x6 pixels that start one pixel above and left of the tile.
-  static void read_tile(const View& v, const Tiling::Tile& tile, Border border, const PixelMap& map,
-                        float* dst, std::ptrdiff_t stride) {
-    const float* pixels[kTilePoints];
-    int cols[kTileInput];
-    for (int i = 0; i < kTileInput; ++i) cols[i] = column(border, tile.x - 1 + i, v.w);
-    for (int i = 0; i < kTileInput; ++i) {
+  /// Transforms the pixels that start one pixel above and left of the tile.
+  static void read_tile(const View& v, int side, const Tiling::Tile& tile, Border border,
+                        const PixelMap& map, float* dst, std::ptrdiff_t stride) {
+    const float* pixels[kMostTileInput * kMostTileInput];
+    int cols[kMostTileInput];
+    const int input = side + 2;
+    for (int i = 0; i < input; ++i) cols[i] = column(border, tile.x - 1 + i, v.w);
+    for (int i = 0; i < input; ++i) {
       const int y = column(border, tile.y - 1 + i, v.h);
       const float* row = y < 0 ? nullptr : v.row(tile.image * v.h + y);
-      for (int j = 0; j < kTileInput; ++j)
-        pixels[i * kTileInput + j] = row && cols[j] >= 0 ? row + cols[j] * v.ld : nullptr;
+      for (int j = 0; j < input; ++j)
+        pixels[i * input + j] = row && cols[j] >= 0 ? row + cols[j] * v.ld : nullptr;
     }
-    winograd_input(pixels, map, v.c, dst, stride);
+    winograd_input(side, pixels, map, v.c, dst, stride);
   }
   /// border_index, but tiles at the lower right edge also reach beyond the border: zeros, as
   /// nothing reads the result.
@@ -178,32 +189,32 @@ class WinogradConv : public Step {
     return i > size ? -1 : border_index(border, i, size);
   }
 
-  static void output_pixels(const View& v, const Tiling::Tile& tile, float** pixels) {
-    for (int i = 0; i < kTile; ++i)
-      for (int j = 0; j < kTile; ++j) {
+  void output_pixels(const View& v, const Tiling::Tile& tile, float** pixels) const {
+    for (int i = 0; i < tiling_.side; ++i)
+      for (int j = 0; j < tiling_.side; ++j) {
         const int y = tile.y + i, x = tile.x + j;
-        pixels[i * kTile + j] =
+        pixels[i * tiling_.side + j] =
             y < v.h && x < v.w ? v.row(tile.image * v.h + y) + x * v.ld : nullptr;
       }
   }
 
   void backward_weights(const Pass& pass) {
     const View src = p_.src.view(), d_dst = p_.d_dst.view();
-    const int all_strips = strips(tiling_), tile_count = tiling_.count();
+    const int all_strips = strips(tiling_);
     pass.pool.run(groups_, [&](int group, int thread) {
       float* partial = partials_->data + group * partial_stride_;
-      float* bias = partial + kTilePoints * weight_stride_;
+      float* bias = partial + tiling_.points() * weight_stride_;
       std::fill_n(partial, partial_stride_, 0.f);
       const Range range = part(all_strips, groups_, group);
       for (int strip = range.begin; strip < range.end; ++strip) {
-        const Range tiles{strip * kStrip, std::min(tile_count, (strip + 1) * kStrip)};
-        const auto [in, out, in_stride, out_stride] = scratch(tiles, thread);
+        const Range tiles = tiles_of(tiling_, strip);
+        const auto [in, out, in_stride, out_stride] = scratch(tiling_, tiles, thread);
         for (int t = tiles.begin; t < tiles.end; ++t) {
           const Tiling::Tile tile = tiling_.tile(t);
           read_source(src, tile, in + (t - tiles.begin) * in_c_, in_stride);
-          float* pixels[kTile * kTile];
+          float* pixels[kMostTile * kMostTile];
           output_pixels(d_dst, tile, pixels);
-          winograd_output_adjoint(pixels, out_c_, out + (t - tiles.begin) * out_c_, out_stride);
+          winograd_output_adjoint(tiling_.side, pixels, out_c_, out + (t - tiles.begin) * out_c_, out_stride);
         }
         d_weight_->run(tiles.size(), in, out, partial, thread);
         if (p_.bias.grad) sum_tiles(d_dst, tiles, bias);
@@ -212,20 +223,21 @@ class WinogradConv : public Step {
     if (p_.bias.grad)
       for (int group = 0; group < groups_; ++group)
         scale_add(p_.bias.grad,
-                  partials_->data + group * partial_stride_ + kTilePoints * weight_stride_, 1.f,
+                  partials_->data + group * partial_stride_ + tiling_.points() * weight_stride_, 1.f,
                   static_cast<std::size_t>(out_c_), group > 0);
 
+    if (!p_.weight.grad) return;
     const int count = in_c_ * out_c_;
     const int chunks = weight_chunks();
     pass.pool.run(chunks, [&](int chunk, int) {
       const Range r = part(count, chunks, chunk);
       float* sum = partials_->data + r.begin;  // the first group's becomes the sum
       for (int group = 1; group < groups_; ++group)
-        for (int point = 0; point < kTilePoints; ++point)
+        for (int point = 0; point < tiling_.points(); ++point)
           scale_add(sum + point * weight_stride_,
                     sum + group * partial_stride_ + point * weight_stride_, 1.f,
                     static_cast<std::size_t>(r.size()), true);
-      winograd_weights_adjoint(sum, weight_stride_, static_cast<std::size_t>(r.size()),
+      winograd_weights_adjoint(tiling_.side, sum, weight_stride_, static_cast<std::size_t>(r.size()),
                                p_.weight.grad + r.begin, count);
     });
   }
@@ -233,7 +245,7 @@ class WinogradConv : public Step {
   void sum_tiles(const View& v, Range tiles, float* sum) const {
     for (int t = tiles.begin; t < tiles.end; ++t) {
       const Tiling::Tile tile = tiling_.tile(t);
-      const int rows = std::min(kTile, v.h - tile.y), cols = std::min(kTile, v.w - tile.x);
+      const int rows = std::min(tiling_.side, v.h - tile.y), cols = std::min(tiling_.side, v.w - tile.x);
       for (int i = 0; i < rows; ++i)
         sum_pixels(v.row(tile.image * v.h + tile.y + i) + tile.x * v.ld, v.ld, cols, v.c, sum);
     }
@@ -241,7 +253,7 @@ class WinogradConv : public Step {
 
   /// The convolution of d_dst, zeros around it, with the turned kernels.
   void backward_source(const Pass& pass) {
-    transform_weights(pass, true);
+    transform_weights(pass, d_tiling_, true);
     const View d_dst = p_.d_dst.view(), d_src = p_.d_src.place.view();
     const bool add = p_.d_src.accumulate;
     if (ring())
@@ -249,15 +261,15 @@ class WinogradConv : public Step {
           ring_->data,
           static_cast<std::size_t>(d_src.n) * ring_pixels() * static_cast<std::size_t>(in_c_), 0.f);
     for_strips(pass, d_tiling_, [&](Range tiles, int thread) {
-      const auto [in, out, in_stride, out_stride] = scratch(tiles, thread);
+      const auto [in, out, in_stride, out_stride] = scratch(d_tiling_, tiles, thread);
       for (int t = tiles.begin; t < tiles.end; ++t)
-        read_tile(d_dst, d_tiling_.tile(t), Border::zero, {}, out + (t - tiles.begin) * out_c_,
+        read_tile(d_dst, d_tiling_.side, d_tiling_.tile(t), Border::zero, {}, out + (t - tiles.begin) * out_c_,
                   out_stride);
       d_src_->run(tiles.size(), out, weights_->data, in, thread);
       for (int t = tiles.begin; t < tiles.end; ++t) {
-        float* pixels[kTile * kTile];
+        float* pixels[kMostTile * kMostTile];
         source_pixels(d_src, d_tiling_.tile(t), pixels);
-        winograd_output(in + (t - tiles.begin) * in_c_, in_stride, in_c_, nullptr, pixels, add);
+        winograd_output(d_tiling_.side, in + (t - tiles.begin) * in_c_, in_stride, in_c_, nullptr, pixels, add);
       }
     });
     if (ring()) fold_ring(d_src);
@@ -283,10 +295,11 @@ class WinogradConv : public Step {
   }
   void source_pixels(const View& v, const Tiling::Tile& tile, float** pixels) const {
     const int margin = ring() ? 1 : 0;
-    for (int i = 0; i < kTile; ++i)
-      for (int j = 0; j < kTile; ++j) {
+    const int side = d_tiling_.side;
+    for (int i = 0; i < side; ++i)
+      for (int j = 0; j < side; ++j) {
         const int y = tile.y + i, x = tile.x + j;
-        float*& pixel = pixels[i * kTile + j];
+        float*& pixel = pixels[i * side + j];
         if (y >= v.h + margin || x >= v.w + margin)
           pixel = nullptr;
         else if (y < 0 || y >= v.h || x < 0 || x >= v.w)

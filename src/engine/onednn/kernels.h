@@ -80,25 +80,25 @@ inline constexpr std::size_t kNoiseBlocks = 16;  ///< Philox blocks of four numb
 void gaussian_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t first_block,
                     float* dst);
 
-// kernels_winograd.cpp: F(4x4, 3x3), Lavin and Gray, "Fast Algorithms for Convolutional Neural
-// Networks", CVPR 2016. A 6x6 tile of c-vectors becomes 36 c-vectors, `stride` floats apart.
-inline constexpr int kTile = 4;       ///< outputs per tile and side
-inline constexpr int kTileInput = 6;  ///< inputs per tile and side
-inline constexpr int kTilePoints = kTileInput * kTileInput;
-/// pixels: 36 pointers, row by row; nullptr reads as zeros, whatever the map.
-void winograd_input(const float* const* pixels, const PixelMap& map, int c, float* dst,
+// kernels_winograd.cpp: F(4x4, 3x3) and F(6x6, 3x3), Lavin and Gray, "Fast Algorithms for
+// Convolutional Neural Networks", CVPR 2016. `tile` is 4 or 6: outputs per side. A tile of c-vectors,
+// tile + 2 a side, becomes (tile + 2)^2 c-vectors, its points, `stride` floats apart.
+inline constexpr int kMostTile = 6, kMostTileInput = kMostTile + 2;
+/// pixels: (tile + 2)^2 pointers, row by row; nullptr reads as zeros, whatever the map.
+void winograd_input(int tile, const float* const* pixels, const PixelMap& map, int c, float* dst,
                     std::ptrdiff_t stride);
-/// pixels: 16 pointers, row by row; nullptr is not written. bias may be nullptr.
-void winograd_output(const float* src, std::ptrdiff_t stride, int c, const float* bias,
+/// pixels: tile^2 pointers, row by row; nullptr is not written. bias may be nullptr.
+void winograd_output(int tile, const float* src, std::ptrdiff_t stride, int c, const float* bias,
                      float* const* pixels, bool accumulate);
-/// The adjoint of winograd_output: 16 pixels (nullptr: zeros) -> 36 vectors.
-void winograd_output_adjoint(const float* const* pixels, int c, float* dst, std::ptrdiff_t stride);
-/// `count` kernels: weights [9], taps `tap_stride` apart -> [36], `stride` apart; flip: of the
+/// The adjoint of winograd_output: tile^2 pixels (nullptr: zeros) -> points.
+void winograd_output_adjoint(int tile, const float* const* pixels, int c, float* dst,
+                             std::ptrdiff_t stride);
+/// `count` kernels: weights [9], taps `tap_stride` apart -> points, `stride` apart; flip: of the
 /// kernels turned by 180 degrees.
-void winograd_weights(const float* weights, std::ptrdiff_t tap_stride, std::size_t count, bool flip,
-                      float* dst, std::ptrdiff_t stride);
+void winograd_weights(int tile, const float* weights, std::ptrdiff_t tap_stride, std::size_t count,
+                      bool flip, float* dst, std::ptrdiff_t stride);
 /// The adjoint (without flip).
-void winograd_weights_adjoint(const float* src, std::ptrdiff_t stride, std::size_t count,
+void winograd_weights_adjoint(int tile, const float* src, std::ptrdiff_t stride, std::size_t count,
                               float* d_weights, std::ptrdiff_t tap_stride);
 
 }  // namespace unmar::cpu
