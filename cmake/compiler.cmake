@@ -10,6 +10,8 @@ if(CCACHE)
 endif()
 
 add_compile_options(-Wall -Wextra)
+# Position-independent code would otherwise not inline functions that another library could replace.
+add_compile_options(-fno-semantic-interposition)
 if(UNMAR_WERROR)
   add_compile_options(-Werror)
 endif()

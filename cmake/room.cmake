@@ -7,6 +7,8 @@ function(unmar_room NAME)
   add_library(unmar_${NAME} STATIC ${ROOM_SOURCES})
   target_include_directories(unmar_${NAME} PUBLIC ${PROJECT_SOURCE_DIR}/include
                                            PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  set_target_properties(unmar_${NAME} PROPERTIES POSITION_INDEPENDENT_CODE ON)  # also goes into libunmar.so
+  set_property(GLOBAL APPEND PROPERTY UNMAR_ROOMS unmar_${NAME})
   list(TRANSFORM ROOM_LINKS PREPEND unmar_)
   target_link_libraries(unmar_${NAME} PUBLIC ${ROOM_LINKS} PRIVATE fmt::fmt ${ROOM_PRIVATE_LINKS})
 endfunction()

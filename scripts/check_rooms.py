@@ -71,6 +71,7 @@ LIBRARIES = [
 OUTSIDE = ("apps", "examples", "python")
 
 INCLUDE = re.compile(r'\s*#\s*include\s*(["<])([^">]+)[">]')
+STANDARD_HEADER = re.compile(r"[a-z_]+")
 CODE_SUFFIXES = {".h", ".hpp", ".cpp", ".cc"}
 
 
@@ -111,6 +112,10 @@ class Checker:
             self.includes += 1
             quote, header = match.groups()
             self._check_libraries(name, where, owner, line, header)
+            if folders[0] == "include" and quote == "<" and not STANDARD_HEADER.fullmatch(header):
+                self._report(
+                    where, f"a public header may not include <{header}>: only the standard library"
+                )
             if quote == '"' or header.startswith("unmar/"):
                 self._check_include(path, where, owner, header)
 

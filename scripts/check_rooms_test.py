@@ -101,6 +101,13 @@ class CheckRooms(unittest.TestCase):
     def test_an_unknown_public_header(self):
         self.assert_one("include/unmar/new.h", "", "include/unmar/new.h: belongs to no room")
 
+    def test_a_public_header_that_needs_a_library(self):
+        self.assert_one(
+            "include/unmar/image.h",
+            "#include <vector>\n#include <fmt/core.h>\n",
+            "include/unmar/image.h:2: a public header may not include <fmt/core.h>",
+        )
+
     def test_an_unknown_room(self):
         self.assert_one("src/helpers/a.cpp", "", "src/helpers/a.cpp: is in no room")
 
