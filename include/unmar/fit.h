@@ -31,8 +31,12 @@ enum class LossKind { mse, l1 };
 /// start (Li et al., "Deep Random Projector", CVPR 2023).
 enum class Optimise { weights, weights_and_input, input, norms, norms_and_input };
 
+/// Writes a network over z [n,c,h,w]; returns its output [n,image.c,H,W], H >= image.h, W >= image.w.
+using NetworkWriter = std::function<NodeId(Graph& graph, NodeId z, const Shape& image)>;
+
 struct ProblemOptions {
   NetworkOptions network;
+  NetworkWriter own_network = {};  ///< instead of `network`; z has the size of the picture
   InputKind input = InputKind::uniform;
   int input_channels = 32;  ///< of uniform, normal and fourier
   /// observed, guide: the picture, [n,c,h,w] of the picture to restore, any c. It is mirrored at
@@ -106,7 +110,7 @@ std::unique_ptr<Stopper> make_moving_variance(const VarianceOptions& options);
 
 struct FitOptions {
   int iterations = 3000;
-  Adam adam;
+  Adam adam = {};
   std::uint64_t seed = 0;  ///< draws the weights and the jitter
   int threads = 0;         ///< 0: all cores
   /// Decay of the running average of the restored picture: average = decay * average +

@@ -98,7 +98,8 @@ int input_channels(const ProblemOptions& options) {
 }  // namespace
 
 Tensor make_input(const Shape& image, const ProblemOptions& options) {
-  const Size size = network_input_size(image, options.network);
+  const Size size = options.own_network ? Size{image.h, image.w}
+                                        : network_input_size(image, options.network);
   if (options.input == InputKind::observed || options.input == InputKind::guide)
     return picture_input(image, size, options.picture);
   Tensor z({image.n, input_channels(options), size.h, size.w});

@@ -64,7 +64,8 @@ Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
   NodeId z = graph.add(learned_input ? Op{Learned{input}} : Op{Constant{input}}, {}, "z");
   if (options.reg_noise_std > 0.f) z = graph.add(Jitter{options.reg_noise_std}, {z}, "z.jitter");
 
-  NodeId x = write_network(graph, z, x_shape, options.network);
+  NodeId x = options.own_network ? options.own_network(graph, z, x_shape)
+                                 : write_network(graph, z, x_shape, options.network);
   if (graph.shape(x) != x_shape) x = graph.add(CenterCrop{x_shape.h, x_shape.w}, {x}, "restored");
   problem.restored = x;
   graph.keep(x);

@@ -69,8 +69,8 @@ def restore():
 
 def own_network():
     text = output(300)
-    assert text.startswith("300 iterations: ")
-    assert_gain(text, 4)
+    assert re.match(r"\d+ parameters, 300 iterations: ", text)
+    assert_gain(text, 5)
     assert_fails(0)
 
 
@@ -89,5 +89,13 @@ def own_stopper():
     assert_fails(0)
 
 
+def deep_image_prior():
+    text = output(200)
+    assert "noise [1,32,64,48] -> image [1,3,64,48]" in text
+    assert_gain(text, 5)
+    assert_fails(0)
+
+
 PROGRAM = sys.argv[2]
-{f.__name__: f for f in (restore, own_network, own_operator, own_stopper)}[sys.argv[1]]()
+EXAMPLES = (restore, own_network, own_operator, own_stopper, deep_image_prior)
+{f.__name__: f for f in EXAMPLES}[sys.argv[1]]()
