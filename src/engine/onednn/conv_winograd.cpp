@@ -9,13 +9,25 @@
 namespace unmar::cpu {
 namespace {
 
-/// Tiles of side x side outputs over a domain of h x w whose first row and column are `first`.
+/// Tiles of side x side outputs over a domain of h x w whose first row and column are `first`, taken
+/// `strip` tiles at a time.
 struct Tiling {
-  int side, n, h, w, first;
+  int side, n, h, w, first, strip = 0;
   int rows() const { return (h + side - 1) / side; }
   int cols() const { return (w + side - 1) / side; }
   int points() const { return (side + 2) * (side + 2); }
   int count() const { return n * rows() * cols(); }
+  int strips() const { return (count() + strip - 1) / strip; }
+  int piece() const { return std::min(count(), strip); }
+  int last_piece() const { return count() - (strips() - 1) * strip; }
+  Range tiles_of(int index) const {
+    return {index * strip, std::min(count(), (index + 1) * strip)};
+  }
+  Tiling with_strip(int tiles) const {
+    Tiling t = *this;
+    t.strip = tiles;
+    return t;
+  }
   struct Tile {
     int image, y, x;  ///< of its first output
   };
@@ -43,8 +55,12 @@ class WinogradConv : public Step {
     // Through a reflecting border the source's gradient first covers a ring of one pixel around it.
     const int ring = p_.op.border == Border::reflect ? 1 : 0;
     d_tiling_ = best_tiling(src.n, src.h + 2 * ring, src.w + 2 * ring, -ring);
+    tiling_.strip = cached_strip(tiling_);
+    d_tiling_.strip = cached_strip(d_tiling_);
+    w_tiling_ = tiling_.with_strip(std::max(tiling_.strip, kWeightStrip));
     const int most_points = std::max(tiling_.points(), d_tiling_.points());
-    const int longest = std::max(tiling_.points() * strip(tiling_), d_tiling_.points() * strip(d_tiling_));
+    const int longest =
+        std::max(w_tiling_.points() * w_tiling_.strip, d_tiling_.points() * d_tiling_.strip);
 
     weight_stride_ = static_cast<std::ptrdiff_t>(in_c_) * out_c_;
     scratch_stride_ = static_cast<std::ptrdiff_t>(longest) * (in_c_ + out_c_);
@@ -58,7 +74,7 @@ class WinogradConv : public Step {
                                 .a_row = in_c_,
                                 .b_row = out_c_,
                                 .c_row = out_c_},
-                     &MatMulSpec::m, piece(tiling_), last_piece(tiling_), threads);
+                     &MatMulSpec::m, tiling_.piece(), tiling_.last_piece(), threads);
     if (!p_.d_dst) return;
     d_weight_.emplace(MatMulSpec{.batch = tiling_.points(),
                                  .m = in_c_,
@@ -68,8 +84,8 @@ class WinogradConv : public Step {
                                  .b_row = out_c_,
                                  .c_row = out_c_,
                                  .accumulate = true},
-                      &MatMulSpec::k, piece(tiling_), last_piece(tiling_), threads);
-    groups_ = std::min(kWeightGroups, strips(tiling_));
+                      &MatMulSpec::k, w_tiling_.piece(), w_tiling_.last_piece(), threads);
+    groups_ = std::min(kWeightGroups, w_tiling_.strips());
     partial_stride_ = tiling_.points() * weight_stride_ + out_c_;  // weight, then bias
     partials_ =
         buffers.make(static_cast<std::size_t>(groups_) * static_cast<std::size_t>(partial_stride_));
@@ -81,7 +97,7 @@ class WinogradConv : public Step {
                               .b_row = 1,
                               .b_col = out_c_,
                               .c_row = in_c_},
-                   &MatMulSpec::m, piece(d_tiling_), last_piece(d_tiling_), threads);
+                   &MatMulSpec::m, d_tiling_.piece(), d_tiling_.last_piece(), threads);
     ring_ = buffers.make(static_cast<std::size_t>(src.n) * ring_pixels() *
                          static_cast<std::size_t>(in_c_));
   }
@@ -119,15 +135,15 @@ class WinogradConv : public Step {
   }
 
  private:
-  /// Tiles per matrix product: both factors stay in cache. Odd, so that the vectors of a tile do not
-  /// fall into the same few sets of the first-level cache.
-  static int strip(const Tiling& t) { return t.side == 4 ? 95 : 63; }
-  static int strips(const Tiling& t) { return (t.count() + strip(t) - 1) / strip(t); }
-  static int piece(const Tiling& t) { return std::min(t.count(), strip(t)); }
-  static int last_piece(const Tiling& t) { return t.count() - (strips(t) - 1) * strip(t); }
-  static Range tiles_of(const Tiling& t, int index) {
-    return {index * strip(t), std::min(t.count(), (index + 1) * strip(t))};
+  /// Tiles whose points, of both sides, stay in the second-level cache while they are transformed,
+  /// multiplied and transformed back. Odd, so that the vectors of a tile do not fall into the same few
+  /// sets of the first-level cache.
+  int cached_strip(const Tiling& t) const {
+    constexpr int kCacheFloats = 1 << 18;
+    return std::clamp(kCacheFloats / (t.points() * (in_c_ + out_c_)), 15, 95) | 1;
   }
+  /// The weights' gradient is summed over strips, in matrices that do not stay in cache: longer ones.
+  static constexpr int kWeightStrip = 63;
 
   /// The transformed tiles of one strip on the source's and on the destination's side: a matrix
   /// [tiles][channels] per point each.
@@ -144,8 +160,8 @@ class WinogradConv : public Step {
 
   template <class Body>
   void for_strips(const Pass& pass, const Tiling& tiling, const Body& body) const {
-    pass.pool.run(strips(tiling),
-                  [&](int index, int thread) { body(tiles_of(tiling, index), thread); });
+    pass.pool.run(tiling.strips(),
+                  [&](int index, int thread) { body(tiling.tiles_of(index), thread); });
   }
 
   /// Kernels are shared out in chunks that are worth a thread's while.
@@ -200,14 +216,14 @@ class WinogradConv : public Step {
 
   void backward_weights(const Pass& pass) {
     const View src = p_.src.view(), d_dst = p_.d_dst.view();
-    const int all_strips = strips(tiling_);
+    const int all_strips = w_tiling_.strips();
     pass.pool.run(groups_, [&](int group, int thread) {
       float* partial = partials_->data + group * partial_stride_;
       float* bias = partial + tiling_.points() * weight_stride_;
       std::fill_n(partial, partial_stride_, 0.f);
       const Range range = part(all_strips, groups_, group);
       for (int strip = range.begin; strip < range.end; ++strip) {
-        const Range tiles = tiles_of(tiling_, strip);
+        const Range tiles = w_tiling_.tiles_of(strip);
         const auto [in, out, in_stride, out_stride] = scratch(tiling_, tiles, thread);
         for (int t = tiles.begin; t < tiles.end; ++t) {
           const Tiling::Tile tile = tiling_.tile(t);
@@ -330,7 +346,7 @@ class WinogradConv : public Step {
 
   ConvPlaces p_;
   int in_c_ = 0, out_c_ = 0, groups_ = 1;
-  Tiling tiling_{}, d_tiling_{};
+  Tiling tiling_{}, w_tiling_{}, d_tiling_{};  ///< forward, weights' and source's gradient
   std::ptrdiff_t weight_stride_ = 0, scratch_stride_ = 0, partial_stride_ = 0;
   std::optional<PieceMatMul> forward_, d_weight_, d_src_;
   Buffer *scratch_ = nullptr, *weights_ = nullptr, *partials_ = nullptr, *ring_ = nullptr;
