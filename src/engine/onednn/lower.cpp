@@ -91,15 +91,27 @@ class Lowering {
   /// True if the step that makes `source` can write straight into the concat that reads it.
   bool in_place(const Node& concat, NodeId source) const {
     const Node& s = node(source);
-    const bool stored_elsewhere = std::holds_alternative<Input>(s.op) ||
-                                  std::holds_alternative<Constant>(s.op) ||
-                                  std::holds_alternative<Learned>(s.op);
-    return readers_[at(source)] == 1 && !stored_elsewhere && s.shape.h == concat.shape.h &&
+    return readers_[at(source)] == 1 && !lives_elsewhere(s.op) && s.shape.h == concat.shape.h &&
            s.shape.w == concat.shape.w;
   }
 
   static Place slice(const Place& whole, int first_channel, const Shape& shape) {
     return {whole.buffer, shape, whole.offset + first_channel, whole.ld};
+  }
+
+  /// True if the gradient in front of a norm may take the place of the one behind it: it is computed
+  /// pixel by pixel, and nothing else reads or writes either.
+  bool norm_in_place(const Node& n) const {
+    const bool norm = std::holds_alternative<Norm>(n.op) ||
+                      (std::holds_alternative<Activation>(n.op) && fused_[at(n.src[0])]);
+    if (!norm) return false;
+    const NodeId source = sources(n)[0];
+    return has_grad_[at(source)] && readers_[at(source)] == 1 && !lives_elsewhere(node(source).op);
+  }
+
+  static bool lives_elsewhere(const Op& op) {
+    return std::holds_alternative<Input>(op) || std::holds_alternative<Constant>(op) ||
+           std::holds_alternative<Learned>(op);
   }
 
   /// From the last node to the first, so that a concat has its place before its sources.
@@ -115,6 +127,7 @@ class Lowering {
         out_.value[i].buffer->data = param(n, 0).value;
         if (out_.grad[i]) out_.grad[i].buffer->data = param(n, 0).grad;
       }
+      if (norm_in_place(n)) out_.grad[at(sources(n)[0])] = out_.grad[i];
       if (!std::holds_alternative<Concat>(n.op)) continue;
       int channel = 0;
       for (const NodeId s : n.src) {
