@@ -21,13 +21,6 @@ struct ConvPlaces {
   ParamPlace weight, bias;
 };
 
-/// How a convolution sees the pixels of picture `image`.
-inline PixelMap pixel_map(const ConvPlaces& p, int image) {
-  if (!p.norm) return {};
-  const auto at = static_cast<std::size_t>(image) * static_cast<std::size_t>(p.src.shape.c);
-  return {p.act, &p.norm->scale[at], &p.norm->shift[at]};
-}
-
 /// Gathers the pixels under the kernel (im2col) and multiplies; any kernel and stride.
 std::unique_ptr<Step> make_gemm_conv(const ConvPlaces& places, Buffers& buffers, int threads);
 

@@ -29,7 +29,7 @@ class GemmConv : public Step {
     forward_.emplace(
         MatMulSpec{.n = dst.c, .k = depth_, .a_row = a_row, .b_row = dst.c, .c_row = p_.dst.ld},
         &MatMulSpec::m, full, tail, threads);
-    columns_ = buffers.make(static_cast<std::size_t>(threads) * static_cast<std::size_t>(full) *
+    columns_ = buffers.make_scratch(static_cast<std::size_t>(threads) * static_cast<std::size_t>(full) *
                             static_cast<std::size_t>(depth_));
     if (!p_.d_dst) return;
 
@@ -141,7 +141,7 @@ class GemmConv : public Step {
     const View src = p_.src.view();
     if (!gathers_) return src.row(s.dst_row);
     float* to = columns(thread);
-    const PixelMap map = pixel_map(p_, s.image);
+    const PixelMap map = pixel_map(p_.norm, p_.act, s.image, src.c);
     if (pointwise_) {
       norm_act(map.act, src.row(s.dst_row), src.ld, to, src.c, s.pixels, src.c, map.scale,
                map.shift);

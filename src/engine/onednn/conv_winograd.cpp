@@ -65,8 +65,8 @@ class WinogradConv : public Step {
     weight_stride_ = static_cast<std::ptrdiff_t>(in_c_) * out_c_;
     scratch_stride_ = static_cast<std::ptrdiff_t>(longest) * (in_c_ + out_c_);
     scratch_ =
-        buffers.make(static_cast<std::size_t>(threads) * static_cast<std::size_t>(scratch_stride_));
-    weights_ = buffers.make(static_cast<std::size_t>(most_points * weight_stride_));
+        buffers.make_scratch(static_cast<std::size_t>(threads) * static_cast<std::size_t>(scratch_stride_));
+    weights_ = buffers.make_scratch(static_cast<std::size_t>(most_points * weight_stride_));
 
     forward_.emplace(MatMulSpec{.batch = tiling_.points(),
                                 .n = out_c_,
@@ -182,7 +182,7 @@ class WinogradConv : public Step {
 
   void read_source(const View& src, const Tiling::Tile& tile, float* dst,
                    std::ptrdiff_t stride) const {
-    read_tile(src, tiling_.side, tile, p_.op.border, pixel_map(p_, tile.image), dst, stride);
+    read_tile(src, tiling_.side, tile, p_.op.border, pixel_map(p_.norm, p_.act, tile.image, in_c_), dst, stride);
   }
   /// Transforms the pixels that start one pixel above and left of the tile.
   static void read_tile(const View& v, int side, const Tiling::Tile& tile, Border border,

@@ -18,6 +18,22 @@ void combine_rows(const float* const* rows, const float* weight, int taps, std::
   });
 }
 
+void combine_mapped_rows(const float* const* rows, std::ptrdiff_t ld, const float* weight, int taps,
+                         const PixelMap& map, std::ptrdiff_t pixels, int c, float* dst) {
+  with_act(map.act, [&](auto act) HWY_ATTR {
+    for (std::ptrdiff_t p = 0; p < pixels; ++p)
+      for_lanes(static_cast<std::size_t>(c), [&](auto d, std::size_t i) HWY_ATTR {
+        const auto scale = hn::LoadU(d, map.scale + i), shift = hn::LoadU(d, map.shift + i);
+        auto sum = hn::Zero(d);
+        for (int k = 0; k < taps; ++k) {
+          const auto x = hn::MulAdd(hn::LoadU(d, rows[k] + p * ld + i), scale, shift);
+          sum = hn::MulAdd(hn::Set(d, weight[k]), act.value(d, x), sum);
+        }
+        hn::StoreU(sum, d, dst + p * c + i);
+      });
+  });
+}
+
 void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, const int* index,
                     const float* weight, int pixels, int c, float* dst, std::ptrdiff_t dst_ld,
                     bool accumulate) {
@@ -61,6 +77,7 @@ HWY_AFTER_NAMESPACE();
 namespace unmar::cpu {
 
 HWY_EXPORT(combine_rows);
+HWY_EXPORT(combine_mapped_rows);
 HWY_EXPORT(combine_pixels);
 HWY_EXPORT(max_pixels);
 HWY_EXPORT(max_pixels_backward);
@@ -76,6 +93,10 @@ void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, c
   (src, src_ld, begin, index, weight, pixels, c, dst, dst_ld, accumulate);
 }
 
+void combine_mapped_rows(const float* const* rows, std::ptrdiff_t ld, const float* weight, int taps,
+                         const PixelMap& map, std::ptrdiff_t pixels, int c, float* dst) {
+  HWY_DYNAMIC_DISPATCH(combine_mapped_rows)(rows, ld, weight, taps, map, pixels, c, dst);
+}
 void max_pixels(const float* const* src, int count, int c, float* dst) {
   HWY_DYNAMIC_DISPATCH(max_pixels)(src, count, c, dst);
 }

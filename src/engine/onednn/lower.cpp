@@ -1,5 +1,7 @@
 #include "engine/onednn/lower.h"
 
+#include <algorithm>
+
 #include "base/overloaded.h"
 #include "base/philox.h"
 #include "engine/onednn/conv.h"
@@ -27,15 +29,25 @@ class Lowering {
     assign_places();
     find_writers();
     scales_.resize(count());
+    makers_.resize(count());
+    find_last_readers();
   }
 
   Lowered run() {
-    for (std::size_t i = 0; i < count(); ++i)
+    for (std::size_t i = 0; i < count(); ++i) {
       if (!fused_[i]) lower_node(id(i));
+      for (std::size_t r = 0; r < i; ++r)
+        if (last_reader_[r] == static_cast<int>(i)) add_recompute(id(r));
+    }
     return std::move(out_);
   }
 
  private:
+  struct Scales {
+    const NormScales* scales = nullptr;
+    Act act;
+  };
+
   std::size_t count() const { return g_.nodes().size(); }
   static NodeId id(std::size_t i) { return {static_cast<int>(i)}; }
   const Node& node(NodeId n) const { return g_.node(n); }
@@ -51,8 +63,8 @@ class Lowering {
       }
   }
 
-  /// Norms, with their activation, that are not stored: the convolutions behind work them out while
-  /// they read, nine times for some pixels, so the activation has to be cheap.
+  /// Norms, with their activation, that are not stored: the convolutions and resizings behind work
+  /// them out while they read, nine times for some pixels, so the activation has to be cheap.
   void find_folded_norms() {
     folded_.assign(count(), false);
     for (std::size_t i = 0; i < count(); ++i) {
@@ -66,7 +78,7 @@ class Lowering {
       if (g_.kept(id(i)) || readers_[i] == 0) folded_[i] = false;
     }
     for (const Node& n : g_.nodes())
-      if (!std::holds_alternative<Conv2d>(n.op))
+      if (!std::holds_alternative<Conv2d>(n.op) && !std::holds_alternative<Resize>(n.op))
         for (const NodeId s : n.src)
           if (!fused_[at(s)]) folded_[at(s)] = false;
   }
@@ -146,6 +158,51 @@ class Lowering {
     return through_norm ? node(n.src[0]).src : n.src;
   }
 
+  bool enlarges(NodeId n) const {
+    return std::holds_alternative<Resize>(node(n).op) &&
+           node(n).shape.count() > g_.shape(node(n).src[0]).count();
+  }
+  /// Steps of one pass over pixels, which cost little once more.
+  bool is_cheap(NodeId n) const {
+    const Op& op = node(n).op;
+    return std::holds_alternative<Resize>(op) || std::holds_alternative<Pad>(op) ||
+           std::holds_alternative<CenterCrop>(op) || std::holds_alternative<Norm>(op) ||
+           (std::holds_alternative<Activation>(op) && fused_[at(node(n).src[0])]);
+  }
+  /// An up-sampled value is larger than what it was made of: it is worked out again for backward
+  /// rather than kept, together with the concat around it.
+  bool recomputes(NodeId n) const {
+    if (!has_grad_[at(n)] || g_.kept(n) || !out_.value[at(n)]) return false;
+    if (!std::holds_alternative<Concat>(node(n).op)) return enlarges(n) && !placed_in_concat_[at(n)];
+    bool any = false;
+    for (const NodeId s : node(n).src) {
+      if (!in_place(node(n), s)) continue;  // copied, by a cheap step
+      if (!is_cheap(s) || g_.kept(s)) return false;
+      any = any || enlarges(s);
+    }
+    return any && !placed_in_concat_[at(n)];
+  }
+
+  /// The node after whose step backward first needs the value of each recomputed one.
+  void find_last_readers() {
+    placed_in_concat_.assign(count(), false);
+    for (const Node& n : g_.nodes())
+      if (std::holds_alternative<Concat>(n.op))
+        for (const NodeId s : n.src) placed_in_concat_[at(s)] = in_place(n, s);
+    last_reader_.assign(count(), -1);
+    std::vector<int> last(count(), -1);
+    for (std::size_t i = count(); i-- > 0;)
+      for (const NodeId s : node(id(i)).src) {
+        const bool reads_through = fused_[i] || folded_[i];
+        last[at(s)] = std::max({last[at(s)], static_cast<int>(i), reads_through ? last[i] : -1});
+      }
+    for (std::size_t i = 0; i < count(); ++i)
+      if (recomputes(id(i)) && last[i] >= 0) {
+        last_reader_[i] = last[i];
+        out_.value[i].buffer->recomputed = true;
+      }
+  }
+
   /// A gradient that several steps contribute to is written by the one that backward runs first,
   /// and the others add to it. writers_[node]: that reader, and which of its sources it is.
   void find_writers() {
@@ -181,9 +238,39 @@ class Lowering {
     return i < n.params.size() ? params_[static_cast<std::size_t>(n.params[i])] : ParamPlace{};
   }
 
-  void add(std::unique_ptr<Step> step) { out_.steps.push_back(std::move(step)); }
-  void add_linear(LinearMap rows, LinearMap cols, const UnaryPlaces& places) {
-    add(make_linear(std::move(rows), std::move(cols), places, out_.buffers, threads_));
+  Step* add(std::unique_ptr<Step> step) {
+    out_.steps.push_back(std::move(step));
+    return out_.steps.back().get();
+  }
+  /// A step that makes (a part of) the value of n.
+  void add_maker(NodeId n, std::unique_ptr<Step> step) {
+    makers_[at(n)].push_back(add(std::move(step)));
+  }
+  void add_linear(NodeId n, LinearMap rows, LinearMap cols, const UnaryPlaces& places) {
+    add_maker(n, make_linear(std::move(rows), std::move(cols), places, nullptr, {}, out_.buffers,
+                             threads_));
+  }
+  /// What n reads first: if that is a folded norm, its source and the norm.
+  std::pair<Place, Scales> folded_source(NodeId n) const {
+    const NodeId source = node(n).src[0];
+    if (!folded_[at(source)]) return {out_.value[at(source)], {}};
+    return {out_.value[at(sources(node(source))[0])], scales_[at(source)]};
+  }
+  void add_resize(const Resize& o, NodeId n) {
+    UnaryPlaces p = unary(n);
+    const auto [src, norm] = folded_source(n);
+    p.src = src;
+    add_maker(n, make_linear(resize_map(o, src.shape.h, o.h), resize_map(o, src.shape.w, o.w), p,
+                             norm.scales, norm.act, out_.buffers, threads_));
+  }
+  /// Everything that makes the value of n, which is a concat or stands alone.
+  void add_recompute(NodeId n) {
+    std::vector<Step*> steps = makers_[at(n)];
+    if (std::holds_alternative<Concat>(node(n).op))
+      for (const NodeId s : node(n).src)
+        if (in_place(node(n), s))
+          steps.insert(steps.end(), makers_[at(s)].begin(), makers_[at(s)].end());
+    add(make_recompute(std::move(steps)));
   }
 
   void add_norm(NodeId norm, NodeId result, const Act& act) {
@@ -191,17 +278,15 @@ class Lowering {
     const UnaryPlaces p = unary(result);
     NormScales* scales = &out_.norms.emplace_back();
     if (folded_[at(result)]) scales_[at(result)] = {scales, act};
-    add(make_norm({std::get<Norm>(n.op), act, p.src, p.dst, p.d_dst, p.d_src, param(n, 0),
+    add_maker(result, make_norm({std::get<Norm>(n.op), act, p.src, p.dst, p.d_dst, p.d_src, param(n, 0),
                    param(n, 1), scales}));
   }
 
   void add_conv(const Conv2d& o, NodeId n) {
     const Node& nd = node(n);
-    UnaryPlaces p = unary(n);
-    const NodeId source = nd.src[0];
-    const Scales& norm = scales_[at(source)];
-    if (folded_[at(source)]) p.src = out_.value[at(sources(node(source))[0])];
-    add(make_conv({o, p.src, p.dst, norm.scales, norm.act, p.d_dst, p.d_src, param(nd, 0),
+    const UnaryPlaces p = unary(n);
+    const auto [src, norm] = folded_source(n);
+    add(make_conv({o, src, p.dst, norm.scales, norm.act, p.d_dst, p.d_src, param(nd, 0),
                    param(nd, 1)},
                   out_.buffers, threads_));
   }
@@ -230,7 +315,7 @@ class Lowering {
       if (!in_place(node(n), s)) {
         const Shape part{dst.n, src.c, dst.h, dst.w};
         const Place d_dst = out_.grad[at(n)] ? slice(out_.grad[at(n)], channel, part) : Place{};
-        add_linear(crop_map(src.h, dst.h), crop_map(src.w, dst.w),
+        add_linear(n, crop_map(src.h, dst.h), crop_map(src.w, dst.w),
                    {out_.value[at(s)], slice(out_.value[at(n)], channel, part), d_dst,
                     grad_of(s, n, slot)});
       }
@@ -256,22 +341,23 @@ class Lowering {
                      add(make_shuffle({o.factor, BlockOrder::channels_first, {}}, unary(n)));
                    },
                    [&](const Pool& o) {
-                     if (o.kind == PoolKind::max) return add(make_max_pool(o.factor, unary(n), threads_));
-                     add_linear(average_map(o.factor, src.h), average_map(o.factor, src.w),
+                     if (o.kind == PoolKind::max) {
+                       add(make_max_pool(o.factor, unary(n), threads_));
+                       return;
+                     }
+                     add_linear(n, average_map(o.factor, src.h), average_map(o.factor, src.w),
                                 unary(n));
                    },
-                   [&](const Resize& o) {
-                     add_linear(resize_map(o, src.h, o.h), resize_map(o, src.w, o.w), unary(n));
-                   },
+                   [&](const Resize& o) { add_resize(o, n); },
                    [&](const Reduce& o) {
-                     add_linear(reduce_map(o, src.h), reduce_map(o, src.w), unary(n));
+                     add_linear(n, reduce_map(o, src.h), reduce_map(o, src.w), unary(n));
                    },
                    [&](const Concat&) { add_concat(n); },
                    [&](const CenterCrop& o) {
-                     add_linear(crop_map(src.h, o.h), crop_map(src.w, o.w), unary(n));
+                     add_linear(n, crop_map(src.h, o.h), crop_map(src.w, o.w), unary(n));
                    },
                    [&](const Pad& o) {
-                     add_linear(pad_map(src.h, o.h), pad_map(src.w, o.w), unary(n));
+                     add_linear(n, pad_map(src.h, o.h), pad_map(src.w, o.w), unary(n));
                    },
                    [&](const Norm&) { add_norm(n, n, {}); },
                    [&](const Activation& o) {
@@ -295,10 +381,6 @@ class Lowering {
                nd.op);
   }
 
-  struct Scales {
-    const NormScales* scales = nullptr;
-    Act act;
-  };
   struct Writer {
     NodeId reader;
     std::size_t slot = 0;
@@ -311,6 +393,9 @@ class Lowering {
   std::vector<int> readers_;
   std::vector<bool> fused_, folded_, has_grad_;
   std::vector<Scales> scales_;  ///< of folded norms
+  std::vector<std::vector<Step*>> makers_;
+  std::vector<bool> placed_in_concat_;
+  std::vector<int> last_reader_;  ///< of recomputed nodes, else -1
   std::vector<Writer> writers_;
   Lowered out_;
 };

@@ -12,12 +12,29 @@ namespace unmar::cpu {
 /// elsewhere and has its address from the start.
 struct Buffer {
   std::size_t floats = 0;
-  int first = -1, last = -1;  ///< times of first and last use; -1: unused
   float* data = nullptr;
+  /// Its values are worked out again for backward: between forward and backward it holds nothing.
+  bool recomputed = false;
 
-  void use(int time) {
-    if (first < 0 || time < first) first = time;
-    if (time > last) last = time;
+  /// Times of first and last use; -1: unused.
+  struct Span {
+    int first = -1, last = -1;
+    void add(int time) {
+      if (first < 0 || time < first) first = time;
+      if (time > last) last = time;
+    }
+    bool overlaps(const Span& o) const {
+      return first >= 0 && o.first >= 0 && first <= o.last && o.first <= last;
+    }
+  };
+  Span span, again;  ///< again: of backward, if recomputed
+  void use(int time, bool in_backward = false) {
+    (recomputed && in_backward ? again : span).add(time);
+  }
+  bool used() const { return span.first >= 0 || again.first >= 0; }
+  bool overlaps(const Buffer& o) const {
+    return span.overlaps(o.span) || span.overlaps(o.again) || again.overlaps(o.span) ||
+           again.overlaps(o.again);
   }
 };
 
@@ -25,8 +42,15 @@ struct Buffer {
 class Buffers {
  public:
   Buffer* make(std::size_t floats) {
-    all_.push_back({floats});
-    return &all_.back();
+    Buffer& buffer = all_.emplace_back();
+    buffer.floats = floats;
+    return &buffer;
+  }
+  /// Nothing in it outlives the pass of a step.
+  Buffer* make_scratch(std::size_t floats) {
+    Buffer* buffer = make(floats);
+    buffer->recomputed = true;
+    return buffer;
   }
   /// A tensor of its own, dense.
   struct Place place(const Shape& shape);
@@ -63,7 +87,8 @@ struct Place {
 inline Place Buffers::place(const Shape& shape) { return {make(shape.count()), shape, 0, shape.c}; }
 
 /// Gives every used buffer a place in one arena such that buffers whose lifetimes overlap never do.
-/// Best fit, largest first; returns the arena's size in floats. Offsets are multiples of 16 floats.
+/// Best fit, in several orders, of which the smallest arena is taken. Offsets are multiples of 16
+/// floats.
 struct Planned {
   std::size_t floats = 0;
   std::vector<std::size_t> offsets;  ///< one per buffer, in order

@@ -167,7 +167,7 @@ class CpuProgram : public Program {
     for (int i = 0; i < n; ++i) {
       const Uses uses = lowered_.steps[static_cast<std::size_t>(i)]->uses();
       for (Buffer* b : uses.forward) b->use(i);
-      for (Buffer* b : uses.backward) b->use(2 * n - 1 - i);
+      for (Buffer* b : uses.backward) b->use(2 * n - 1 - i, true);
     }
     std::size_t fixed = 0;
     std::vector<std::pair<Buffer*, std::size_t>> fixed_places;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "engine/onednn/kernels.h"
 #include "engine/onednn/plan.h"
 
 namespace unmar::cpu {
@@ -28,6 +29,9 @@ class Step {
   virtual Uses uses() = 0;
   virtual void forward(const Pass& pass) = 0;
   virtual void backward(const Pass& pass) = 0;
+  /// Writes what forward wrote once more, for a Recompute step; true if this kind of step can.
+  virtual bool can_recompute() const { return false; }
+  virtual void recompute(const Pass&) {}
 };
 
 /// Where the gradient of a source goes: nowhere, or written, or added to what later steps wrote.
@@ -41,6 +45,12 @@ struct GradPlace {
 struct NormScales {
   std::vector<float> scale, shift;
 };
+/// How the pixels of picture `image`, of c channels, look behind the norm and activation, if any.
+inline PixelMap pixel_map(const NormScales* norm, const Act& act, int image, int c) {
+  if (!norm) return {};
+  const auto at = static_cast<std::size_t>(image) * static_cast<std::size_t>(c);
+  return {act, &norm->scale[at], &norm->shift[at]};
+}
 
 /// A learned tensor in the flat parameter buffer.
 struct ParamPlace {

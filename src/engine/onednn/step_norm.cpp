@@ -43,8 +43,14 @@ class NormStep : public Step {
       channel_moments(src.pixel(r.begin), src.ld, r.size(), c_, base_.data(), first, second);
     });
     for_units([&](const Unit& unit) { find_moments(unit); });
-    if (!p_.dst) return;
-    const View dst = p_.dst.view();
+    if (p_.dst) apply(pass);
+  }
+
+  bool can_recompute() const override { return static_cast<bool>(p_.dst); }
+  void recompute(const Pass& pass) override { apply(pass); }
+
+  void apply(const Pass& pass) {
+    const View src = p_.src.view(), dst = p_.dst.view();
     for_chunks(pass, [&](Range r, std::size_t cell) {
       norm_act(p_.act, src.pixel(r.begin), src.ld, dst.pixel(r.begin), dst.ld, r.size(), c_,
                scale(cell), shift(cell));

@@ -28,8 +28,10 @@ struct UnaryPlaces {
 };
 std::unique_ptr<Step> make_activation(const Act& act, const UnaryPlaces& places);
 /// Resampling that is linear and separable: up-sampling, reduction, average pooling, crop, copy.
+/// norm: what lies between the source and this step, which reads through it; may be nullptr.
 std::unique_ptr<Step> make_linear(LinearMap rows, LinearMap cols, const UnaryPlaces& places,
-                                  Buffers& buffers, int threads);
+                                  const NormScales* norm, const Act& act, Buffers& buffers,
+                                  int threads);
 std::unique_ptr<Step> make_max_pool(int factor, const UnaryPlaces& places, int threads);
 
 /// In which order the channels of a source pixel fill its block of factor x factor pixels.
@@ -42,6 +44,9 @@ struct ShuffleOptions {
 std::unique_ptr<Step> make_shuffle(const ShuffleOptions& options, const UnaryPlaces& places);
 
 std::unique_ptr<Step> make_jitter(float sigma, std::uint64_t key, const UnaryPlaces& places);
+
+/// Nothing in forward; in backward, before the steps that read them, makes the values of `steps` again.
+std::unique_ptr<Step> make_recompute(std::vector<Step*> steps);
 
 struct BinaryPlaces {
   Place a, b, dst, d_dst;
