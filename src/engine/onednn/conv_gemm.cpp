@@ -68,7 +68,7 @@ class GemmConv : public Step {
 
   void forward(const Pass& pass) override {
     const View dst = p_.dst.view();
-    pass.pool.run(strip_count(), [&](int index, int thread) {
+    pass.pool->run(strip_count(), [&](int index, int thread) {
       const Strip s = strip(index);
       float* out = dst.row(s.dst_row);
       forward_->run(s.pixels, gather(s, thread), p_.weight.value, out, thread);
@@ -82,7 +82,7 @@ class GemmConv : public Step {
     if (!p_.d_src) return;
     if (pointwise_) {
       const View d_src = p_.d_src.place.view(), d_dst = p_.d_dst.view();
-      pass.pool.run(strip_count(), [&](int index, int thread) {
+      pass.pool->run(strip_count(), [&](int index, int thread) {
         const Strip s = strip(index);
         d_src_->run(s.pixels, d_dst.row(s.dst_row), p_.weight.value, d_src.row(s.dst_row), thread);
       });
@@ -163,7 +163,7 @@ class GemmConv : public Step {
   void backward_weights(const Pass& pass) {
     const View d_dst = p_.d_dst.view();
     const std::ptrdiff_t weights = static_cast<std::ptrdiff_t>(depth_) * d_dst.c;
-    pass.pool.run(groups_, [&](int group, int thread) {
+    pass.pool->run(groups_, [&](int group, int thread) {
       float* partial = partials_->data + group * partial_stride_;
       std::fill_n(partial, partial_stride_, 0.f);
       const Range range = part(strip_count(), groups_, group);
@@ -189,12 +189,12 @@ class GemmConv : public Step {
   void backward_source(const Pass& pass) {
     const View d_src = p_.d_src.place.view(), d_dst = p_.d_dst.view();
     if (!p_.d_src.accumulate)
-      pass.pool.run(d_src.rows(), [&](int row, int) {
+      pass.pool->run(d_src.rows(), [&](int row, int) {
         for (int x = 0; x < d_src.w; ++x) std::fill_n(d_src.row(row) + x * d_src.ld, d_src.c, 0.f);
       });
     for (int parity = 0; parity < 2; ++parity) {
       const int half = (strips_per_image_ + 1 - parity) / 2;
-      pass.pool.run(d_src.n * half, [&](int chunk, int thread) {
+      pass.pool->run(d_src.n * half, [&](int chunk, int thread) {
         const Strip s = strip(chunk / std::max(half, 1) * strips_per_image_ +
                               chunk % std::max(half, 1) * 2 + parity);
         float* from = columns(thread);

@@ -160,7 +160,7 @@ class WinogradConv : public Step {
 
   template <class Body>
   void for_strips(const Pass& pass, const Tiling& tiling, const Body& body) const {
-    pass.pool.run(tiling.strips(),
+    pass.pool->run(tiling.strips(),
                   [&](int index, int thread) { body(tiling.tiles_of(index), thread); });
   }
 
@@ -173,7 +173,7 @@ class WinogradConv : public Step {
   void transform_weights(const Pass& pass, const Tiling& tiling, bool flip) {
     const int count = in_c_ * out_c_;
     const int chunks = weight_chunks();
-    pass.pool.run(chunks, [&](int chunk, int) {
+    pass.pool->run(chunks, [&](int chunk, int) {
       const Range r = part(count, chunks, chunk);
       winograd_weights(tiling.side, p_.weight.value + r.begin, count, static_cast<std::size_t>(r.size()), flip,
                        weights_->data + r.begin, weight_stride_);
@@ -217,7 +217,7 @@ class WinogradConv : public Step {
   void backward_weights(const Pass& pass) {
     const View src = p_.src.view(), d_dst = p_.d_dst.view();
     const int all_strips = w_tiling_.strips();
-    pass.pool.run(groups_, [&](int group, int thread) {
+    pass.pool->run(groups_, [&](int group, int thread) {
       float* partial = partials_->data + group * partial_stride_;
       float* bias = partial + tiling_.points() * weight_stride_;
       std::fill_n(partial, partial_stride_, 0.f);
@@ -245,7 +245,7 @@ class WinogradConv : public Step {
     if (!p_.weight.grad) return;
     const int count = in_c_ * out_c_;
     const int chunks = weight_chunks();
-    pass.pool.run(chunks, [&](int chunk, int) {
+    pass.pool->run(chunks, [&](int chunk, int) {
       const Range r = part(count, chunks, chunk);
       float* sum = partials_->data + r.begin;  // the first group's becomes the sum
       for (int group = 1; group < groups_; ++group)

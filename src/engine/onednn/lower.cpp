@@ -170,10 +170,12 @@ class Lowering {
            (std::holds_alternative<Activation>(op) && fused_[at(node(n).src[0])]);
   }
   /// An up-sampled value is larger than what it was made of: it is worked out again for backward
-  /// rather than kept, together with the concat around it.
+  /// rather than kept, together with the concat around it. So is jitter.
   bool recomputes(NodeId n) const {
-    if (!has_grad_[at(n)] || g_.kept(n) || !out_.value[at(n)]) return false;
-    if (!std::holds_alternative<Concat>(node(n).op)) return enlarges(n) && !placed_in_concat_[at(n)];
+    if (!g_.loss() || g_.kept(n) || !out_.value[at(n)]) return false;
+    const bool jitter = std::holds_alternative<Jitter>(node(n).op);
+    if (!std::holds_alternative<Concat>(node(n).op))
+      return (jitter || enlarges(n)) && !placed_in_concat_[at(n)];
     bool any = false;
     for (const NodeId s : node(n).src) {
       if (!in_place(node(n), s)) continue;  // copied, by a cheap step
@@ -331,7 +333,7 @@ class Lowering {
                    [](const Constant&) {},
                    [](const Learned&) {},
                    [&](const Jitter& o) {
-                     add(make_jitter(o.sigma, stream_key(seed_, nd.name), unary(n)));
+                     add_maker(n, make_jitter(o.sigma, stream_key(seed_, nd.name), unary(n)));
                    },
                    [&](const Conv2d& o) {
                      add_conv(o, n);

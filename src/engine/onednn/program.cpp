@@ -59,17 +59,16 @@ class CpuProgram : public Program {
 
   void forward(std::int64_t iteration, bool jitter) override {
     if (poison_) arena_.fill(std::numeric_limits<float>::quiet_NaN());
-    const Pass pass{pool_, iteration, jitter};
-    for (const auto& step : lowered_.steps) step->forward(pass);
+    pass_ = {&pool_, iteration, jitter};
+    for (const auto& step : lowered_.steps) step->forward(pass_);
   }
 
   void backward() override {
     if (!graph_.loss())
       fail(ErrorCode::bad_argument, "backward: the graph has no loss; call set_loss");
     if (const Place& seed = lowered_.grad[index(*graph_.loss())]) *seed.view().data = 1.f;
-    const Pass pass{pool_};
     for (auto step = lowered_.steps.rbegin(); step != lowered_.steps.rend(); ++step)
-      (*step)->backward(pass);
+      (*step)->backward(pass_);
   }
 
   float step(const Adam& adam, std::int64_t iteration) override {
@@ -248,6 +247,7 @@ class CpuProgram : public Program {
   Graph graph_;
   bool poison_;
   ThreadPool pool_;
+  Pass pass_{&pool_};  ///< of the last forward; backward makes the same jitter again
   std::vector<std::size_t> offsets_;  ///< of each parameter in the flat buffers
   AlignedFloats values_, grads_, m_, v_, arena_, fixed_;
   std::vector<ParamPlace> places_;

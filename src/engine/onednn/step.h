@@ -11,7 +11,7 @@ namespace unmar::cpu {
 
 /// What a pass over the program knows.
 struct Pass {
-  ThreadPool& pool;
+  ThreadPool* pool;
   std::int64_t iteration = 0;
   bool jitter = true;
 };

@@ -51,7 +51,7 @@ class LinearStep : public Step {
   /// pixels of that line.
   void apply(const Pass& pass, const LinearMap& rows, const LinearMap& cols, const View& src,
              const View& dst, const NormScales* norm, bool accumulate) {
-    pass.pool.run(dst.rows(), [&](int row, int thread) {
+    pass.pool->run(dst.rows(), [&](int row, int thread) {
       const int image = row / dst.h, y = row % dst.h;
       const auto first = static_cast<std::size_t>(rows.begin[static_cast<std::size_t>(y)]);
       const int taps = rows.begin[static_cast<std::size_t>(y) + 1] - static_cast<int>(first);

@@ -11,7 +11,7 @@ namespace {
 /// Sums body(row) over the rows in double, in their order whatever the threads.
 template <class Body>
 double sum_rows(const Pass& pass, std::vector<double>& partial, const Body& body) {
-  pass.pool.run(static_cast<int>(partial.size()),
+  pass.pool->run(static_cast<int>(partial.size()),
                 [&](int row, int) { partial[static_cast<std::size_t>(row)] = body(row); });
   double sum = 0;
   for (const double p : partial) sum += p;
@@ -41,7 +41,7 @@ class AddStep : public BinaryStep {
 
   void forward(const Pass& pass) override {
     const View a = p_.a.view(), b = p_.b.view(), dst = p_.dst.view();
-    pass.pool.run(a.rows(), [&](int row, int) {
+    pass.pool->run(a.rows(), [&](int row, int) {
       for (int x = 0; x < a.w; ++x) {
         const auto c = static_cast<std::size_t>(a.c);
         float* to = dst.row(row) + x * dst.ld;
@@ -57,7 +57,7 @@ class AddStep : public BinaryStep {
     for (const GradPlace* g : {&p_.d_a, &p_.d_b}) {
       if (!*g) continue;
       const View d_src = g->place.view();
-      pass.pool.run(d_dst.rows(), [&](int row, int) {
+      pass.pool->run(d_dst.rows(), [&](int row, int) {
         for (int x = 0; x < d_dst.w; ++x)
           scale_add(d_src.row(row) + x * d_src.ld, d_dst.row(row) + x * d_dst.ld, 1.f,
                     static_cast<std::size_t>(d_dst.c), g->accumulate);
@@ -73,7 +73,7 @@ class MultiplyStep : public BinaryStep {
   void forward(const Pass& pass) override {
     const View a = p_.a.view(), b = p_.b.view(), dst = p_.dst.view();
     const bool shared = b.c != a.c;
-    pass.pool.run(a.rows(), [&](int row, int) {
+    pass.pool->run(a.rows(), [&](int row, int) {
       for (int x = 0; x < a.w; ++x)
         for (int c = 0; c < a.c; ++c)
           dst.row(row)[x * dst.ld + c] =
@@ -84,7 +84,7 @@ class MultiplyStep : public BinaryStep {
     if (!p_.d_dst) return;
     const View a = p_.a.view(), b = p_.b.view(), d_dst = p_.d_dst.view();
     const bool shared = b.c != a.c;
-    pass.pool.run(a.rows(), [&](int row, int) {
+    pass.pool->run(a.rows(), [&](int row, int) {
       const float* grad = d_dst.row(row);
       if (p_.d_a) {
         const View d_a = p_.d_a.place.view();
@@ -130,7 +130,7 @@ class MeanLoss : public BinaryStep {
     if (!p_.d_dst) return;
     const View a = p_.a.view(), b = p_.b.view();
     const float scale = *p_.d_dst.view().data / static_cast<float>(p_.a.shape.count());
-    pass.pool.run(a.rows(), [&](int row, int) {
+    pass.pool->run(a.rows(), [&](int row, int) {
       for (int x = 0; x < a.w; ++x)
         for (int c = 0; c < a.c; ++c) {
           const float d = scale * Derivative{}(a.row(row)[x * a.ld + c] - b.row(row)[x * b.ld + c]);
@@ -198,7 +198,7 @@ class TotalVariationStep : public Step {
     if (!p_.d_src) return;
     const View v = p_.src.view(), d_src = p_.d_src.place.view();
     const double scale = *p_.d_dst.view().data / count_;
-    pass.pool.run(v.rows(), [&](int row, int) {
+    pass.pool->run(v.rows(), [&](int row, int) {
       const int y = row % v.h;
       for (int x = 0; x < v.w; ++x)
         for (int c = 0; c < v.c; ++c) {

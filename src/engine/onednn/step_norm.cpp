@@ -155,7 +155,7 @@ class NormStep : public Step {
   /// Calls body(pixels, first cell of their picture) for chunks of pixels, in parallel.
   template <class Body>
   void for_chunks(const Pass& pass, const Body& body) const {
-    pass.pool.run(n_ * chunks_, [&](int chunk, int) { body(range(chunk), cell(chunk / chunks_)); });
+    pass.pool->run(n_ * chunks_, [&](int chunk, int) { body(range(chunk), cell(chunk / chunks_)); });
   }
   Range range(int chunk) const {
     const Range r = part(pixels_, chunks_, chunk % chunks_);
@@ -167,7 +167,7 @@ class NormStep : public Step {
   template <class Body>
   void sum_cells(const Pass& pass, const Body& body) {
     const auto width = static_cast<std::size_t>(c_);
-    pass.pool.run(n_ * chunks_, [&](int chunk, int) {
+    pass.pool->run(n_ * chunks_, [&](int chunk, int) {
       float* first = partials_.data() + static_cast<std::ptrdiff_t>(chunk) * 2 * c_;
       std::fill_n(first, 2 * c_, 0.f);
       const Range r = range(chunk);

@@ -28,7 +28,7 @@ class ShuffleStep : public Step {
 
   void forward(const Pass& pass) override {
     const View src = p_.src.view(), dst = p_.dst.view();
-    pass.pool.run(dst.rows(), [&](int row, int) {
+    pass.pool->run(dst.rows(), [&](int row, int) {
       for_row(src, dst, row, [&](float* from, float* to) {
         for (int c = 0; c < dst.c; ++c)
           to[c] = from[c * channel_stride_] + (o_.bias.value ? o_.bias.value[c] : 0.f);
@@ -42,7 +42,7 @@ class ShuffleStep : public Step {
     if (o_.bias.grad) sum_bias(d_dst);
     if (!p_.d_src) return;
     const View d_src = p_.d_src.place.view();
-    pass.pool.run(d_dst.rows(), [&](int row, int) {
+    pass.pool->run(d_dst.rows(), [&](int row, int) {
       for_row(d_src, d_dst, row, [&](float* to, const float* from) {
         for (int c = 0; c < d_dst.c; ++c) {
           float& sum = to[c * channel_stride_];

@@ -21,7 +21,7 @@ class UnaryStep : public Step {
   /// without gaps, else pixel by pixel.
   template <class Body>
   static void for_runs(const Pass& pass, const View& v, bool dense, const Body& body) {
-    pass.pool.run(v.rows(), [&](int row, int) {
+    pass.pool->run(v.rows(), [&](int row, int) {
       const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(row) * v.w;
       if (dense) return body(first, static_cast<std::size_t>(v.w) * static_cast<std::size_t>(v.c));
       for (int x = 0; x < v.w; ++x) body(first + x, static_cast<std::size_t>(v.c));
@@ -65,7 +65,7 @@ class MaxPoolStep : public UnaryStep {
 
   void forward(const Pass& pass) override {
     const View src = p_.src.view(), dst = p_.dst.view();
-    pass.pool.run(dst.rows(), [&](int row, int thread) {
+    pass.pool->run(dst.rows(), [&](int row, int thread) {
       Pixels& pixels = pixels_[static_cast<std::size_t>(thread)];
       for (int x = 0; x < dst.w; ++x) {
         find_block(src, dst, row, x, pixels.src);
@@ -77,10 +77,10 @@ class MaxPoolStep : public UnaryStep {
     if (!p_.d_src) return;
     const View src = p_.src.view(), d_dst = p_.d_dst.view(), d_src = p_.d_src.place.view();
     if (!p_.d_src.accumulate)
-      pass.pool.run(d_src.rows(), [&](int row, int) {
+      pass.pool->run(d_src.rows(), [&](int row, int) {
         for (int x = 0; x < d_src.w; ++x) std::fill_n(d_src.row(row) + x * d_src.ld, d_src.c, 0.f);
       });
-    pass.pool.run(d_dst.rows(), [&](int row, int thread) {
+    pass.pool->run(d_dst.rows(), [&](int row, int thread) {
       Pixels& pixels = pixels_[static_cast<std::size_t>(thread)];
       for (int x = 0; x < d_dst.w; ++x) {
         find_block(src, d_dst, row, x, pixels.src);
@@ -120,7 +120,7 @@ class JitterStep : public UnaryStep {
     constexpr std::size_t kRun = 4 * kNoiseBlocks, kRunsPerChunk = 256;
     const auto chunks =
         static_cast<int>((count + kRun * kRunsPerChunk - 1) / (kRun * kRunsPerChunk));
-    pass.pool.run(chunks, [&](int chunk, int) {
+    pass.pool->run(chunks, [&](int chunk, int) {
       const std::size_t begin = static_cast<std::size_t>(chunk) * kRun * kRunsPerChunk;
       const std::size_t end = std::min(count, begin + kRun * kRunsPerChunk);
       for (std::size_t i = begin; i < end; i += kRun) {
@@ -133,6 +133,8 @@ class JitterStep : public UnaryStep {
       }
     });
   }
+  bool can_recompute() const override { return true; }
+  void recompute(const Pass& pass) override { forward(pass); }
   void backward(const Pass& pass) override {
     if (!p_.d_src) return;
     const View d_dst = p_.d_dst.view(), d_src = p_.d_src.place.view();
