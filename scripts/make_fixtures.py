@@ -22,7 +22,8 @@ import pathlib
 import numpy as np
 import torch
 
-from torch_skip import Reduce, Skip, SkipOptions
+from torch_layers import Reduce, named_tensors
+from torch_skip import Skip, SkipOptions
 
 ITERATIONS = 20
 LEARNING_RATE = 0.01
@@ -179,13 +180,13 @@ def make_tensors(case, rng):
 def run(case, tensors, start, dtype):
     """The fit: output and gradients of iteration 0, losses of all."""
     network = Skip(tensors["z"].shape[1], case.channels, case.options).to(dtype)
-    parameters = dict(network.named_tensors())
+    parameters = dict(named_tensors(network))
     with torch.no_grad():
         for name, value in start.items():
             parameters[name].copy_(torch.from_numpy(value))
     y = torch.from_numpy(tensors["y"]).to(dtype)
     mask = torch.from_numpy(tensors["mask"]).to(dtype) if case.mask else None
-    reduce = Reduce(2, case.reduce) if case.reduce > 1 else torch.nn.Identity()
+    reduce = Reduce("lanczos2", case.reduce) if case.reduce > 1 else torch.nn.Identity()
     adam = torch.optim.Adam(parameters.values(), lr=LEARNING_RATE)
 
     losses, first_output, first_grads = [], None, None
@@ -210,7 +211,7 @@ def run(case, tensors, start, dtype):
 def start_values(case, rng, seed):
     torch.manual_seed(seed)
     network = Skip(case.input_channels, case.channels, case.options)
-    start = {n: p.detach().numpy().copy() for n, p in network.named_tensors()}
+    start = {n: p.detach().numpy().copy() for n, p in named_tensors(network)}
     for name, value in start.items():
         if name.endswith(("gamma", "beta")):
             low, high = (0.5, 1.5) if name.endswith("gamma") else (-0.3, 0.3)

@@ -1,8 +1,9 @@
 """The skip network of "Deep Image Prior" (Ulyanov et al., CVPR 2018) in plain PyTorch.
 
-The independent second opinion for the C++ network: make_fixtures.py takes golden values from it and
-bench/torch_step.py times it. Written from the description of the architecture. Options and
-parameter names are those of include/unmar/models.h and src/models/skip.cpp.
+The independent second opinion for the C++ network: make_fixtures.py and make_golden_passes.py take
+golden values from it and bench/torch_step.py times it. Written from the description of the
+architecture. Options and parameter names are those of include/unmar/models.h and
+src/models/skip.cpp.
 
 With n scales, 0 the finest, scale i maps x [N,C,h,w] to [N,up[i],h,w]:
 
@@ -15,16 +16,25 @@ With n scales, 0 the finest, scale i maps x [N,C,h,w] to [N,up[i],h,w]:
     m = act(norm(conv(m)))
     m = act(norm(1x1 conv(m)))                       only if one_by_one_up
 
-and a 1x1 convolution and a sigmoid follow scale 0. Norms always use the statistics of the tensor at
+and a 1x1 convolution and a sigmoid follow scale 0. skip_mode "add" gives s the channels of d and
+takes s + d, d cropped to s; "none" leaves s out. Norms always use the statistics of the tensor at
 hand.
 """
 
 import dataclasses
-import math
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+
+from torch_layers import (
+    Block,
+    Head,
+    center_crop,
+    make_downsample,
+    make_norm,
+    make_upsample,
+    match_size,
+)
 
 
 @dataclasses.dataclass
@@ -38,148 +48,84 @@ class SkipOptions:
     kernel_up: list = dataclasses.field(default_factory=lambda: [3])
     kernel_skip: int = 1
     border: str = "reflect"  # zero | reflect
-    downsample: str = "stride"  # stride | average | max | lanczos2 | lanczos3
-    upsample: list = dataclasses.field(default_factory=lambda: ["bilinear"])  # nearest | bilinear
-    activation: str = "leaky_relu"  # leaky_relu | elu | silu | none
+    # stride | max | average | area | bilinear | lanczos2 | lanczos3
+    downsample: str = "stride"
+    # nearest | bilinear | bicubic | transposed | pixel_shuffle
+    upsample: list = dataclasses.field(default_factory=lambda: ["bilinear"])
+    align_corners: bool = False
+    skip_mode: str = "concat"  # concat | add | none
+    norm: str = "batch"  # batch | instance | group | none
+    activation: str = "leaky_relu"  # leaky_relu | relu | elu | silu | gelu | tanh | sigmoid | none
     one_by_one_up: bool = True
     sigmoid: bool = True
     bias: bool = True
 
 
-def lanczos_taps(lobes, factor):
-    """Taps of one dimension: lobes * factor on either side of the half-pixel centre; sum 1."""
-    count = 2 * lobes * factor
-    taps = []
-    for k in range(count):
-        x = math.pi * abs(k - (count - 1) / 2) / factor  # never 0: the count is even
-        taps.append(math.sin(x) / x * math.sin(x / lobes) / (x / lobes))
-    return [t / sum(taps) for t in taps]
+def of_scale(values, i):
+    return values[0] if len(values) == 1 else values[i]
 
 
-class Reduce(nn.Module):
-    """Lanczos low-pass and decimation of each channel, phase 0.5, replicated border."""
+class Scale(nn.Module):
+    """Scale i without those below it, which forward() gets as a function."""
 
-    def __init__(self, lobes, factor):
+    def __init__(self, options, i, channels):
         super().__init__()
-        self.factor = factor
-        taps = torch.tensor(lanczos_taps(lobes, factor), dtype=torch.float64)
-        self.kernel = torch.outer(taps, taps)
+        deeper = options.down[i] if i + 1 == len(options.down) else options.up[i + 1]
+        kernel_down = of_scale(options.kernel_down, i)
+        skips = options.skip[i] > 0 and options.skip_mode != "none"
+        self.adds = options.skip_mode == "add"
+        skip_channels = deeper if self.adds else options.skip[i]
+        joined = deeper + (skip_channels if skips and not self.adds else 0)
 
-    def forward(self, x):
-        channels = x.shape[1]
-        kernel = self.kernel.to(x.dtype).expand(channels, 1, -1, -1)
-        border = (self.kernel.shape[0] - self.factor) // 2
-        x = F.pad(x, [border] * 4, mode="replicate")
-        return F.conv2d(x, kernel, stride=self.factor, groups=channels)
+        # Resizing comes before the convolution, what drops an odd row comes behind it.
+        resizes = options.downsample in ("area", "bilinear")
+        halve = make_downsample(options.downsample)
+        stride = 2 if options.downsample == "stride" else 1
 
+        self.skip = Block(options, channels, skip_channels, options.kernel_skip) if skips else None
+        self.before = halve if resizes else nn.Identity()
+        between = None if resizes else halve
+        self.down0 = Block(options, channels, options.down[i], kernel_down, stride, between)
+        self.down1 = Block(options, options.down[i], options.down[i], kernel_down)
+        self.upsample = make_upsample(
+            of_scale(options.upsample, i), deeper, deeper, options.align_corners
+        )
+        self.concat = nn.ModuleDict({"norm": make_norm(options.norm, joined)})
+        self.up = Block(options, joined, options.up[i], of_scale(options.kernel_up, i))
+        self.up1x1 = (
+            Block(options, options.up[i], options.up[i], 1)
+            if options.one_by_one_up
+            else nn.Identity()
+        )
 
-def make_activation(kind):
-    return {
-        "leaky_relu": lambda: nn.LeakyReLU(0.2, inplace=True),
-        "elu": nn.ELU,
-        "silu": nn.SiLU,
-        "none": nn.Identity,
-    }[kind]()
+    def forward(self, x, below):
+        deeper = self.upsample(below(self.down1(self.down0(self.before(x)))))
+        return self.up1x1(self.up(self.concat["norm"](self._join(x, deeper))))
 
-
-def make_downsampler(mode):
-    return {
-        "stride": nn.Identity,
-        "average": lambda: nn.AvgPool2d(2),
-        "max": lambda: nn.MaxPool2d(2),
-        "lanczos2": lambda: Reduce(2, 2),
-        "lanczos3": lambda: Reduce(3, 2),
-    }[mode]()
-
-
-def center_crop(x, h, w):
-    top = (x.shape[2] - h) // 2
-    left = (x.shape[3] - w) // 2
-    return x[:, :, top : top + h, left : left + w]
+    def _join(self, x, deeper):
+        if self.skip is None:
+            return deeper
+        skip = self.skip(x)
+        if self.adds:
+            return skip + match_size(deeper, *skip.shape[2:])
+        h = min(skip.shape[2], deeper.shape[2])
+        w = min(skip.shape[3], deeper.shape[3])
+        return torch.cat([center_crop(skip, h, w), center_crop(deeper, h, w)], dim=1)
 
 
 class Skip(nn.Module):
     def __init__(self, in_channels, out_channels, options):
         super().__init__()
-        self.options = options
-        self.nodes = nn.ModuleDict()  # "scale0/down0/conv" and so on; a key may not hold a dot
-        scales = len(options.down)
-        for i in range(scales):
+        self.depth = len(options.down)
+        for i in range(self.depth):
             channels = in_channels if i == 0 else options.down[i - 1]
-            deeper = options.down[i] if i + 1 == scales else options.up[i + 1]
-            kernel_down = self._of_scale(options.kernel_down, i)
-            kernel_up = self._of_scale(options.kernel_up, i)
-            if options.skip[i] > 0:
-                self._add_block(f"scale{i}/skip", channels, options.skip[i], options.kernel_skip)
-            self._add_block(f"scale{i}/down0", channels, options.down[i], kernel_down, halve=True)
-            self._add_block(f"scale{i}/down1", options.down[i], options.down[i], kernel_down)
-            self.nodes[f"scale{i}/concat/norm"] = nn.BatchNorm2d(options.skip[i] + deeper)
-            self._add_block(f"scale{i}/up", options.skip[i] + deeper, options.up[i], kernel_up)
-            if options.one_by_one_up:
-                self._add_block(f"scale{i}/up1x1", options.up[i], options.up[i], 1)
-        self._add_conv("head", options.up[0], out_channels, 1, stride=1)
-
-    @staticmethod
-    def _of_scale(values, i):
-        return values[0] if len(values) == 1 else values[i]
-
-    def _add_conv(self, name, in_channels, out_channels, kernel, stride):
-        border = (kernel - 1) // 2
-        reflect = self.options.border == "reflect" and border > 0
-        self.nodes[f"{name}/pad"] = nn.ReflectionPad2d(border) if reflect else nn.Identity()
-        self.nodes[f"{name}/conv"] = nn.Conv2d(
-            in_channels,
-            out_channels,
-            kernel,
-            stride,
-            padding=0 if reflect else border,
-            bias=self.options.bias,
-        )
-
-    def _add_block(self, name, in_channels, out_channels, kernel, halve=False):
-        strided = halve and self.options.downsample == "stride"
-        self._add_conv(name, in_channels, out_channels, kernel, stride=2 if strided else 1)
-        self.nodes[f"{name}/halve"] = (
-            make_downsampler(self.options.downsample) if halve else nn.Identity()
-        )
-        self.nodes[f"{name}/norm"] = nn.BatchNorm2d(out_channels)
-        self.nodes[f"{name}/act"] = make_activation(self.options.activation)
-
-    def _block(self, name, x):
-        for step in ("pad", "conv", "halve", "norm", "act"):
-            x = self.nodes[f"{name}/{step}"](x)
-        return x
+            self.add_module(f"scale{i}", Scale(options, i, channels))
+        self.head = Head(options, options.up[0], out_channels, bias=options.bias)
 
     def _scale(self, i, x):
-        options = self.options
-        deeper = self._block(f"scale{i}/down0", x)
-        deeper = self._block(f"scale{i}/down1", deeper)
-        if i + 1 < len(options.down):
-            deeper = self._scale(i + 1, deeper)
-        mode = self._of_scale(options.upsample, i)
-        corners = False if mode == "bilinear" else None
-        deeper = F.interpolate(deeper, scale_factor=2, mode=mode, align_corners=corners)
-        if options.skip[i] > 0:
-            skip = self._block(f"scale{i}/skip", x)
-            h = min(skip.shape[2], deeper.shape[2])
-            w = min(skip.shape[3], deeper.shape[3])
-            deeper = torch.cat([center_crop(skip, h, w), center_crop(deeper, h, w)], dim=1)
-        x = self.nodes[f"scale{i}/concat/norm"](deeper)
-        x = self._block(f"scale{i}/up", x)
-        if options.one_by_one_up:
-            x = self._block(f"scale{i}/up1x1", x)
-        return x
+        if i == self.depth:
+            return x
+        return getattr(self, f"scale{i}")(x, lambda d: self._scale(i + 1, d))
 
     def forward(self, z):
-        x = self._scale(0, z)
-        x = self.nodes["head/conv"](self.nodes["head/pad"](x))
-        return torch.sigmoid(x) if self.options.sigmoid else x
-
-    def named_tensors(self):
-        """(name, parameter) with the names of the C++ graph, as "scale0.down0.conv.weight"."""
-        for key, node in self.nodes.items():
-            norm = isinstance(node, nn.BatchNorm2d)
-            for name, parameter in node.named_parameters():
-                if norm:
-                    name = {"weight": "gamma", "bias": "beta"}[name]
-                yield f"{key.replace('/', '.')}.{name}", parameter
+        return self.head(self._scale(0, z))
