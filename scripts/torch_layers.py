@@ -58,7 +58,7 @@ def keys(x, a=-0.5):
 
 
 def reduce_taps(kernel, factor):
-    """Taps of one dimension, symmetric about the half-pixel centre of a destination pixel; sum 1."""
+    """Taps of one dimension, symmetric about the centre of a destination pixel; sum 1."""
     reach, weight = {
         "lanczos2": (2, lambda x: lanczos(x, 2)),
         "lanczos3": (3, lambda x: lanczos(x, 3)),
@@ -176,9 +176,7 @@ class Block(nn.Module):
 
     def __init__(self, options, channels, out_channels, kernel, stride=1, between=None):
         super().__init__()
-        self.conv = make_conv(
-            channels, out_channels, kernel, stride, options.border, options.bias
-        )
+        self.conv = make_conv(channels, out_channels, kernel, stride, options.border, options.bias)
         self.between = between or nn.Identity()
         self.norm = make_norm(options.norm, out_channels)
         self.act = make_activation(options.activation)
