@@ -12,6 +12,9 @@ int grown(int from, int to, int i, int n) {
   return static_cast<int>(std::lround(from * std::pow(ratio, (i + 1.0) / n)));
 }
 
+/// Reflection needs two pixels.
+int least_side(const ConvDecoderOptions& o) { return o.border == Border::reflect ? 2 : 1; }
+
 }  // namespace
 
 NodeId write(Graph& graph, NodeId z, const Shape& image, const ConvDecoderOptions& o) {
@@ -19,8 +22,7 @@ NodeId write(Graph& graph, NodeId z, const Shape& image, const ConvDecoderOption
   require_at_least(o.channels, 1, "convdecoder", "channels");
   Blocks b(graph, {o.norm, o.activation, o.border, o.bias, o.align_corners});
   const Shape from = graph.shape(z);
-  // Reflection needs two pixels.
-  const int least = o.border == Border::reflect ? 2 : 1;
+  const int least = least_side(o);
   const int h = std::max(image.h, least), w = std::max(image.w, least);
   NodeId x = z;
   for (int i = 0; i <= o.layers; ++i) {
@@ -34,9 +36,10 @@ NodeId write(Graph& graph, NodeId z, const Shape& image, const ConvDecoderOption
 }
 
 Size input_size(const Shape& image, const ConvDecoderOptions& o) {
-  require_at_least(o.input_size, o.border == Border::reflect ? 2 : 1, "convdecoder", "input_size");
+  const int least = least_side(o);
+  require_at_least(o.input_size, least, "convdecoder", "input_size");
   const int shorter = std::min(image.h, image.w);
-  if (shorter <= o.input_size) return {std::max(image.h, 1), std::max(image.w, 1)};
+  if (shorter <= o.input_size) return {std::max(image.h, least), std::max(image.w, least)};
   const auto part = [&](int side) {
     return static_cast<int>(std::lround(static_cast<double>(side) * o.input_size / shorter));
   };

@@ -171,6 +171,13 @@ TEST(NetworkInputSize, convdecoder_refuses_learned_up_sampling) {
                 HasSubstr("only nearest, bilinear and bicubic"));
 }
 
+TEST(NetworkInputSize, networks_that_reflect_cover_pictures_smaller_than_their_kernel) {
+  expect_all_sizes_covered(PlainOptions{.layers = 2, .channels = 4, .kernel = 7});
+  expect_all_sizes_covered(ResnetOptions{.blocks = 1, .channels = 4});
+  expect_all_sizes_covered(
+      ConvDecoderOptions{.layers = 2, .channels = 4, .border = Border::reflect});
+}
+
 TEST(NetworkInputSize, a_network_without_layers_is_refused_with_its_name) {
   const Shape image = picture(33, 47);
   EXPECT_EQ(error_text([&] { written(image, DecoderOptions{.layers = 0}); }),
