@@ -51,6 +51,9 @@ class Blocks {
 
 bool learns(UpsampleMode mode);
 
+/// Even the largest picture is one pixel then; twice as many would overflow sizes.
+inline constexpr int kMaxHalvings = 16;
+
 /// throws Error{bad_argument} "<network>: <what> must be at least <least>, got <value>".
 void require_at_least(int value, int least, const char* network, const char* what);
 

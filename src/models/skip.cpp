@@ -23,6 +23,9 @@ void check(const SkipOptions& options) {
   };
   if (scales == 0)
     fail(ErrorCode::bad_argument, "skip network: 'down' is empty; give the channels of each scale");
+  if (scales > std::size_t{kMaxHalvings})
+    fail(ErrorCode::bad_argument, "skip network: 'down' has {} entries; there can be {} scales",
+         scales, kMaxHalvings);
   require(options.up.size(), "up", false);
   require(options.skip.size(), "skip", false);
   require(options.kernel_down.size(), "kernel_down", true);

@@ -191,6 +191,17 @@ TEST(NetworkInputSize, a_network_without_layers_is_refused_with_its_name) {
               HasSubstr("'up' has 1 entries but 'down' has 5"));
 }
 
+TEST(NetworkInputSize, more_halvings_than_a_size_can_have_are_refused) {
+  const Shape image = picture(33, 47);
+  EXPECT_THAT(error_text([&] { network_input_size(image, DecoderOptions{.layers = 40}); }),
+              HasSubstr("decoder network: 'layers' must be at most 16, got 40"));
+  const std::vector<int> many(40, 4);
+  EXPECT_THAT(error_text([&] {
+                network_input_size(image, SkipOptions{.down = many, .up = many, .skip = many});
+              }),
+              HasSubstr("skip network: 'down' has 40 entries; there can be 16 scales"));
+}
+
 TEST(NetworkInputSize, unet_checks_the_channels_it_was_told) {
   EXPECT_EQ(error_text([] { written(picture(33, 47), UnetOptions{.input_channels = 5}); }),
             "unet network: 'input_channels' is 5 but there are 4; leave it at 0");
