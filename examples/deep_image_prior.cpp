@@ -1,4 +1,5 @@
-// The calls of the usual PyTorch notebooks: a network, a random input, and fitting one to a picture.
+// The calls of the usual PyTorch notebooks: a network, a random input, and fitting one to a
+// picture.
 //
 //   deep_image_prior [ITERATIONS]
 #include <unmar/unmar.h>

@@ -1,4 +1,5 @@
-// Fits a network of one's own, written node by node: half the size and back, with a skip connection.
+// Fits a network of one's own, written node by node: half the size and back, with a skip
+// connection.
 //
 //   own_network [ITERATIONS]
 #include <unmar/unmar.h>

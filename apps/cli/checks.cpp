@@ -91,9 +91,8 @@ std::string usage_error(const CLI::App& program, const CLI::ParseError& error,
                        more.empty() ? ";" : more, path);
   }
   if (first_word.rfind('-', 0) != 0)
-    return fmt::format("there is no command '{}'; did you mean {}? The commands are {}",
-                       first_word, closest(first_word, names_of(program)),
-                       fmt::join(names_of(program), ", "));
+    return fmt::format("there is no command '{}'; did you mean {}? The commands are {}", first_word,
+                       closest(first_word, names_of(program)), fmt::join(names_of(program), ", "));
   return fmt::format("{} is not an option of unmar itself; see unmar --help", first_word);
 }
 

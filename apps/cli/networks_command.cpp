@@ -33,8 +33,9 @@ Shape parse_size(const std::string& text) {
         shape.h <= kMost)
       return shape;
   }
-  throw Error(ErrorCode::bad_argument,
-              fmt::format("--size must be WIDTHxHEIGHT with sides from 1 to 32768, got '{}'", text));
+  throw Error(
+      ErrorCode::bad_argument,
+      fmt::format("--size must be WIDTHxHEIGHT with sides from 1 to 32768, got '{}'", text));
 }
 
 Problem denoising(const NetworkOptions& network, const Shape& image) {
@@ -63,8 +64,9 @@ int list(const NetworksArguments& a) {
       fmt::print("{:<12}{}\n", name, error.what());
     }
   }
-  fmt::print("\n'unmar networks show NAME' prints one node by node. docs/networks.md compares what "
-             "they restore.\n");
+  fmt::print(
+      "\n'unmar networks show NAME' prints one node by node. docs/networks.md compares what "
+      "they restore.\n");
   return 0;
 }
 
@@ -98,7 +100,8 @@ void add_networks_command(CLI::App& program, Action& chosen) {
         ->type_name("WIDTHxHEIGHT");
   };
   add_size(networks);
-  networks->footer("Examples:\n  unmar networks --size 1024x768\n  unmar networks show unet --dot unet.dot");
+  networks->footer(
+      "Examples:\n  unmar networks --size 1024x768\n  unmar networks show unet --dot unet.dot");
   networks->callback([networks, a, &chosen] {
     if (networks->get_subcommands().empty()) chosen = [a] { return list(*a); };
   });
@@ -118,8 +121,7 @@ void add_networks_command(CLI::App& program, Action& chosen) {
       "  unmar networks show skip --json > my.json\n"
       "  unmar denoise noisy.png -o clean.png --network-file my.json");
   one->callback([a, name, file, &chosen] {
-    if (name->empty() && file->empty())
-      throw CLI::RequiredError("NAME");
+    if (name->empty() && file->empty()) throw CLI::RequiredError("NAME");
     chosen = [a] { return show(*a); };
   });
 }

@@ -49,8 +49,9 @@ void announce(const RestoreArguments& a, const Image& input, const Restored& sta
   const RestoreOptions& o = start.options;
   fmt::print(stderr, "{} {} ({})\n", to_string(a.task), a.input.string(), describe(input));
   fmt::print(stderr, "{} preset: network {}, {} parameters, {}{} iterations, engine {}\n",
-             o.preset == Preset::paper ? "paper" : "quick", network_name(start.network), start.params,
-             o.stop == StopRule::none ? "" : "at most ", *o.iterations, start.engine.name);
+             o.preset == Preset::paper ? "paper" : "quick", network_name(start.network),
+             start.params, o.stop == StopRule::none ? "" : "at most ", *o.iterations,
+             start.engine.name);
   fmt::print(stderr, "Ctrl-C stops and writes the best result so far\n");
 }
 

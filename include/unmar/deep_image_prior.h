@@ -45,8 +45,8 @@ class DeepImagePrior {
  public:
   explicit DeepImagePrior(DeepImagePriorOptions options = {});
 
-  /// The network's output for noise [n,c,h,w], cropped to the size last asked of get_random_input or
-  /// fitted, if the noise belongs to it. The weights are those of the last fit, else the random
+  /// The network's output for noise [n,c,h,w], cropped to the size last asked of get_random_input
+  /// or fitted, if the noise belongs to it. The weights are those of the last fit, else the random
   /// start. After a stack of images, picture i of the noise goes through the weights of image i.
   /// throws Error{bad_argument} if channels or pictures do not fit the weights.
   Tensor forward(const Tensor& noise);
@@ -55,10 +55,10 @@ class DeepImagePrior {
   /// W, decoders that double `layers` times H / 2^layers x W / 2^layers, rounded up.
   Tensor get_random_input(const Shape& target_shape, std::string_view device = "cpu");
 
-  /// Fits from the random start and returns the restored images, [n,c,h,w]. Each image of a stack is
-  /// fitted by itself, with weights of its own, one after the other.
-  /// reg_noise_std: sigma of the noise added to the input anew in each iteration; 0: none.
-  /// throws what make_problem() and fit() throw.
+  /// Fits from the random start and returns the restored images, [n,c,h,w]. Each image of a stack
+  /// is fitted by itself, with weights of its own, one after the other. reg_noise_std: sigma of the
+  /// noise added to the input anew in each iteration; 0: none. throws what make_problem() and fit()
+  /// throw.
   Tensor generate_prior(const Tensor& target_image, int iterations, float reg_noise_std = 1.f / 30,
                         std::string_view device = "cpu", const PriorContext& context = {});
 

@@ -27,11 +27,12 @@ enum class InputKind {
   guide,     ///< another picture of the same scene, e.g. one taken with flash
 };
 enum class LossKind { mse, l1 };
-/// What the fit changes. norms: only gamma and beta of the norms, the convolutions keep their random
-/// start (Li et al., "Deep Random Projector", CVPR 2023).
+/// What the fit changes. norms: only gamma and beta of the norms, the convolutions keep their
+/// random start (Li et al., "Deep Random Projector", CVPR 2023).
 enum class Optimise { weights, weights_and_input, input, norms, norms_and_input };
 
-/// Writes a network over z [n,c,h,w]; returns its output [n,image.c,H,W], H >= image.h, W >= image.w.
+/// Writes a network over z [n,c,h,w]; returns its output [n,image.c,H,W], H >= image.h, W >=
+/// image.w.
 using NetworkWriter = std::function<NodeId(Graph& graph, NodeId z, const Shape& image)>;
 
 struct ProblemOptions {

@@ -16,8 +16,8 @@ namespace unmar {
 /// `skip` behind the convolution, as in the original, else before it; an odd last row is dropped.
 /// area, bilinear: resized to the half, rounded up, before the convolution.
 enum class DownsampleMode { stride, max, average, area, bilinear, lanczos2, lanczos3 };
-/// How a decoder doubles. transposed: a 2x2 convolution transposed; pixel_shuffle: a 3x3 convolution
-/// to four times the channels, then PixelShuffle. Only these two learn.
+/// How a decoder doubles. transposed: a 2x2 convolution transposed; pixel_shuffle: a 3x3
+/// convolution to four times the channels, then PixelShuffle. Only these two learn.
 enum class UpsampleMode { nearest, bilinear, bicubic, transposed, pixel_shuffle };
 /// What becomes of the encoder's features at each level of the decoder. add: as in residual
 /// networks, through a 1x1 convolution where the channels differ.
@@ -39,7 +39,7 @@ struct SkipOptions {
   Border border = Border::reflect;                     ///< (pad)
   DownsampleMode downsample = DownsampleMode::stride;  ///< (downsample_mode)
   std::vector<UpsampleMode> upsample = {UpsampleMode::bilinear};  ///< (upsample_mode)
-  bool align_corners = false;                                     ///< of bilinear
+  bool align_corners = false;                                     ///< of bilinear up-sampling
   SkipMode skip_mode = SkipMode::concat;  ///< add: `skip` then only says where, 0 for nowhere
   NetworkNorm norm = NetworkNorm::batch;
   NetworkActivation activation = NetworkActivation::leaky_relu;  ///< (act_fun), slope 0.2
@@ -49,8 +49,8 @@ struct SkipOptions {
 };
 
 /// U-Net of Ronneberger et al., MICCAI 2015, in today's common form. DoubleConv: 3x3 convolution,
-/// norm, activation, twice. Encoder: DoubleConv, then `depth` times down-sampling and DoubleConv with
-/// twice the channels. Decoder: up-sampling, join, DoubleConv. Head: 1x1 convolution.
+/// norm, activation, twice. Encoder: DoubleConv, then `depth` times down-sampling and DoubleConv
+/// with twice the channels. Decoder: up-sampling, join, DoubleConv. Head: 1x1 convolution.
 struct UnetOptions {
   int input_channels = 0;   ///< 0: those of the input it is written over
   int output_channels = 0;  ///< 0: those of the picture
@@ -59,7 +59,7 @@ struct UnetOptions {
   /// halve them. false: transposed convolutions.
   bool bilinear = true;
   std::optional<UpsampleMode> upsample = {};  ///< another one than `bilinear` says
-  bool align_corners = true;                  ///< of bilinear
+  bool align_corners = true;                  ///< of bilinear up-sampling
   int depth = 4;                              ///< times the size is halved
   DownsampleMode downsample = DownsampleMode::max;
   SkipMode skip_mode = SkipMode::concat;
@@ -70,9 +70,9 @@ struct UnetOptions {
   bool bias = false;  ///< of the 3x3 convolutions
 };
 
-/// The residual network of the Deep Image Prior code: 3x3 convolution and activation; `blocks` times
-/// (convolution, norm, activation, convolution, norm) added to what went in; convolution, norm; 3x3
-/// head. All at full size.
+/// The residual network of the Deep Image Prior code: 3x3 convolution and activation; `blocks`
+/// times (convolution, norm, activation, convolution, norm) added to what went in; convolution,
+/// norm; 3x3 head. All at full size.
 struct ResnetOptions {
   int blocks = 8;
   int channels = 32;
@@ -94,7 +94,7 @@ struct DecoderOptions {
   NetworkNorm norm = NetworkNorm::batch;
   NetworkActivation activation = NetworkActivation::relu;
   bool sigmoid = true;
-  bool bias = false;
+  bool bias = false;  ///< of all convolutions but the head
 };
 
 /// ConvDecoder of Darestani and Heckel, 2021: `layers` times (resize to the next of sizes that grow
@@ -135,8 +135,8 @@ std::string network_name(const NetworkOptions& options);
 NetworkOptions default_network(std::string_view name);
 
 /// Writes the network over z [n,c,h,w], which has the size that network_input_size() says or a
-/// larger one. Returns its output [n,image.c,H,W] with H >= image.h, W >= image.w: crop what is over.
-/// throws Error{bad_argument} if the options contradict each other or z does not suit them.
+/// larger one. Returns its output [n,image.c,H,W] with H >= image.h, W >= image.w: crop what is
+/// over. throws Error{bad_argument} if the options contradict each other or z does not suit them.
 NodeId write_network(Graph& graph, NodeId z, const Shape& image, const NetworkOptions& options);
 
 struct Size {
@@ -144,9 +144,9 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 /// Size of z for a picture of image.h x image.w. `skip`: the picture's where every scale has a skip
-/// and strided down-sampling, else the next multiples of 2^scales, never below what reflection needs
-/// at the deepest scale. Decoders: smaller than the picture.
-/// throws Error{bad_argument} if the picture is too small for the depth, naming one that fits.
+/// and strided down-sampling, else the next multiples of 2^scales, never below what reflection
+/// needs at the deepest scale. Decoders: smaller than the picture. throws Error{bad_argument} if
+/// the picture is too small for the depth, naming one that fits.
 Size network_input_size(const Shape& image, const NetworkOptions& options);
 
 /// One JSON object: "network" has the name, every option its key, enumerators their names.

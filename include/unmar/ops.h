@@ -67,8 +67,8 @@ struct ConvTranspose2d {
   bool bias = true;
 };
 
-/// Channels become pixels: src [n,c*factor^2,h,w] -> [n,c,h*factor,w*factor]; channel c * factor^2 +
-/// i * factor + j goes to row i, column j of each block (Shi et al., CVPR 2016).
+/// Channels become pixels: src [n,c*factor^2,h,w] -> [n,c,h*factor,w*factor]; channel c * factor^2
+/// + i * factor + j goes to row i, column j of each block (Shi et al., CVPR 2016).
 struct PixelShuffle {
   int factor = 2;
 };
@@ -82,8 +82,9 @@ struct Pool {
 /// src [n,c,h,w] -> [n,c,op.h,op.w], any sizes. Pixel centres lie on the half-pixel grid, unless
 /// align_corners (bilinear only) puts the outer pixel centres of both on each other.
 /// nearest: dst i is src floor(i * src / dst). area: the mean of the pixels that dst i touches.
-/// bilinear, bicubic (Keys, a = -0.5): when reducing, the kernel widens with the ratio; taps outside
-/// the source are left out and the rest rescaled (PyTorch's interpolate with antialias=True).
+/// bilinear, bicubic (Keys, a = -0.5): when reducing, the kernel widens with the ratio; taps
+/// outside the source are left out and the rest rescaled (PyTorch's interpolate with
+/// antialias=True).
 struct Resize {
   ResizeKind kind = ResizeKind::bilinear;
   int h = 0, w = 0;
@@ -149,9 +150,9 @@ struct WeightedSum {
   std::vector<float> weights;
 };
 
-using Op = std::variant<Input, Constant, Learned, Jitter, Conv2d, ConvTranspose2d, PixelShuffle, Pool,
-                        Resize, Reduce, Concat, CenterCrop, Pad, Norm, Activation, Add, Multiply, Mse,
-                        L1, TotalVariation, WeightedSum>;
+using Op = std::variant<Input, Constant, Learned, Jitter, Conv2d, ConvTranspose2d, PixelShuffle,
+                        Pool, Resize, Reduce, Concat, CenterCrop, Pad, Norm, Activation, Add,
+                        Multiply, Mse, L1, TotalVariation, WeightedSum>;
 
 const char* op_name(const Op& op);  ///< "conv2d", "batch_norm", ...
 

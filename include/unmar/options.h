@@ -86,11 +86,11 @@ struct OptionSpec {
   std::string name;   ///< "reg-noise-std": the flag without its dashes, the key in a manifest
   std::string group;  ///< heading in help texts
   Kind kind = Kind::flag;
-  std::string unit;                  ///< "iterations", "dB"; may be empty
-  double low = 0, high = 0;          ///< inclusive range of integer and number
-  std::vector<std::string> choices;  ///< the values of a choice; of an integer if it has no range
-  std::vector<Task> tasks;           ///< which have it; empty: all
-  std::vector<std::string> networks; ///< for which it means something; empty: any, also none
+  std::string unit;                   ///< "iterations", "dB"; may be empty
+  double low = 0, high = 0;           ///< inclusive range of integer and number
+  std::vector<std::string> choices;   ///< the values of a choice; of an integer if it has no range
+  std::vector<Task> tasks;            ///< which have it; empty: all
+  std::vector<std::string> networks;  ///< for which it means something; empty: any, also none
   std::string help;
 
   std::function<std::optional<OptionValue>(const RestoreOptions&)> get;

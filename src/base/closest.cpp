@@ -24,11 +24,15 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string closest(std::string_view word, const std::vector<std::string>& known) {
+  // A name cut short is nearer than any other.
+  const auto distance = [&](const std::string& name) {
+    return word.size() > 1 && name.starts_with(word) ? 0 : edit_distance(word, name);
+  };
   std::size_t least = std::string::npos;
-  for (const std::string& name : known) least = std::min(least, edit_distance(word, name));
+  for (const std::string& name : known) least = std::min(least, distance(name));
   std::string list;
   for (const std::string& name : known)
-    if (edit_distance(word, name) == least) list += (list.empty() ? "'" : " or '") + name + "'";
+    if (distance(name) == least) list += (list.empty() ? "'" : " or '") + name + "'";
   return list;
 }
 

@@ -55,7 +55,8 @@ TrainState state_for(const Graph& graph, const FitResult* fitted, std::uint64_t 
   for (const Param& param : graph.params()) {
     Tensor value = draw(param, seed);
     if (fitted) {
-      const auto found = std::find(fitted->param_names.begin(), fitted->param_names.end(), param.name);
+      const auto found =
+          std::find(fitted->param_names.begin(), fitted->param_names.end(), param.name);
       if (found != fitted->param_names.end())
         value = fitted->state.params[static_cast<std::size_t>(found - fitted->param_names.begin())];
     }
@@ -108,8 +109,8 @@ Tensor DeepImagePrior::forward(const Tensor& noise) {
   const Shape one = with_n(noise.shape(), 1);
   const int channels = target_.c > 0 ? target_.c : options_.output_channels;
   Shape image = with_n(target_, 1);
-  const bool belongs = target_.c > 0 && network_input_size(image, options_.network) ==
-                                            Size{one.h, one.w};
+  const bool belongs =
+      target_.c > 0 && network_input_size(image, options_.network) == Size{one.h, one.w};
   if (!belongs) image = image_of(one, options_.network, channels);
 
   Graph graph;
@@ -140,8 +141,8 @@ Tensor DeepImagePrior::generate_prior(const Tensor& target_image, int iterations
   const auto identity = make_identity();
   const Operator& A = context.observation ? *context.observation : *identity;
   const int n = target_image.shape().n;
-  const Shape image = with_n(
-      context.image_shape.count() > 0 ? context.image_shape : target_image.shape(), 1);
+  const Shape image =
+      with_n(context.image_shape.count() > 0 ? context.image_shape : target_image.shape(), 1);
   const auto engine = make_engine(options_.engine);
 
   FitOptions fit_options;

@@ -82,7 +82,8 @@ Tensor picture_input(const Shape& image, const Size& size, const Tensor& picture
          picture.empty() ? "empty" : to_string(s), image.w, image.h);
   if (std::any_of(picture.values().begin(), picture.values().end(),
                   [](float v) { return !std::isfinite(v); }))
-    fail(ErrorCode::bad_input, "problem: the picture given as input has values that are not finite");
+    fail(ErrorCode::bad_input,
+         "problem: the picture given as input has values that are not finite");
   return fit_picture(picture, size);
 }
 
@@ -98,8 +99,8 @@ int input_channels(const ProblemOptions& options) {
 }  // namespace
 
 Tensor make_input(const Shape& image, const ProblemOptions& options) {
-  const Size size = options.own_network ? Size{image.h, image.w}
-                                        : network_input_size(image, options.network);
+  const Size size =
+      options.own_network ? Size{image.h, image.w} : network_input_size(image, options.network);
   if (options.input == InputKind::observed || options.input == InputKind::guide)
     return picture_input(image, size, options.picture);
   Tensor z({image.n, input_channels(options), size.h, size.w});

@@ -37,9 +37,9 @@ void freeze(Graph& graph, Optimise optimise) {
   bool learns = false;
   for (std::size_t i = 0; i < graph.params().size(); ++i) {
     const Op& op = graph.node(graph.params()[i].node).op;
-    const bool learned = std::holds_alternative<Learned>(op) ||
-                         (norms_only ? std::holds_alternative<Norm>(op)
-                                     : optimise != Optimise::input);
+    const bool learned =
+        std::holds_alternative<Learned>(op) ||
+        (norms_only ? std::holds_alternative<Norm>(op) : optimise != Optimise::input);
     if (!learned) graph.freeze(static_cast<int>(i));
     learns = learns || learned;
   }

@@ -37,8 +37,8 @@ void repeat_channels(Tensor& value, int repeat) {
   const std::size_t channels = static_cast<std::size_t>(s.n > 1 ? s.n : s.c);
   const std::size_t size = value.count() / channels;
   for (std::size_t i = 0; i < channels; ++i)
-    std::copy_n(value.data() + i / static_cast<std::size_t>(repeat) *
-                                   static_cast<std::size_t>(repeat) * size,
+    std::copy_n(value.data() +
+                    i / static_cast<std::size_t>(repeat) * static_cast<std::size_t>(repeat) * size,
                 size, value.data() + i * size);
 }
 

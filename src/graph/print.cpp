@@ -44,7 +44,8 @@ std::string details(const Op& op) {
           },
           [](const Reduce& o) { return fmt::format("{} / {}", word(o.kernel), o.factor); },
           [](const Norm& o) {
-            const std::string groups = o.kind == NormKind::group ? fmt::format(" {}", o.groups) : "";
+            const std::string groups =
+                o.kind == NormKind::group ? fmt::format(" {}", o.groups) : "";
             return word(o.kind) + groups;
           },
           [](const Activation& o) { return std::string(word(o.kind)); },
@@ -71,8 +72,8 @@ std::string to_dot(const Graph& graph) {
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
     const std::string more = details(node.op);
-    text += fmt::format("  n{} [label=\"{}\\n{}{}{}\\n{}\"];\n", i, node.name,
-                        op_name(node.op), more.empty() ? "" : " ", more, to_string(node.shape));
+    text += fmt::format("  n{} [label=\"{}\\n{}{}{}\\n{}\"];\n", i, node.name, op_name(node.op),
+                        more.empty() ? "" : " ", more, to_string(node.shape));
     for (const NodeId s : node.src) text += fmt::format("  n{} -> n{};\n", s.index, i);
   }
   return text + "}\n";

@@ -66,10 +66,10 @@ std::vector<std::vector<Tap>> resize_taps(const Resize& op, int src_size, int ds
         rows.push_back(area(i, src_size, dst_size));
         break;
       case ResizeKind::bilinear:
-        rows.push_back(op.align_corners
-                           ? between_corners(i, src_size, dst_size)
-                           : filtered(i, src_size, dst_size, 1,
-                                      [](double x) { return std::max(0.0, 1 - std::abs(x)); }));
+        rows.push_back(op.align_corners ? between_corners(i, src_size, dst_size)
+                                        : filtered(i, src_size, dst_size, 1, [](double x) {
+                                            return std::max(0.0, 1 - std::abs(x));
+                                          }));
         break;
       case ResizeKind::bicubic:
         rows.push_back(filtered(i, src_size, dst_size, 2, cubic));

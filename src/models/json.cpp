@@ -48,8 +48,8 @@ const Names<NetworkNorm>& names(NetworkNorm) {
 }
 const Names<NetworkActivation>& names(NetworkActivation) {
   using A = NetworkActivation;
-  static const Names<A> n{{A::none, "none"}, {A::relu, "relu"}, {A::leaky_relu, "leaky_relu"},
-                          {A::elu, "elu"},   {A::silu, "silu"}, {A::gelu, "gelu"},
+  static const Names<A> n{{A::none, "none"}, {A::relu, "relu"},      {A::leaky_relu, "leaky_relu"},
+                          {A::elu, "elu"},   {A::silu, "silu"},      {A::gelu, "gelu"},
                           {A::tanh, "tanh"}, {A::sigmoid, "sigmoid"}};
   return n;
 }
@@ -59,8 +59,7 @@ const Names<NetworkActivation>& names(NetworkActivation) {
 Json write(int value) { return value; }
 Json write(bool value) { return value; }
 template <class E>
-  requires std::is_enum_v<E>
-Json write(E value) {
+requires std::is_enum_v<E> Json write(E value) {
   for (const auto& [e, name] : names(value))
     if (e == value) return name;
   return nullptr;
@@ -87,7 +86,7 @@ bool read(const Json& json, bool& value) {
   return json.is_boolean();
 }
 template <class E>
-  requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 bool read(const Json& json, E& value) {
   if (!json.is_string()) return false;
   for (const auto& [e, name] : names(value))
@@ -115,8 +114,7 @@ bool read(const Json& json, std::optional<T>& value) {
 std::string what(int) { return "a whole number from 0 to 1048576"; }
 std::string what(bool) { return "true or false"; }
 template <class E>
-  requires std::is_enum_v<E>
-std::string what(E value) {
+requires std::is_enum_v<E> std::string what(E value) {
   std::string list;
   for (const auto& [e, name] : names(value)) list += (list.empty() ? "" : ", ") + name;
   return "one of " + list;

@@ -51,7 +51,8 @@ class UnetWriter {
 
   NodeId write(NodeId x, int output_channels) {
     std::vector<NodeId> features{double_conv(x, width(0), width(0), 1, "in")};
-    for (int level = 1; level <= o_.depth; ++level) features.push_back(down(features.back(), level));
+    for (int level = 1; level <= o_.depth; ++level)
+      features.push_back(down(features.back(), level));
     x = features.back();
     for (int level = o_.depth; level-- > 0;)
       x = up(x, features[static_cast<std::size_t>(level)], level);
@@ -82,8 +83,8 @@ NodeId write(Graph& graph, NodeId z, const Shape& image, const UnetOptions& opti
   check(options);
   const auto same = [](int given, int found, const char* what) {
     if (given != 0 && given != found)
-      fail(ErrorCode::bad_argument, "unet network: '{}' is {} but there are {}; leave it at 0", what,
-           given, found);
+      fail(ErrorCode::bad_argument, "unet network: '{}' is {} but there are {}; leave it at 0",
+           what, given, found);
   };
   same(options.input_channels, graph.shape(z).c, "input_channels");
   same(options.output_channels, image.c, "output_channels");
@@ -98,9 +99,8 @@ Size input_size(const Shape& image, const UnetOptions& options) {
   int fitting = 0;
   while ((side >> (fitting + 1)) >= bottom) ++fitting;
   if (options.depth > fitting)
-    fail(ErrorCode::bad_argument,
-         "unet network: a picture of {}x{} is too small for depth {}; {}", image.w, image.h,
-         options.depth,
+    fail(ErrorCode::bad_argument, "unet network: a picture of {}x{} is too small for depth {}; {}",
+         image.w, image.h, options.depth,
          fitting > 0 ? fmt::format("use depth {} or less", fitting)
                      : std::string("use another network"));
   return {image.h, image.w};

@@ -64,24 +64,23 @@ std::vector<OptionSpec> network() {
   return {
       one_of_names("network", &R::network, all,
                    "what is fitted to the picture; 'unmar networks' compares them"),
-      of_networks(all, in_unit("levels",
-                               integer("scales", &R::scales, 1, 16,
-                                       "depth of the network; scales of skip and unet, blocks of "
-                                       "resnet, layers of the others"))),
-      of_networks(all, in_unit("channels",
-                               integer("channels", &R::channels, 1, 1024,
-                                       "width of the network, of unet at full size; time and "
-                                       "memory grow with it"))),
+      of_networks(
+          all, in_unit("levels", integer("scales", &R::scales, 1, 16,
+                                         "depth of the network; scales of skip and unet, blocks of "
+                                         "resnet, layers of the others"))),
+      of_networks(
+          all, in_unit("channels", integer("channels", &R::channels, 1, 1024,
+                                           "width of the network, of unet at full size; time and "
+                                           "memory grow with it"))),
       of_networks({"skip"},
                   in_unit("channels", integer("skip", &R::skip, 0, 512,
                                               "width of the skip connection of every scale; 0 for "
                                               "none"))),
-      of_networks({"skip", "unet"},
-                  choice("skip-mode", &R::skip_mode,
-                         {{"concat", SkipMode::concat},
-                          {"add", SkipMode::add},
-                          {"none", SkipMode::none}},
-                         "how skip connections join the decoder; side by side, added, not at all")),
+      of_networks(
+          {"skip", "unet"},
+          choice("skip-mode", &R::skip_mode,
+                 {{"concat", SkipMode::concat}, {"add", SkipMode::add}, {"none", SkipMode::none}},
+                 "how skip connections join the decoder; side by side, added, not at all")),
       of_networks({"skip", "unet"}, choice("downsample", &R::downsample,
                                            {{"stride", DownsampleMode::stride},
                                             {"max", DownsampleMode::max},
@@ -99,13 +98,14 @@ std::vector<OptionSpec> network() {
                           {"transposed", UpsampleMode::transposed},
                           {"pixel_shuffle", UpsampleMode::pixel_shuffle}},
                          "how the decoder enlarges; bilinear smooths more, the last two learn")),
-      of_networks(all, choice("norm", &R::norm,
-                              {{"batch", NetworkNorm::batch},
-                               {"instance", NetworkNorm::instance},
-                               {"group", NetworkNorm::group},
-                               {"none", NetworkNorm::none}},
-                              "what normalises the features; for one picture batch and instance are "
-                              "the same")),
+      of_networks(all,
+                  choice("norm", &R::norm,
+                         {{"batch", NetworkNorm::batch},
+                          {"instance", NetworkNorm::instance},
+                          {"group", NetworkNorm::group},
+                          {"none", NetworkNorm::none}},
+                         "what normalises the features; for one picture batch and instance are "
+                         "the same")),
       of_networks(all, choice("activation", &R::activation,
                               {{"leaky_relu", NetworkActivation::leaky_relu},
                                {"relu", NetworkActivation::relu},
@@ -116,9 +116,10 @@ std::vector<OptionSpec> network() {
                                {"sigmoid", NetworkActivation::sigmoid},
                                {"none", NetworkActivation::none}},
                               "non-linearity between the convolutions")),
-      of_networks({"skip", "unet", "resnet", "convdecoder", "plain"},
-                  choice("border", &R::border, {{"zero", Border::zero}, {"reflect", Border::reflect}},
-                         "what convolutions see beyond the edge")),
+      of_networks(
+          {"skip", "unet", "resnet", "convdecoder", "plain"},
+          choice("border", &R::border, {{"zero", Border::zero}, {"reflect", Border::reflect}},
+                 "what convolutions see beyond the edge")),
       choice("input", &R::input,
              {{"uniform", InputKind::uniform},
               {"normal", InputKind::normal},
@@ -128,8 +129,9 @@ std::vector<OptionSpec> network() {
               {"guide", InputKind::guide}},
              "what the network starts from; noise, the pixel coordinates, waves over them, the "
              "damaged picture, or the picture of --guide"),
-      in_unit("channels", integer("input-channels", &R::input_channels, 1, 256,
-                                  "width of the input if it is noise or fourier (a multiple of 4)")),
+      in_unit("channels",
+              integer("input-channels", &R::input_channels, 1, 256,
+                      "width of the input if it is noise or fourier (a multiple of 4)")),
   };
 }
 

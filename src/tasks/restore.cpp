@@ -129,7 +129,8 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   const auto engine = make_engine(options.engine.value());
   result.engine = engine->info();
   const Shape x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()};
-  const Problem problem = make_problem(plan.y, x_shape, *plan.A, problem_options(task, plan, options));
+  const Problem problem =
+      make_problem(plan.y, x_shape, *plan.A, problem_options(task, plan, options));
   result.network = network_options(options);
   result.params = problem.graph.param_count();
   if (context.on_start) context.on_start(result);

@@ -18,15 +18,16 @@ class Networks : public CliTest {
     std::ifstream file(in(name));
     return {std::istreambuf_iterator<char>(file), {}};
   }
-  const Words kShort = {"--engine", "ref", "--iterations", "2", "--threads", "1",
-                        "--input-channels", "4"};
+  const Words kShort = {"--engine",  "ref", "--iterations",     "2",
+                        "--threads", "1",   "--input-channels", "4"};
 };
 
 TEST_F(Networks, ListNamesEachWithItsParameters) {
   const Outcome outcome = run({"networks", "--size", "64x48"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   for (const std::string& name : network_names())
-    EXPECT_THAT(outcome.out, testing::ContainsRegex("\n" + name + " +[0-9]+ +[0-9.]+ G +[0-9]+ MiB"));
+    EXPECT_THAT(outcome.out,
+                testing::ContainsRegex("\n" + name + " +[0-9]+ +[0-9.]+ G +[0-9]+ MiB"));
 }
 
 TEST_F(Networks, ListSaysWhichOneAPictureIsTooSmallFor) {

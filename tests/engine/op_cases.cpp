@@ -218,10 +218,10 @@ void add_upsample(Table& table) {
                       {3, {1, 13, 7, 5}},  {4, {1, 13, 1, 5}}};
   for (const Kind& k : kinds)
     for (const Row& r : rows)
-      table.push_back(
-          {fmt::format("upsample.{}.f{}.{}", k.name, r.factor, size_name(r.src)), [=] {
-             return unary(enlarged(r.src, r.factor, k.kind, k.align_corners), uniform(r.src, "x"));
-           }});
+      table.push_back({fmt::format("upsample.{}.f{}.{}", k.name, r.factor, size_name(r.src)), [=] {
+                         return unary(enlarged(r.src, r.factor, k.kind, k.align_corners),
+                                      uniform(r.src, "x"));
+                       }});
 }
 
 void add_reduce(Table& table) {
@@ -300,8 +300,7 @@ void add_pad(Table& table) {
   const Row rows[] = {{{1, 3, 7, 5}, 7, 5},   {{1, 13, 7, 5}, 8, 6},    {{2, 24, 7, 5}, 7, 6},
                       {{1, 128, 7, 5}, 9, 8}, {{1, 3, 33, 64}, 34, 64}, {{1, 13, 1, 1}, 2, 3}};
   for (const Row& r : rows)
-    table.push_back({fmt::format("pad.{}.to{}x{}", size_name(r.src), r.h, r.w),
-                     [=] {
+    table.push_back({fmt::format("pad.{}.to{}x{}", size_name(r.src), r.h, r.w), [=] {
                        CaseGraph g = unary(Pad{r.h, r.w}, uniform(r.src, "x"));
                        g.sparse = true;
                        return g;
@@ -329,17 +328,17 @@ void add_conv_transpose(Table& table) {
     bool bias;
     Shape src;
   };
-  const Row rows[] = {{3, 2, true, {1, 1, 1, 1}},   {13, 2, true, {1, 3, 33, 64}},
+  const Row rows[] = {{3, 2, true, {1, 1, 1, 1}},    {13, 2, true, {1, 3, 33, 64}},
                       {24, 2, true, {1, 128, 7, 5}}, {3, 2, false, {2, 13, 7, 5}},
                       {13, 1, true, {1, 24, 7, 5}},  {3, 3, true, {1, 13, 7, 5}},
                       {1, 4, true, {1, 3, 7, 5}}};
   for (const Row& r : rows)
-    table.push_back({fmt::format("conv_transpose.s{}{}.o{}.{}", r.stride, r.bias ? "" : ".nobias",
-                                 r.out_c, size_name(r.src)),
-                     [=] {
-                       return unary(ConvTranspose2d{r.out_c, r.stride, r.bias},
-                                    uniform(r.src, "x"));
-                     }});
+    table.push_back(
+        {fmt::format("conv_transpose.s{}{}.o{}.{}", r.stride, r.bias ? "" : ".nobias", r.out_c,
+                     size_name(r.src)),
+         [=] {
+           return unary(ConvTranspose2d{r.out_c, r.stride, r.bias}, uniform(r.src, "x"));
+         }});
 }
 
 void add_learned(Table& table) {
@@ -378,10 +377,10 @@ void add_norm(Table& table) {
                      }});
   for (const Row& r : rows) {
     if (r.src.h == 1) continue;  // an instance of one pixel is always 0
-    table.push_back({fmt::format("instance_norm{}.{}", r.name, size_name(r.src)), [=] {
-                       return unary(Norm{NormKind::instance, 1, r.eps},
-                                    uniform(r.src, "x", r.low, r.high));
-                     }});
+    table.push_back(
+        {fmt::format("instance_norm{}.{}", r.name, size_name(r.src)), [=] {
+           return unary(Norm{NormKind::instance, 1, r.eps}, uniform(r.src, "x", r.low, r.high));
+         }});
   }
   struct Groups {
     int groups;
@@ -411,8 +410,7 @@ void add_activation(Table& table) {
   const Shape shapes[] = {{1, 1, 1, 1}, {1, 3, 33, 64}, {2, 13, 7, 5}, {1, 128, 7, 5}};
   for (const Kind& k : kinds)
     for (const Shape& s : shapes)
-      table.push_back({fmt::format("activation.{}.{}", k.name, size_name(s)),
-                       [=] {
+      table.push_back({fmt::format("activation.{}.{}", k.name, size_name(s)), [=] {
                          CaseGraph g = unary(k.op, off_zero(s, "x"));
                          g.sparse = k.op.kind == ActivationKind::relu && s.count() > 1;
                          return g;
@@ -420,8 +418,8 @@ void add_activation(Table& table) {
 }
 
 void add_add(Table& table) {
-  for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{1, 13, 7, 5}, Shape{2, 3, 33, 64},
-                         Shape{1, 128, 7, 5}})
+  for (const Shape& s :
+       {Shape{1, 1, 1, 1}, Shape{1, 13, 7, 5}, Shape{2, 3, 33, 64}, Shape{1, 128, 7, 5}})
     table.push_back({"add." + size_name(s), [s] {
                        CaseGraph g;
                        const NodeId a = input(g, s, "a"), b = input(g, s, "b");
@@ -627,7 +625,8 @@ void add_chains(Table& table) {
                      x = block(g, x, reflect_conv(24), leaky, "down");
                      x = g.graph.add(Pool{PoolKind::max, 2}, {x}, "pool");
                      x = block(g, x, {24, 3, 1, Border::zero, true}, leaky, "mid");
-                     x = g.graph.add(enlarged(g.graph.shape(x), 2, ResizeKind::bilinear, true), {x}, "up");
+                     x = g.graph.add(enlarged(g.graph.shape(x), 2, ResizeKind::bilinear, true), {x},
+                                     "up");
                      x = g.graph.add(CenterCrop{15, 11}, {x}, "crop");
                      return finish(g, g.graph.add(reflect_conv(3), {x}, "last"));
                    }});

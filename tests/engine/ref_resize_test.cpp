@@ -61,12 +61,15 @@ TEST(RefResize, align_corners_puts_the_corner_pixels_on_top_of_each_other) {
 
 TEST(RefResize, a_single_pixel_becomes_a_flat_block) {
   for (const bool align : {false, true})
-    EXPECT_THAT(Hand(enlarged({1, 1, 1, 1}, 3, ResizeKind::bilinear, align), {tensor({1, 1, 1, 1}, {7})}).dst(),
-                Each(7.f));
+    EXPECT_THAT(
+        Hand(enlarged({1, 1, 1, 1}, 3, ResizeKind::bilinear, align), {tensor({1, 1, 1, 1}, {7})})
+            .dst(),
+        Each(7.f));
 }
 
 TEST(RefResize, nearest_copies_blocks_as_in_the_textbook) {
-  const Hand op(enlarged({1, 1, 2, 2}, 2, ResizeKind::nearest), {tensor({1, 1, 2, 2}, {1, 2, 3, 4})});
+  const Hand op(enlarged({1, 1, 2, 2}, 2, ResizeKind::nearest),
+                {tensor({1, 1, 2, 2}, {1, 2, 3, 4})});
   EXPECT_THAT(op.dst(), ElementsAre(1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4));
 }
 

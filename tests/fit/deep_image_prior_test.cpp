@@ -64,7 +64,8 @@ TEST(DeepImagePrior, ForwardOfItsInputIsTheLastIterate) {
 
 TEST(DeepImagePrior, RandomInputFollowsTheNetwork) {
   DeepImagePriorOptions options = tiny();
-  EXPECT_EQ(DeepImagePrior(options).get_random_input({1, 3, 33, 47}).shape(), (Shape{1, 8, 33, 47}));
+  EXPECT_EQ(DeepImagePrior(options).get_random_input({1, 3, 33, 47}).shape(),
+            (Shape{1, 8, 33, 47}));
   options.network = DecoderOptions{.layers = 3, .channels = 8};
   DeepImagePrior decoder(options);
   EXPECT_EQ(decoder.get_random_input({2, 3, 64, 48}).shape(), (Shape{2, 8, 8, 6}));
@@ -86,7 +87,9 @@ TEST(DeepImagePrior, FitsEachImageOfAStackByItself) {
       ASSERT_EQ(both.values()[static_cast<std::size_t>(i) * one.count() + k], alone.values()[k]);
   }
   EXPECT_EQ(prior.forward(prior.get_random_input(stack.shape())).shape(), stack.shape());
-  EXPECT_THAT(error_text([&] { prior.forward(prior.get_random_input({3, 1, 16, 16})); }),
+  EXPECT_THAT(error_text([&] {
+                prior.forward(prior.get_random_input({3, 1, 16, 16}));
+              }),
               HasSubstr("give one per image"));
 }
 
@@ -131,8 +134,11 @@ TEST(DeepImagePrior, OptimisesWhatItIsTold) {
 
 TEST(DeepImagePrior, NamesTheMissingDevice) {
   DeepImagePrior prior(tiny());
-  EXPECT_THAT(error_text([&] { prior.get_random_input({1, 3, 8, 8}, "cuda"); },
-                         ErrorCode::unsupported),
+  EXPECT_THAT(error_text(
+                  [&] {
+                    prior.get_random_input({1, 3, 8, 8}, "cuda");
+                  },
+                  ErrorCode::unsupported),
               HasSubstr("no CUDA engine"));
   EXPECT_THAT(error_text([&] { prior.generate_prior(waves(1, 3, 8, 8), 1, 0.f, "abacus"); }),
               HasSubstr("'abacus'"));

@@ -217,11 +217,11 @@ TEST(Problem, LearnsWhatItIsTold) {
     Optimise optimise;
     bool input, weights, norms;
   };
-  for (const Row& row : {Row{Optimise::weights, false, true, true},
-                         Row{Optimise::weights_and_input, true, true, true},
-                         Row{Optimise::input, true, false, false},
-                         Row{Optimise::norms, false, false, true},
-                         Row{Optimise::norms_and_input, true, false, true}}) {
+  for (const Row& row :
+       {Row{Optimise::weights, false, true, true},
+        Row{Optimise::weights_and_input, true, true, true},
+        Row{Optimise::input, true, false, false}, Row{Optimise::norms, false, false, true},
+        Row{Optimise::norms_and_input, true, false, true}}) {
     const Problem problem = with(row.optimise);
     EXPECT_EQ(learns(problem, "z.value"), row.input);
     EXPECT_EQ(learns(problem, "scale0.up.conv.weight"), row.weights);
@@ -234,7 +234,9 @@ TEST(Problem, RefusesToLearnNormsThatAreNotThere) {
   ProblemOptions options = tiny();
   options.optimise = Optimise::norms;
   options.network = PlainOptions{.layers = 1, .channels = 4, .norm = NetworkNorm::none};
-  EXPECT_THAT(error_text([&] { denoising({1, 1, 12, 10}, options); }),
+  EXPECT_THAT(error_text([&] {
+                denoising({1, 1, 12, 10}, options);
+              }),
               HasSubstr("the network has no norms"));
 }
 

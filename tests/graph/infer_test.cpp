@@ -55,8 +55,7 @@ TEST(InferShape, pool_and_reduce_drop_the_rest) {
 
 TEST(InferShape, resize_gives_the_wanted_size) {
   EXPECT_EQ(infer(Resize{ResizeKind::nearest, 21, 15}, {kSrc}), (Shape{2, 3, 21, 15}));
-  EXPECT_EQ(refusal(Resize{ResizeKind::nearest, 0, 0}, {kSrc}),
-            "op 'a': cannot resize to 0x0");
+  EXPECT_EQ(refusal(Resize{ResizeKind::nearest, 0, 0}, {kSrc}), "op 'a': cannot resize to 0x0");
 }
 
 TEST(InferShape, concat_adds_channels_and_takes_the_smallest_of_each_side) {

@@ -12,8 +12,8 @@ namespace unmar::cpu {
 struct ConvPlaces {
   Conv2d op;
   Place src, dst;
-  /// The norm and activation between src and the convolution, which reads through them; d_src is the
-  /// gradient behind them. nullptr: none.
+  /// The norm and activation between src and the convolution, which reads through them; d_src is
+  /// the gradient behind them. nullptr: none.
   const NormScales* norm = nullptr;
   Act act = {};
   Place d_dst;      ///< empty: no backward at all

@@ -29,8 +29,9 @@ class GemmConv : public Step {
     forward_.emplace(
         MatMulSpec{.n = dst.c, .k = depth_, .a_row = a_row, .b_row = dst.c, .c_row = p_.dst.ld},
         &MatMulSpec::m, full, tail, threads);
-    columns_ = buffers.make_scratch(static_cast<std::size_t>(threads) * static_cast<std::size_t>(full) *
-                            static_cast<std::size_t>(depth_));
+    columns_ =
+        buffers.make_scratch(static_cast<std::size_t>(threads) * static_cast<std::size_t>(full) *
+                             static_cast<std::size_t>(depth_));
     if (!p_.d_dst) return;
 
     d_weight_.emplace(MatMulSpec{.m = depth_,
@@ -229,7 +230,8 @@ std::unique_ptr<Step> make_conv(const ConvPlaces& places, Buffers& buffers, int 
   constexpr int kLeastChannels = 16, kLeastSide = 4;
   const Shape& src = places.src.shape;
   const bool winograd = places.op.kernel == 3 && places.op.stride == 1 && src.c >= kLeastChannels &&
-                        places.op.out_c >= kLeastChannels && src.h >= kLeastSide && src.w >= kLeastSide;
+                        places.op.out_c >= kLeastChannels && src.h >= kLeastSide &&
+                        src.w >= kLeastSide;
   return winograd ? make_winograd_conv(places, buffers, threads)
                   : make_gemm_conv(places, buffers, threads);
 }

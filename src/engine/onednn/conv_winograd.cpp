@@ -9,8 +9,8 @@
 namespace unmar::cpu {
 namespace {
 
-/// Tiles of side x side outputs over a domain of h x w whose first row and column are `first`, taken
-/// `strip` tiles at a time.
+/// Tiles of side x side outputs over a domain of h x w whose first row and column are `first`,
+/// taken `strip` tiles at a time.
 struct Tiling {
   int side, n, h, w, first, strip = 0;
   int rows() const { return (h + side - 1) / side; }
@@ -64,8 +64,8 @@ class WinogradConv : public Step {
 
     weight_stride_ = static_cast<std::ptrdiff_t>(in_c_) * out_c_;
     scratch_stride_ = static_cast<std::ptrdiff_t>(longest) * (in_c_ + out_c_);
-    scratch_ =
-        buffers.make_scratch(static_cast<std::size_t>(threads) * static_cast<std::size_t>(scratch_stride_));
+    scratch_ = buffers.make_scratch(static_cast<std::size_t>(threads) *
+                                    static_cast<std::size_t>(scratch_stride_));
     weights_ = buffers.make_scratch(static_cast<std::size_t>(most_points * weight_stride_));
 
     forward_.emplace(MatMulSpec{.batch = tiling_.points(),
@@ -122,8 +122,8 @@ class WinogradConv : public Step {
         const Tiling::Tile tile = tiling_.tile(t);
         float* pixels[kMostTile * kMostTile];
         output_pixels(dst, tile, pixels);
-        winograd_output(tiling_.side, out + (t - tiles.begin) * out_c_, out_stride, out_c_, p_.bias.value, pixels,
-                        false);
+        winograd_output(tiling_.side, out + (t - tiles.begin) * out_c_, out_stride, out_c_,
+                        p_.bias.value, pixels, false);
       }
     });
   }
@@ -136,13 +136,14 @@ class WinogradConv : public Step {
 
  private:
   /// Tiles whose points, of both sides, stay in the second-level cache while they are transformed,
-  /// multiplied and transformed back. Odd, so that the vectors of a tile do not fall into the same few
-  /// sets of the first-level cache.
+  /// multiplied and transformed back. Odd, so that the vectors of a tile do not fall into the same
+  /// few sets of the first-level cache.
   int cached_strip(const Tiling& t) const {
     constexpr int kCacheFloats = 1 << 18;
     return std::clamp(kCacheFloats / (t.points() * (in_c_ + out_c_)), 15, 95) | 1;
   }
-  /// The weights' gradient is summed over strips, in matrices that do not stay in cache: longer ones.
+  /// The weights' gradient is summed over strips, in matrices that do not stay in cache: longer
+  /// ones.
   static constexpr int kWeightStrip = 63;
 
   /// The transformed tiles of one strip on the source's and on the destination's side: a matrix
@@ -161,7 +162,7 @@ class WinogradConv : public Step {
   template <class Body>
   void for_strips(const Pass& pass, const Tiling& tiling, const Body& body) const {
     pass.pool->run(tiling.strips(),
-                  [&](int index, int thread) { body(tiling.tiles_of(index), thread); });
+                   [&](int index, int thread) { body(tiling.tiles_of(index), thread); });
   }
 
   /// Kernels are shared out in chunks that are worth a thread's while.
@@ -175,14 +176,16 @@ class WinogradConv : public Step {
     const int chunks = weight_chunks();
     pass.pool->run(chunks, [&](int chunk, int) {
       const Range r = part(count, chunks, chunk);
-      winograd_weights(tiling.side, p_.weight.value + r.begin, count, static_cast<std::size_t>(r.size()), flip,
-                       weights_->data + r.begin, weight_stride_);
+      winograd_weights(tiling.side, p_.weight.value + r.begin, count,
+                       static_cast<std::size_t>(r.size()), flip, weights_->data + r.begin,
+                       weight_stride_);
     });
   }
 
   void read_source(const View& src, const Tiling::Tile& tile, float* dst,
                    std::ptrdiff_t stride) const {
-    read_tile(src, tiling_.side, tile, p_.op.border, pixel_map(p_.norm, p_.act, tile.image, in_c_), dst, stride);
+    read_tile(src, tiling_.side, tile, p_.op.border, pixel_map(p_.norm, p_.act, tile.image, in_c_),
+              dst, stride);
   }
   /// Transforms the pixels that start one pixel above and left of the tile.
   static void read_tile(const View& v, int side, const Tiling::Tile& tile, Border border,
@@ -230,7 +233,8 @@ class WinogradConv : public Step {
           read_source(src, tile, in + (t - tiles.begin) * in_c_, in_stride);
           float* pixels[kMostTile * kMostTile];
           output_pixels(d_dst, tile, pixels);
-          winograd_output_adjoint(tiling_.side, pixels, out_c_, out + (t - tiles.begin) * out_c_, out_stride);
+          winograd_output_adjoint(tiling_.side, pixels, out_c_, out + (t - tiles.begin) * out_c_,
+                                  out_stride);
         }
         d_weight_->run(tiles.size(), in, out, partial, thread);
         if (p_.bias.grad) sum_tiles(d_dst, tiles, bias);
@@ -239,8 +243,8 @@ class WinogradConv : public Step {
     if (p_.bias.grad)
       for (int group = 0; group < groups_; ++group)
         scale_add(p_.bias.grad,
-                  partials_->data + group * partial_stride_ + tiling_.points() * weight_stride_, 1.f,
-                  static_cast<std::size_t>(out_c_), group > 0);
+                  partials_->data + group * partial_stride_ + tiling_.points() * weight_stride_,
+                  1.f, static_cast<std::size_t>(out_c_), group > 0);
 
     if (!p_.weight.grad) return;
     const int count = in_c_ * out_c_;
@@ -253,15 +257,16 @@ class WinogradConv : public Step {
           scale_add(sum + point * weight_stride_,
                     sum + group * partial_stride_ + point * weight_stride_, 1.f,
                     static_cast<std::size_t>(r.size()), true);
-      winograd_weights_adjoint(tiling_.side, sum, weight_stride_, static_cast<std::size_t>(r.size()),
-                               p_.weight.grad + r.begin, count);
+      winograd_weights_adjoint(tiling_.side, sum, weight_stride_,
+                               static_cast<std::size_t>(r.size()), p_.weight.grad + r.begin, count);
     });
   }
 
   void sum_tiles(const View& v, Range tiles, float* sum) const {
     for (int t = tiles.begin; t < tiles.end; ++t) {
       const Tiling::Tile tile = tiling_.tile(t);
-      const int rows = std::min(tiling_.side, v.h - tile.y), cols = std::min(tiling_.side, v.w - tile.x);
+      const int rows = std::min(tiling_.side, v.h - tile.y),
+                cols = std::min(tiling_.side, v.w - tile.x);
       for (int i = 0; i < rows; ++i)
         sum_pixels(v.row(tile.image * v.h + tile.y + i) + tile.x * v.ld, v.ld, cols, v.c, sum);
     }
@@ -279,13 +284,14 @@ class WinogradConv : public Step {
     for_strips(pass, d_tiling_, [&](Range tiles, int thread) {
       const auto [in, out, in_stride, out_stride] = scratch(d_tiling_, tiles, thread);
       for (int t = tiles.begin; t < tiles.end; ++t)
-        read_tile(d_dst, d_tiling_.side, d_tiling_.tile(t), Border::zero, {}, out + (t - tiles.begin) * out_c_,
-                  out_stride);
+        read_tile(d_dst, d_tiling_.side, d_tiling_.tile(t), Border::zero, {},
+                  out + (t - tiles.begin) * out_c_, out_stride);
       d_src_->run(tiles.size(), out, weights_->data, in, thread);
       for (int t = tiles.begin; t < tiles.end; ++t) {
         float* pixels[kMostTile * kMostTile];
         source_pixels(d_src, d_tiling_.tile(t), pixels);
-        winograd_output(d_tiling_.side, in + (t - tiles.begin) * in_c_, in_stride, in_c_, nullptr, pixels, add);
+        winograd_output(d_tiling_.side, in + (t - tiles.begin) * in_c_, in_stride, in_c_, nullptr,
+                        pixels, add);
       }
     });
     if (ring()) fold_ring(d_src);

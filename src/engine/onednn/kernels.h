@@ -84,8 +84,8 @@ void gaussian_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t fi
                     float* dst);
 
 // kernels_winograd.cpp: F(4x4, 3x3) and F(6x6, 3x3), Lavin and Gray, "Fast Algorithms for
-// Convolutional Neural Networks", CVPR 2016. `tile` is 4 or 6: outputs per side. A tile of c-vectors,
-// tile + 2 a side, becomes (tile + 2)^2 c-vectors, its points, `stride` floats apart.
+// Convolutional Neural Networks", CVPR 2016. `tile` is 4 or 6: outputs per side. A tile of
+// c-vectors, tile + 2 a side, becomes (tile + 2)^2 c-vectors, its points, `stride` floats apart.
 inline constexpr int kMostTile = 6, kMostTileInput = kMostTile + 2;
 /// pixels: (tile + 2)^2 pointers, row by row; nullptr reads as zeros, whatever the map.
 void winograd_input(int tile, const float* const* pixels, const PixelMap& map, int c, float* dst,

@@ -4,9 +4,10 @@
 
 #include "engine/onednn/lanes-inl.h"
 
-// One-dimensional transforms. A two-dimensional one is the same transform over the columns, then over
-// the rows. B, G, A name the matrices of Lavin and Gray. Points come in pairs +p, -p, whose rows
-// differ in the signs of odd elements: hence the sums and differences of an even and an odd part.
+// One-dimensional transforms. A two-dimensional one is the same transform over the columns, then
+// over the rows. B, G, A name the matrices of Lavin and Gray. Points come in pairs +p, -p, whose
+// rows differ in the signs of odd elements: hence the sums and differences of an even and an odd
+// part.
 HWY_BEFORE_NAMESPACE();
 namespace unmar::cpu::HWY_NAMESPACE {
 namespace {

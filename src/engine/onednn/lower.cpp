@@ -58,8 +58,8 @@ class Lowering {
     for (const Node& n : g_.nodes())
       if (std::holds_alternative<Activation>(n.op)) {
         const NodeId src = n.src[0];
-        fused_[at(src)] = std::holds_alternative<Norm>(node(src).op) &&
-                          readers_[at(src)] == 1 && !g_.kept(src);
+        fused_[at(src)] =
+            std::holds_alternative<Norm>(node(src).op) && readers_[at(src)] == 1 && !g_.kept(src);
       }
   }
 
@@ -71,8 +71,8 @@ class Lowering {
       const Node& n = node(id(i));
       const auto* act = std::get_if<Activation>(&n.op);
       if (act)
-        folded_[i] = fused_[at(n.src[0])] && (act->kind == ActivationKind::relu ||
-                                              act->kind == ActivationKind::leaky_relu);
+        folded_[i] = fused_[at(n.src[0])] &&
+                     (act->kind == ActivationKind::relu || act->kind == ActivationKind::leaky_relu);
       else
         folded_[i] = std::holds_alternative<Norm>(n.op) && !fused_[i];
       if (g_.kept(id(i)) || readers_[i] == 0) folded_[i] = false;
@@ -111,8 +111,8 @@ class Lowering {
     return {whole.buffer, shape, whole.offset + first_channel, whole.ld};
   }
 
-  /// True if the gradient in front of a norm may take the place of the one behind it: it is computed
-  /// pixel by pixel, and nothing else reads or writes either.
+  /// True if the gradient in front of a norm may take the place of the one behind it: it is
+  /// computed pixel by pixel, and nothing else reads or writes either.
   bool norm_in_place(const Node& n) const {
     const bool norm = std::holds_alternative<Norm>(n.op) ||
                       (std::holds_alternative<Activation>(n.op) && fused_[at(n.src[0])]);
@@ -280,17 +280,17 @@ class Lowering {
     const UnaryPlaces p = unary(result);
     NormScales* scales = &out_.norms.emplace_back();
     if (folded_[at(result)]) scales_[at(result)] = {scales, act};
-    add_maker(result, make_norm({std::get<Norm>(n.op), act, p.src, p.dst, p.d_dst, p.d_src, param(n, 0),
-                   param(n, 1), scales}));
+    add_maker(result, make_norm({std::get<Norm>(n.op), act, p.src, p.dst, p.d_dst, p.d_src,
+                                 param(n, 0), param(n, 1), scales}));
   }
 
   void add_conv(const Conv2d& o, NodeId n) {
     const Node& nd = node(n);
     const UnaryPlaces p = unary(n);
     const auto [src, norm] = folded_source(n);
-    add(make_conv({o, src, p.dst, norm.scales, norm.act, p.d_dst, p.d_src, param(nd, 0),
-                   param(nd, 1)},
-                  out_.buffers, threads_));
+    add(make_conv(
+        {o, src, p.dst, norm.scales, norm.act, p.d_dst, p.d_src, param(nd, 0), param(nd, 1)},
+        out_.buffers, threads_));
   }
 
   /// A 1x1 convolution that makes the whole block of each pixel, then the blocks side by side.
@@ -301,8 +301,15 @@ class Lowering {
     const Shape shape{src.n, o.out_c * o.stride * o.stride, src.h, src.w};
     const Place blocks = out_.buffers.place(shape);
     const Place d_blocks = p.d_dst ? out_.buffers.place(shape) : Place{};
-    add(make_conv({{.out_c = shape.c, .kernel = 1, .bias = false}, p.src, blocks, nullptr, {},
-                   d_blocks, p.d_src, param(nd, 0), {}},
+    add(make_conv({{.out_c = shape.c, .kernel = 1, .bias = false},
+                   p.src,
+                   blocks,
+                   nullptr,
+                   {},
+                   d_blocks,
+                   p.d_src,
+                   param(nd, 0),
+                   {}},
                   out_.buffers, threads_));
     add(make_shuffle({o.stride, BlockOrder::channels_last, param(nd, 1)},
                      {blocks, p.dst, p.d_dst, {d_blocks}}));
@@ -335,9 +342,7 @@ class Lowering {
                    [&](const Jitter& o) {
                      add_maker(n, make_jitter(o.sigma, stream_key(seed_, nd.name), unary(n)));
                    },
-                   [&](const Conv2d& o) {
-                     add_conv(o, n);
-                   },
+                   [&](const Conv2d& o) { add_conv(o, n); },
                    [&](const ConvTranspose2d& o) { add_conv_transpose(o, n); },
                    [&](const PixelShuffle& o) {
                      add(make_shuffle({o.factor, BlockOrder::channels_first, {}}, unary(n)));

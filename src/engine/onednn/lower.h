@@ -21,8 +21,8 @@ struct Lowered {
 
 /// params: one place per Graph::params(), convolution weights as [kernel][kernel][in_c][out_c].
 /// Fusions: a norm with the activation that alone reads it; both with the convolutions that read
-/// or resizings that read them, if no other op does and the activation is cheap enough to be worked out
-/// again; up-sampled values are worked out again for backward; a concat's source that only the
+/// or resizings that read them, if no other op does and the activation is cheap enough to be worked
+/// out again; up-sampled values are worked out again for backward; a concat's source that only the
 /// concat reads, and of its size, is written in place by its own step.
 Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
               int threads);

@@ -51,13 +51,17 @@ Planned plan_in_order(const std::vector<const Buffer*>& buffers,
 Planned plan(const std::vector<const Buffer*>& buffers) {
   const auto size = [&](std::size_t i) { return static_cast<double>(buffers[i]->floats); };
   const auto time = [&](std::size_t i) {
-    const auto length = [](const Buffer::Span& s) { return s.first < 0 ? 0 : s.last - s.first + 1; };
+    const auto length = [](const Buffer::Span& s) {
+      return s.first < 0 ? 0 : s.last - s.first + 1;
+    };
     return static_cast<double>(length(buffers[i]->span) + length(buffers[i]->again));
   };
   const auto largest = [&](std::size_t i) { return size(i); };
   const auto longest = [&](std::size_t i) { return time(i); };
   const auto most = [&](std::size_t i) { return size(i) * time(i); };
-  const auto latest = [&](std::size_t i) { return std::max(buffers[i]->span.last, buffers[i]->again.last); };
+  const auto latest = [&](std::size_t i) {
+    return std::max(buffers[i]->span.last, buffers[i]->again.last);
+  };
 
   Planned best;
   const auto attempt = [&](const auto& key) {

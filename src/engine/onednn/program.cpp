@@ -247,7 +247,7 @@ class CpuProgram : public Program {
   Graph graph_;
   bool poison_;
   ThreadPool pool_;
-  Pass pass_{&pool_};  ///< of the last forward; backward makes the same jitter again
+  Pass pass_{&pool_};                 ///< of the last forward; backward makes the same jitter again
   std::vector<std::size_t> offsets_;  ///< of each parameter in the flat buffers
   AlignedFloats values_, grads_, m_, v_, arena_, fixed_;
   std::vector<ParamPlace> places_;

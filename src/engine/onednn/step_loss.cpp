@@ -12,7 +12,7 @@ namespace {
 template <class Body>
 double sum_rows(const Pass& pass, std::vector<double>& partial, const Body& body) {
   pass.pool->run(static_cast<int>(partial.size()),
-                [&](int row, int) { partial[static_cast<std::size_t>(row)] = body(row); });
+                 [&](int row, int) { partial[static_cast<std::size_t>(row)] = body(row); });
   double sum = 0;
   for (const double p : partial) sum += p;
   return sum;

@@ -62,8 +62,7 @@ class NormStep : public Step {
     const View src = p_.src.view(), d_dst = p_.d_dst.view();
     sum_cells(pass, [&](Range r, std::size_t cell, float* first, float* second) {
       norm_act_backward_sums(p_.act, src.pixel(r.begin), src.ld, d_dst.pixel(r.begin), d_dst.ld,
-                             r.size(), c_, scale(cell), shift(cell), &mean_[cell], first,
-                             second);
+                             r.size(), c_, scale(cell), shift(cell), &mean_[cell], first, second);
     });
     find_param_grads();
     if (!p_.d_src) return;
@@ -96,7 +95,8 @@ class NormStep : public Step {
   template <class Body>
   void for_cells(const Unit& unit, const Body& body) const {
     for (int n = unit.pictures.begin; n < unit.pictures.end; ++n)
-      for (int c = unit.channels.begin; c < unit.channels.end; ++c) body(cell(n) + channel(c), channel(c));
+      for (int c = unit.channels.begin; c < unit.channels.end; ++c)
+        body(cell(n) + channel(c), channel(c));
   }
   std::size_t cell(int picture) const {
     return static_cast<std::size_t>(picture) * static_cast<std::size_t>(c_);
@@ -155,7 +155,8 @@ class NormStep : public Step {
   /// Calls body(pixels, first cell of their picture) for chunks of pixels, in parallel.
   template <class Body>
   void for_chunks(const Pass& pass, const Body& body) const {
-    pass.pool->run(n_ * chunks_, [&](int chunk, int) { body(range(chunk), cell(chunk / chunks_)); });
+    pass.pool->run(n_ * chunks_,
+                   [&](int chunk, int) { body(range(chunk), cell(chunk / chunks_)); });
   }
   Range range(int chunk) const {
     const Range r = part(pixels_, chunks_, chunk % chunks_);
@@ -188,8 +189,8 @@ class NormStep : public Step {
   }
 
   NormPlaces p_;
-  int n_, c_, pixels_ = 0, chunks_ = 1;  ///< pixels and chunks of one picture
-  std::vector<float> base_;              ///< per channel
+  int n_, c_, pixels_ = 0, chunks_ = 1;              ///< pixels and chunks of one picture
+  std::vector<float> base_;                          ///< per channel
   std::vector<float> mean_, rstd_, slope_, offset_;  ///< per cell
   std::vector<float> partials_;
   std::vector<double> first_, second_;

@@ -10,8 +10,7 @@ namespace {
 /// Each source pixel holds the block of factor x factor destination pixels under it.
 class ShuffleStep : public Step {
  public:
-  ShuffleStep(const ShuffleOptions& options, const UnaryPlaces& places)
-      : o_(options), p_(places) {
+  ShuffleStep(const ShuffleOptions& options, const UnaryPlaces& places) : o_(options), p_(places) {
     const int c = p_.dst.shape.c, block = o_.factor * o_.factor;
     const bool last = o_.order == BlockOrder::channels_last;
     pixel_stride_ = last ? c : 1;
@@ -79,7 +78,7 @@ class ShuffleStep : public Step {
 
   ShuffleOptions o_;
   UnaryPlaces p_;
-  std::vector<double> sums_;  ///< of the bias gradient
+  std::vector<double> sums_;                   ///< of the bias gradient
   int pixel_stride_ = 0, channel_stride_ = 0;  ///< within a source pixel
 };
 

@@ -45,7 +45,8 @@ std::unique_ptr<Step> make_shuffle(const ShuffleOptions& options, const UnaryPla
 
 std::unique_ptr<Step> make_jitter(float sigma, std::uint64_t key, const UnaryPlaces& places);
 
-/// Nothing in forward; in backward, before the steps that read them, makes the values of `steps` again.
+/// Nothing in forward; in backward, before the steps that read them, makes the values of `steps`
+/// again.
 std::unique_ptr<Step> make_recompute(std::vector<Step*> steps);
 
 struct BinaryPlaces {

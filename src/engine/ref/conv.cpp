@@ -76,8 +76,7 @@ void backward(const ConvTranspose2d& op, const Call& call) {
       if (call.d_params[0])
         call.d_params[0]->at(c, o, y % s, x % s) += g * double{src.at(n, c, y / s, x / s)};
       if (call.d_src[0])
-        call.d_src[0]->at(n, c, y / s, x / s) +=
-            g * double{call.params[0]->at(c, o, y % s, x % s)};
+        call.d_src[0]->at(n, c, y / s, x / s) += g * double{call.params[0]->at(c, o, y % s, x % s)};
     }
   });
 }
