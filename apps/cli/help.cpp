@@ -64,7 +64,10 @@ std::string usage(const CLI::App* app, const std::string& name) {
             " " + option->get_type_name();
   }
   const bool has_commands = !app->get_subcommands(nullptr).empty();
-  return line + (has_commands ? " COMMAND ..." : " [options]") + "\n";
+  const char* rest = !has_commands                           ? " [options]"
+                     : app->get_require_subcommand_min() > 0 ? " COMMAND ..."
+                                                             : " [COMMAND] [options]";
+  return line + rest + "\n";
 }
 
 /// In the order of their first option; the help flag, which CLI11 declares first, comes last.
