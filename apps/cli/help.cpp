@@ -88,8 +88,9 @@ std::vector<std::string> groups_of(const CLI::App* app) {
 
 std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
                                      CLI::AppFormatMode) const {
-  const CLI::App* parent = app->get_parent();
-  if (parent) name = parent->get_name() + " " + app->get_name();
+  name = app->get_name();
+  for (const CLI::App* p = app->get_parent(); p; p = p->get_parent())
+    name = p->get_name() + " " + name;
   std::string text = app->get_description() + "\n\n" + usage(app, name);
 
   std::string commands;

@@ -30,6 +30,7 @@ TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
   for (const std::string name :
        {"denoise", "inpaint", "upscale", "degrade", "compare", "sheet", "networks", "info"})
     expect_golden({name, "--help"}, name + ".txt");
+  expect_golden({"networks", "show", "--help"}, "networks_show.txt");
 }
 
 TEST_F(Help, IsWhatNoArgumentsGive) { EXPECT_EQ(run({}).out, run({"--help"}).out); }
