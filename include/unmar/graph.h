@@ -52,8 +52,9 @@ class Graph {
   /// throws Error{bad_argument} naming the node and the shapes if the op cannot take its sources.
   NodeId add(Op op, std::vector<NodeId> src, std::string name = {});
 
+  /// Valid until the next add().
   const Node& node(NodeId id) const { return nodes_[static_cast<std::size_t>(id.index)]; }
-  const Shape& shape(NodeId id) const { return node(id).shape; }
+  Shape shape(NodeId id) const { return node(id).shape; }
   std::span<const Node> nodes() const { return nodes_; }
   std::span<const Param> params() const { return params_; }
   std::size_t param_count() const;  ///< numbers in all parameters, frozen ones included
