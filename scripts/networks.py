@@ -6,9 +6,9 @@
 
 DATA holds denoise/F16.png, inpaint/kate.png, inpaint/kate_mask.png and upscale/butterfly.png (512,
 512 and 256 pixels a side; the usual research pictures, not part of the project). All fits are of
-256x256 pixels with --stop none, noise seed 1 and fit seed 0; "best" is the best running average of
-the history. Finished fits are not run again: delete the folder to start afresh. A quiet machine is
-needed for the seconds only.
+256x256 pixels with --stop none, noise seed 1 and fit seed 0. Denoising tells the best running
+average of the history and its iteration, the others the result. Finished fits are not run again:
+delete the folder to start afresh. A quiet machine is needed for the seconds only.
 """
 
 import argparse
@@ -103,15 +103,20 @@ class Tasks:
 
 def networks_table(tasks, wanted):
     columns = [t for t in ("denoise", "inpaint", "upscale") if t in wanted]
-    print("| network | parameters | s/iteration | " + " | ".join(columns) + " |")
+    print("| network | parameters | s/iteration | " + " | ".join(columns) + " | iterations |")
     lines, strip = [], []
     for name in NETWORKS:
         iterations = ITERATIONS.get(name, DEFAULT_ITERATIONS)
         runs = {t: tasks.fit(t, name, iterations, "--network", name) for t in columns}
         first, step = runs[columns[0]], tasks.step("--network", name)
-        cells = [f"{r['best_psnr']:.2f} dB at {r['best_at']}" for r in runs.values()]
+        cells = [
+            f"{run['best_psnr']:.2f} at {run['best_at']}"
+            if task == "denoise"
+            else f"{run['result']['psnr']:.2f}"
+            for task, run in runs.items()
+        ]
         lines.append(f"| `{name}` | {first['parameters']:,} | {step:.2f} | "
-                     + " | ".join(cells) + " |")  # fmt: skip
+                     + " | ".join(cells) + f" | {iterations} |")  # fmt: skip
         for task in columns:
             strip.append(f"{tasks.out}/{task}_{name}.png={name}, {runs[task]['result']['psnr']:.1f} dB")
     print("\n".join(lines))
