@@ -123,8 +123,8 @@ NodeId Blocks::add(NodeId a, NodeId b, const std::string& name) {
   return g_.add(Add{}, {a, b}, name + ".add");
 }
 
-NodeId Blocks::head(NodeId x, int channels, int kernel, bool sigmoid) {
-  x = g_.add(Conv2d{channels, kernel, 1, style_.border, true}, {x}, "head.conv");
+NodeId Blocks::head(NodeId x, int channels, int kernel, bool sigmoid, bool bias) {
+  x = g_.add(Conv2d{channels, kernel, 1, style_.border, bias}, {x}, "head.conv");
   return sigmoid ? g_.add(Activation{ActivationKind::sigmoid}, {x}, "head.sigmoid") : x;
 }
 

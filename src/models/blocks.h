@@ -39,7 +39,7 @@ class Blocks {
   NodeId add(NodeId a, NodeId b, const std::string& name);
 
   /// 1x1 (or larger) convolution to the picture's channels and, if wanted, a sigmoid.
-  NodeId head(NodeId x, int channels, int kernel, bool sigmoid);
+  NodeId head(NodeId x, int channels, int kernel, bool sigmoid, bool bias = true);
 
   Graph& graph() { return g_; }
   int channels(NodeId x) const { return g_.shape(x).c; }

@@ -63,11 +63,7 @@ class SkipWriter {
     return deep;
   }
 
-  NodeId head(NodeId x, int channels) {
-    x = b_.conv(x, channels, 1, 1, "head");
-    return o_.sigmoid ? b_.graph().add(Activation{ActivationKind::sigmoid}, {x}, "head.sigmoid")
-                      : x;
-  }
+  NodeId head(NodeId x, int channels) { return b_.head(x, channels, 1, o_.sigmoid, o_.bias); }
 
  private:
   /// conv [-> reduction] -> norm -> activation, at half the size.

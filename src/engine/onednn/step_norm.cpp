@@ -49,14 +49,6 @@ class NormStep : public Step {
   bool can_recompute() const override { return static_cast<bool>(p_.dst); }
   void recompute(const Pass& pass) override { apply(pass); }
 
-  void apply(const Pass& pass) {
-    const View src = p_.src.view(), dst = p_.dst.view();
-    for_chunks(pass, [&](Range r, std::size_t cell) {
-      norm_act(p_.act, src.pixel(r.begin), src.ld, dst.pixel(r.begin), dst.ld, r.size(), c_,
-               scale(cell), shift(cell));
-    });
-  }
-
   void backward(const Pass& pass) override {
     if (!p_.d_dst) return;
     const View src = p_.src.view(), d_dst = p_.d_dst.view();
@@ -76,6 +68,14 @@ class NormStep : public Step {
   }
 
  private:
+  void apply(const Pass& pass) {
+    const View src = p_.src.view(), dst = p_.dst.view();
+    for_chunks(pass, [&](Range r, std::size_t cell) {
+      norm_act(p_.act, src.pixel(r.begin), src.ld, dst.pixel(r.begin), dst.ld, r.size(), c_,
+               scale(cell), shift(cell));
+    });
+  }
+
   static constexpr int kPixels = 256;  ///< per chunk at least
   static constexpr int kMaxChunks = 512;
   static constexpr int kFloatSum = 64;  ///< pixels summed in float before double takes over
