@@ -17,6 +17,7 @@ namespace {
 struct DegradeArguments {
   std::filesystem::path input, output, mask, mask_out;
   std::optional<double> noise;  // 0-255
+  std::optional<double> poisson, speckle, salt_pepper;
   std::optional<double> missing;
   std::optional<int> shrink;
   std::string kernel = "lanczos3";
@@ -34,6 +35,9 @@ const std::vector<std::pair<std::string, ReduceKernel>> kKernels = {
 SimulateOptions simulate_options(const DegradeArguments& a) {
   SimulateOptions options;
   options.sigma = static_cast<float>(a.noise.value_or(0) / 255);
+  options.poisson = static_cast<float>(a.poisson.value_or(0));
+  options.speckle = static_cast<float>(a.speckle.value_or(0));
+  options.salt_pepper = static_cast<float>(a.salt_pepper.value_or(0));
   options.clip = a.clip;
   options.missing = static_cast<float>(a.missing.value_or(0));
   options.shrink = a.shrink.value_or(1);
@@ -44,9 +48,11 @@ SimulateOptions simulate_options(const DegradeArguments& a) {
 }
 
 void check(const DegradeArguments& a) {
-  if (!a.noise && !a.missing && !a.shrink && a.mask.empty())
+  const bool noise = a.noise || a.poisson || a.speckle || a.salt_pepper;
+  if (!noise && !a.missing && !a.shrink && a.mask.empty())
     throw Error(ErrorCode::bad_argument,
-                "degrade: no damage is asked for; give --noise, --missing, --shrink or --mask");
+                "degrade: no damage is asked for; give --noise (or --poisson, --speckle, "
+                "--salt-pepper), --missing, --shrink or --mask");
   if (!a.mask_out.empty() && !a.missing && a.mask.empty())
     throw Error(ErrorCode::bad_argument,
                 "degrade: --mask-out has nothing to write; it goes with --missing or --mask");
@@ -105,9 +111,27 @@ void declare_damage(CLI::App& command, DegradeArguments& a) {
       ->check(one_of({"lanczos2", "lanczos3", "bicubic", "box"}))
       ->group(group);
   command
+      .add_option("--poisson", a.poisson,
+                  "count photons: shot noise, the weaker the more PHOTONS a white pixel gets")
+      ->type_name("PHOTONS")
+      ->check(in_range(1, 500))
+      ->group(group);
+  command
+      .add_option("--speckle", a.speckle,
+                  "multiply by Gaussian noise of mean 1 and this standard deviation")
+      ->type_name("SIGMA")
+      ->check(in_range(0, 1))
+      ->group(group);
+  command
       .add_option("--noise", a.noise, "add Gaussian noise of this standard deviation (0-255 scale)")
       ->type_name("SIGMA")
       ->check(in_range(0, 255))
+      ->group(group);
+  command
+      .add_option("--salt-pepper", a.salt_pepper,
+                  "make this fraction of the values (0 to 1) black or white")
+      ->type_name("FRACTION")
+      ->check(in_range(0, 1))
       ->group(group);
   command
       .add_flag("--clip,!--no-clip", a.clip,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -14,6 +15,13 @@ void check(const Image& clean, const SimulateOptions& options) {
     fail(ErrorCode::bad_argument,
          "simulate: sigma must be in [0,1], got {}; divide by 255 if it is in 8-bit levels",
          options.sigma);
+  const auto require = [](float value, float most, const char* name) {
+    if (!(value >= 0.f && value <= most))
+      fail(ErrorCode::bad_argument, "simulate: {} must be in [0,{}], got {}", name, most, value);
+  };
+  require(options.poisson, 500.f, "poisson");
+  require(options.speckle, 1.f, "speckle");
+  require(options.salt_pepper, 1.f, "salt_pepper");
   if (!(options.missing >= 0.f && options.missing < 1.f))
     fail(ErrorCode::bad_argument, "simulate: missing must be in [0,1), got {}", options.missing);
 }
@@ -30,6 +38,44 @@ Image shrunk(const Image& clean, ReduceKernel kernel, int factor) {
   ImageSource source = clean.source;
   source.alpha.clear();
   return to_image(apply(*A, to_tensor(part)), source);
+}
+
+/// The count whose cumulative probability passes `u`; mean <= 500, so that exp(-mean) is a number.
+int poisson_count(double mean, double u) {
+  constexpr int kMost = 1000;  // beyond 20 sigma
+  double probability = std::exp(-mean), sum = probability;
+  int count = 0;
+  while (u >= sum && count < kMost) {
+    probability *= mean / ++count;
+    sum += probability;
+  }
+  return count;
+}
+
+void count_photons(Image& image, float photons, std::uint64_t seed) {
+  std::vector<float> u(image.count());
+  Random(seed, "poisson").uniform(u, 0.f, 1.f);
+  const auto pixels = image.pixels();
+  for (std::size_t i = 0; i < u.size(); ++i) {
+    const double light = std::clamp(static_cast<double>(pixels[i]), 0.0, 1.0);
+    const double mean = light * static_cast<double>(photons);
+    pixels[i] = static_cast<float>(poisson_count(mean, static_cast<double>(u[i]))) / photons;
+  }
+}
+
+void add_speckle(Image& image, float sigma, std::uint64_t seed) {
+  std::vector<float> factor(image.count());
+  Random(seed, "speckle").normal(factor, 1.f, sigma);
+  const auto pixels = image.pixels();
+  for (std::size_t i = 0; i < factor.size(); ++i) pixels[i] *= factor[i];
+}
+
+void add_salt_and_pepper(Image& image, float fraction, std::uint64_t seed) {
+  std::vector<float> u(image.count());
+  Random(seed, "salt_pepper").uniform(u, 0.f, 1.f);
+  const auto pixels = image.pixels();
+  for (std::size_t i = 0; i < u.size(); ++i)
+    if (u[i] < fraction) pixels[i] = u[i] < fraction / 2 ? 0.f : 1.f;
 }
 
 void add_noise(Image& image, float sigma, std::uint64_t seed) {
@@ -57,10 +103,14 @@ Simulated simulate(const Image& clean, const SimulateOptions& options) {
   check(clean, options);
   Simulated result;
   result.image = options.shrink == 1 ? clean : shrunk(clean, options.kernel, options.shrink);
+  if (options.poisson > 0.f) count_photons(result.image, options.poisson, options.seed);
+  if (options.speckle > 0.f) add_speckle(result.image, options.speckle, options.seed);
   if (options.sigma > 0.f) add_noise(result.image, options.sigma, options.seed);
   // Also after a mere reduction, whose negative lobes overshoot.
-  if (options.clip && (options.sigma > 0.f || options.shrink != 1))
-    result.image = clamped(result.image);
+  const bool noisy = options.sigma > 0.f || options.poisson > 0.f || options.speckle > 0.f;
+  if (options.clip && (noisy || options.shrink != 1)) result.image = clamped(result.image);
+  if (options.salt_pepper > 0.f)
+    add_salt_and_pepper(result.image, options.salt_pepper, options.seed);
   if (options.missing > 0.f)
     result.mask = remove_pixels(result.image, options.missing, options.seed);
   return result;

@@ -68,6 +68,56 @@ TEST(Simulate, NoiseHasTheAskedSigma) {
   EXPECT_NEAR(std::sqrt(sum / 1e4), 25.0 / 255, 0.028 * 25.0 / 255);
 }
 
+double mean_of(const Image& image) {
+  double sum = 0;
+  for (const float v : image.pixels()) sum += static_cast<double>(v);
+  return sum / static_cast<double>(image.count());
+}
+double variance_of(const Image& image) {
+  const double mean = mean_of(image);
+  double sum = 0;
+  for (const float v : image.pixels()) sum += std::pow(static_cast<double>(v) - mean, 2);
+  return sum / static_cast<double>(image.count());
+}
+
+TEST(Simulate, ShotNoiseCountsPhotons) {
+  const Image clean(1, 100, 100, 0.4f);
+  for (const float photons : {10.f, 500.f}) {
+    const Image image = simulate(clean, {.poisson = photons, .clip = false, .seed = 3}).image;
+    for (const float v : image.pixels())
+      ASSERT_NEAR(v * photons, std::round(v * photons), 1e-3) << "whole photons";
+    const double variance = 0.4 / static_cast<double>(photons);
+    // 10^4 draws: the mean within 4 sigma / 100, the variance within 4 * 1.6 %.
+    EXPECT_NEAR(mean_of(image), 0.4, 0.04 * std::sqrt(variance));
+    EXPECT_NEAR(variance_of(image), variance, 0.064 * variance);
+  }
+}
+
+TEST(Simulate, ShotNoiseLeavesBlackBlack) {
+  const Image image = simulate(Image(1, 20, 20, 0.f), {.poisson = 30.f, .seed = 3}).image;
+  EXPECT_EQ(std::ranges::max(image.pixels()), 0.f);
+}
+
+TEST(Simulate, SpeckleGrowsWithTheBrightness) {
+  for (const float light : {0.2f, 0.8f}) {
+    const Image image =
+        simulate(Image(1, 100, 100, light), {.speckle = 0.3f, .clip = false, .seed = 3}).image;
+    const double sigma = 0.3 * static_cast<double>(light);
+    EXPECT_NEAR(std::sqrt(variance_of(image)), sigma, 0.028 * sigma);
+    EXPECT_NEAR(mean_of(image), light, 0.04 * sigma);
+  }
+}
+
+TEST(Simulate, SaltAndPepperAreHalfOfTheFractionEach) {
+  const Image image =
+      simulate(Image(3, 100, 40, 0.5f), {.salt_pepper = 0.2f, .clip = false, .seed = 3}).image;
+  const auto count = [&](float value) { return std::ranges::count(image.pixels(), value); };
+  // Of 12000 values each 1200, sigma 33; 4 of these.
+  EXPECT_NEAR(static_cast<double>(count(0.f)), 1200, 132);
+  EXPECT_NEAR(static_cast<double>(count(1.f)), 1200, 132);
+  EXPECT_EQ(count(0.f) + count(1.f) + count(0.5f), 12000);
+}
+
 TEST(Simulate, ClipsAfterTheNoise) {
   const Image clean = ramp(1, 20, 20);
   const Simulated raw = simulate(clean, {.sigma = 0.2f, .clip = false, .seed = 5});
@@ -137,6 +187,10 @@ TEST(Simulate, NamesOptionsOutOfRange) {
   };
   EXPECT_THAT(text({.sigma = 25.f}), testing::HasSubstr("sigma must be in [0,1], got 25"));
   EXPECT_THAT(text({.sigma = std::nanf("")}), testing::HasSubstr("sigma must be in [0,1]"));
+  EXPECT_THAT(text({.poisson = 501.f}), testing::HasSubstr("poisson must be in [0,500], got 501"));
+  EXPECT_THAT(text({.speckle = -1.f}), testing::HasSubstr("speckle must be in [0,1], got -1"));
+  EXPECT_THAT(text({.salt_pepper = 2.f}),
+              testing::HasSubstr("salt_pepper must be in [0,1], got 2"));
   EXPECT_THAT(text({.missing = 1.f}), testing::HasSubstr("missing must be in [0,1), got 1"));
   EXPECT_THAT(text({.shrink = 5}), testing::HasSubstr("must be 2, 3, 4 or 8, got 5"));
   EXPECT_THAT(text({.shrink = 8}), testing::HasSubstr("cannot shrink 4x4 by 8"));
