@@ -38,6 +38,7 @@ HEADER_ROOM = {
     "engine.h": "engine",
     "observe.h": "observe",
     "fit.h": "fit",
+    "stop.h": "fit",
     "deep_image_prior.h": "fit",
     "options.h": "tasks",
     "tasks.h": "tasks",

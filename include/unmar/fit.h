@@ -48,6 +48,10 @@ struct ProblemOptions {
   LossKind loss = LossKind::mse;
   float tv_weight = 0.f;   ///< of the total variation of the restored image
   std::uint64_t seed = 0;  ///< draws z
+  /// Values of y that the loss does not see: 1 hidden, 0 seen, of y's shape (hide_values() draws
+  /// one); empty: none.
+  Tensor hidden = {};
+  bool keep_input = false;  ///< Problem::input, for stoppers that want probes
 };
 
 /// z [n,c,h,w] of the size that the network wants for a picture of image.h x image.w.
@@ -59,6 +63,7 @@ struct Problem {
   Graph graph;
   NodeId restored;  ///< the network's picture before A, [n,c,h,w]; kept
   NodeId fidelity;  ///< Mse or L1 of A(restored) and y, without what is added to the loss; kept
+  std::optional<NodeId> input = {};  ///< what the network sees, jitter included; kept; if asked for
 };
 
 /// x_shape: size of the picture to restore; y: the observation, of shape A.output_shape(x_shape).
@@ -76,12 +81,19 @@ class Stopper {
   struct Verdict {
     bool new_best = false;  ///< this iterate is the one to return so far
     bool stop = false;
+    bool reserve = false;      ///< this iterate is to be kept beside the best: a second opinion
+    bool use_reserve = false;  ///< with stop: the reserve is the one to return after all
   };
   /// Called for every iteration that was not rolled back, in order, with the restored picture.
   /// throws Error{bad_argument} if the shape of `out` changes.
   virtual Verdict observe(int iteration, float loss, const Tensor& out) = 0;
   /// What it watches, for the history; empty while there is nothing yet.
   virtual std::optional<double> signal() const { return std::nullopt; }
+  /// Whether it wants a probe of this iteration: a second pass, a third of an iteration's time.
+  virtual bool wants_probe(int /*iteration*/) const { return false; }
+  /// Called before observe(): what the same weights make of the input without jitter, and the input
+  /// with the jitter that gives the picture which observe() is going to see.
+  virtual void probe(const Tensor& /*out_without_jitter*/, const Tensor& /*jittered_input*/) {}
   /// The fit went back to its state before `iteration`: the iterates to come do not continue those
   /// seen since. Their numbers keep growing. A choice already made stands: its picture was good.
   virtual void rewind(int iteration) = 0;
@@ -109,6 +121,19 @@ struct VarianceOptions {
 std::unique_ptr<Stopper> make_windowed_variance(const VarianceOptions& options);
 std::unique_ptr<Stopper> make_moving_variance(const VarianceOptions& options);
 
+/// Which picture FitResult::best is.
+enum class Keep {
+  average,  ///< the running average at the chosen iteration; the iterate if averaging is off
+  best,     ///< the chosen iterate itself
+  last,     ///< the last iterate that was not rolled back, whatever was chosen
+};
+
+/// A stopper that looks on.
+struct Watcher {
+  std::string name;
+  Stopper* stopper = nullptr;  ///< borrowed
+};
+
 struct FitOptions {
   int iterations = 3000;
   Adam adam = {};
@@ -123,7 +148,20 @@ struct FitOptions {
   /// Memory: three to six times the weights and one picture.
   float rollback_db = 5.f;
   int rollback_every = 50;
+  Keep keep = Keep::average;
   bool return_state = false;  ///< FitResult::state; three times the weights
+  /// FitResult::chosen_state. Costs a copy of three times the weights in each iteration that is
+  /// chosen, which under most stoppers is every one until the valley: about 1 % of its time.
+  bool return_chosen_state = false;
+  /// These see what the stopper in charge sees. Their verdicts are recorded and change nothing.
+  std::vector<Watcher> watchers = {};
+};
+
+/// A watcher after one iteration.
+struct WatchedRow {
+  std::optional<double> signal;
+  int best = -1;         ///< iteration chosen so far; -1: none
+  bool stopped = false;  ///< it would have ended the fit here or before; `best` is final
 };
 
 struct HistoryRow {
@@ -133,6 +171,7 @@ struct HistoryRow {
   std::optional<double> psnr_average;  ///< of the running average
   std::optional<double> signal;        ///< the stopper's
   bool rolled_back = false;            ///< a loss spike was undone here; the iterate is dropped
+  std::vector<WatchedRow> watched;     ///< in the order of FitOptions::watchers
 };
 
 /// What a callback may look at; valid during the call.
@@ -145,25 +184,36 @@ struct FitProgress {
   const Tensor& average;   ///< empty if averaging is off
 };
 
+/// What a watcher would have done.
+struct Watched {
+  std::string name;
+  int best_iteration = -1;  ///< it would have returned; -1: it chose none
+  int stopped_at = -1;      ///< its last iteration; -1: it never stopped
+  double seconds = 0;       ///< spent in it; without the passes of probes
+};
+
 enum class StoppedBy { iterations, stopper, cancelled };
 const char* to_string(StoppedBy reason);
 
 struct FitResult {
-  /// The picture to use: of the chosen iteration, its running average if averaging is on.
-  Tensor best;
-  Tensor last;  ///< the last iterate as it is, even if it was rolled back
-  int best_iteration = 0;
-  int iterations = 0;  ///< done
+  Tensor best;             ///< the picture to use: see Keep
+  Tensor last;             ///< the last iterate as it is, even if it was rolled back
+  int best_iteration = 0;  ///< that `best` belongs to
+  int iterations = 0;      ///< done
   StoppedBy stopped_by = StoppedBy::iterations;
   double seconds = 0;
   float final_loss = 0.f;
   int rollbacks = 0;
+  double stopper_seconds = 0;  ///< of `seconds`, spent in the stopper
+  std::vector<Watched> watched;
   std::vector<HistoryRow> history;
   std::size_t memory_bytes = 0;  ///< of the compiled program
   /// With return_state: parameters and optimiser after the last iteration, and the names of the
   /// parameters.
   TrainState state;
   std::vector<std::string> param_names;
+  /// With return_chosen_state: parameters and optimiser after best_iteration.
+  TrainState chosen_state;
 };
 
 /// Fits. Ends at options.iterations, when the stopper says so, or when `cancel` is requested
@@ -172,7 +222,7 @@ struct FitResult {
 /// without clamping, as the paper.
 /// on_iteration may be empty; what it throws ends the fit.
 /// Same seed, engine and machine: same result, bit for bit.
-/// Beside the program it holds three pictures, and one more with roll-back.
+/// Beside the program it holds three pictures, one more with roll-back and one for a reserve.
 /// throws Error{bad_argument} for options out of range; Error{numeric} if the loss is not finite
 /// and rolling back did not help or is off.
 FitResult fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,

@@ -11,6 +11,7 @@
 #include "unmar/observe.h"
 #include "unmar/options.h"
 #include "unmar/random.h"
+#include "unmar/stop.h"
 #include "unmar/tasks.h"
 #include "unmar/tensor.h"
 #include "unmar/version.h"

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/fail.h"
+#include "fit/choice.h"
 #include "fit/rollback.h"
 #include "fit/running_average.h"
 #include "unmar/fit.h"
@@ -45,6 +46,12 @@ double fidelity_db(const Op& op, float value) {
   return -10 * std::log10(std::max(std::holds_alternative<L1>(op) ? v * v : v, kLeastMse));
 }
 
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
 /// One run of fit(). Allocates while it is made; then only for history rows and snapshots.
 class Fit {
  public:
@@ -56,15 +63,17 @@ class Fit {
         reference_(reference),
         program_(engine.compile(problem.graph, {options.seed, options.threads})),
         out_(problem.graph.shape(problem.restored)),
-        best_(out_.shape()),
         average_(out_.shape(), options.average),
         rollback_(options, out_.shape()) {
     result_.memory_bytes = program_->memory_bytes();
+    for (const Watcher& watcher : options.watchers)
+      result_.watched.push_back({.name = watcher.name});
+    reserves_.assign(options.watchers.size(), -1);
   }
 
   FitResult run(const std::function<void(const FitProgress&)>& on_iteration,
                 const std::stop_token& cancel) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     bool stop = false;
     for (int i = 0; i < options_.iterations && !stop; ++i) {
       if (i > 0 && cancel.stop_requested()) {
@@ -72,8 +81,7 @@ class Fit {
         break;
       }
       stop = iterate(i);
-      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-      result_.seconds = elapsed.count();
+      result_.seconds = seconds_since(start);
       if (on_iteration)
         on_iteration({result_.history.back(), options_.iterations, result_.seconds,
                       result_.best_iteration, out_,
@@ -86,9 +94,16 @@ class Fit {
  private:
   /// Returns whether the stopper ends the fit.
   bool iterate(int i) {
+    keep_chosen_states();
     rollback_.before_step(i, *program_);
+    const bool probing = wants_probe(i);
+    if (probing) {
+      program_->forward(i, false);
+      program_->read(problem_.restored, out_without_jitter_);
+    }
     const float loss = program_->step(options_.adam, i);
     program_->read(problem_.restored, out_);
+    if (probing) program_->read(*problem_.input, jittered_input_);
     result_.final_loss = loss;
     result_.iterations = i + 1;
     HistoryRow& row = result_.history.emplace_back();
@@ -102,19 +117,62 @@ class Fit {
       row.rolled_back = true;
     } else {
       rollback_.accept(i, fidelity, average_);
-      const Stopper::Verdict verdict = stopper_.observe(i, loss, out_);
+      const Stopper::Verdict verdict = ask(stopper_, i, loss, result_.stopper_seconds);
       stop = verdict.stop;
       stopper_chose_ = stopper_chose_ || verdict.new_best;
       // Until the stopper has an opinion, the latest picture is the best.
-      choose(i, verdict.new_best || !stopper_chose_);
+      choose(i, verdict.new_best || !stopper_chose_ || options_.keep == Keep::last,
+             verdict.reserve && options_.keep != Keep::last);
+      if (stop && verdict.use_reserve && reserve_.iteration() >= 0) std::swap(best_, reserve_);
+      result_.best_iteration = best_.iteration();
       row.signal = stopper_.signal();
+      ask_watchers(i, loss);
     }
+    record_watchers(row);
     if (reference_) {
       row.psnr = psnr(out_, *reference_);
       if (options_.average > 0.f && average_.started())
         row.psnr_average = psnr(average_.value(), *reference_);
     }
     return stop;
+  }
+
+  bool wants_probe(int i) const {
+    if (!problem_.input) return false;
+    return stopper_.wants_probe(i) ||
+           std::any_of(options_.watchers.begin(), options_.watchers.end(),
+                       [i](const Watcher& w) { return w.stopper->wants_probe(i); });
+  }
+
+  Stopper::Verdict ask(Stopper& stopper, int i, float loss, double& seconds) {
+    const auto start = Clock::now();
+    if (problem_.input && stopper.wants_probe(i))
+      stopper.probe(out_without_jitter_, jittered_input_);
+    const Stopper::Verdict verdict = stopper.observe(i, loss, out_);
+    seconds += seconds_since(start);
+    return verdict;
+  }
+
+  void ask_watchers(int i, float loss) {
+    for (std::size_t k = 0; k < options_.watchers.size(); ++k) {
+      Watched& watched = result_.watched[k];
+      const Stopper::Verdict verdict = ask(*options_.watchers[k].stopper, i, loss, watched.seconds);
+      if (watched.stopped_at >= 0) continue;  // it has had its say; only its signal goes on
+      if (verdict.new_best) watched.best_iteration = i;
+      if (verdict.reserve) reserves_[k] = i;
+      if (!verdict.stop) continue;
+      watched.stopped_at = i;
+      if (verdict.use_reserve) watched.best_iteration = reserves_[k];
+    }
+  }
+
+  void record_watchers(HistoryRow& row) const {
+    for (std::size_t k = 0; k < options_.watchers.size(); ++k) {
+      const Watched& watched = result_.watched[k];
+      row.watched.push_back(
+          {row.rolled_back ? std::nullopt : options_.watchers[k].stopper->signal(),
+           watched.best_iteration, watched.stopped_at >= 0});
+    }
   }
 
   double measure_fidelity(float loss) {
@@ -142,29 +200,32 @@ class Fit {
 
   // step() has already made its update with the gradient of the spike; that goes as well.
   void undo() {
-    keep_chosen();
-    stopper_.rewind(rollback_.undo(*program_, average_));
+    for (Choice* choice : {&best_, &reserve_}) choice->keep_picture(average_);
+    const int iteration = rollback_.undo(*program_, average_);
+    stopper_.rewind(iteration);
+    for (const Watcher& watcher : options_.watchers) watcher.stopper->rewind(iteration);
     ++result_.rollbacks;
   }
 
-  // The chosen picture stays in the running average until the next iterate is not chosen: a stopper
-  // that takes each iterate for the best so far then costs no copies.
-  void choose(int i, bool is_best) {
-    if (!is_best) keep_chosen();
+  void choose(int i, bool best, bool reserve) {
+    if (!best) best_.keep_picture(average_);
+    if (!reserve) reserve_.keep_picture(average_);
     average_.add(out_);
-    if (is_best) {
-      result_.best_iteration = i;
-      chosen_is_current_ = true;
-    }
+    const Tensor* iterate = options_.keep == Keep::average ? nullptr : &out_;
+    if (best) best_.take(i, iterate);
+    if (reserve) reserve_.take(i, iterate);
   }
 
-  void keep_chosen() {
-    if (chosen_is_current_) copy_values(average_.value(), best_);
-    chosen_is_current_ = false;
+  void keep_chosen_states() {
+    for (Choice* choice : {&best_, &reserve_})
+      choice->keep_state(*program_, options_.return_chosen_state);
   }
 
   FitResult finish() {
-    result_.best = chosen_is_current_ ? average_.take() : std::move(best_);
+    best_.keep_picture(average_);
+    keep_chosen_states();
+    result_.best = best_.take_picture();
+    result_.chosen_state = best_.take_state();
     result_.last = std::move(out_);
     if (options_.return_state) {
       result_.state = program_->state();
@@ -178,11 +239,12 @@ class Fit {
   Stopper& stopper_;
   const Tensor* reference_;
   std::unique_ptr<Program> program_;
-  Tensor out_, best_, scalar_{Shape{}};
+  Tensor out_, scalar_{Shape{}}, out_without_jitter_, jittered_input_;
   const Tensor no_average_;
   RunningAverage average_;
   Rollback rollback_;
-  bool chosen_is_current_ = false;
+  Choice best_, reserve_;
+  std::vector<int> reserves_;  ///< iterations, of the watchers
   bool stopper_chose_ = false;
   int last_not_finite_ = -1;
   FitResult result_;

@@ -19,15 +19,31 @@ void check(const Tensor& y, const Shape& x_shape, const Operator& A,
   };
   require_weight(options.reg_noise_std, "reg_noise_std");
   require_weight(options.tv_weight, "tv_weight");
+  if (!options.hidden.empty() && options.hidden.shape() != expected)
+    fail(ErrorCode::bad_argument,
+         "problem: the hidden values are given as {}, the observation is {}",
+         to_string(options.hidden.shape()), to_string(expected));
+  if (options.keep_input && options.reg_noise_std == 0.f)
+    fail(ErrorCode::bad_argument, "problem: keep_input needs jitter; give a reg_noise_std above 0");
+}
+
+/// 1 where the loss looks.
+std::shared_ptr<const Tensor> seen_values(const Tensor& hidden) {
+  auto seen = std::make_shared<Tensor>(hidden.shape());
+  for (std::size_t i = 0; i < hidden.count(); ++i)
+    seen->data()[i] = hidden.data()[i] > 0.f ? 0.f : 1.f;
+  return seen;
 }
 
 /// What the loss compares with. A value that is not finite would only show up as a diverged fit.
-std::shared_ptr<const Tensor> target(const Tensor& y, const Operator& A) {
-  auto part = std::make_shared<const Tensor>(A.known_part(y));
+std::shared_ptr<const Tensor> target(const Tensor& y, const Operator& A, const Tensor* seen) {
+  auto part = std::make_shared<Tensor>(A.known_part(y));
   for (const float v : part->values())
     if (!std::isfinite(v))
       fail(ErrorCode::bad_input, "problem: the observation holds {}; mask such pixels as missing",
            v);
+  if (seen)
+    for (std::size_t i = 0; i < part->count(); ++i) part->data()[i] *= seen->data()[i];
   return part;
 }
 
@@ -63,6 +79,10 @@ Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
                              options.optimise == Optimise::norms_and_input;
   NodeId z = graph.add(learned_input ? Op{Learned{input}} : Op{Constant{input}}, {}, "z");
   if (options.reg_noise_std > 0.f) z = graph.add(Jitter{options.reg_noise_std}, {z}, "z.jitter");
+  if (options.keep_input) {
+    problem.input = z;
+    graph.keep(z);
+  }
 
   NodeId x = options.own_network ? options.own_network(graph, z, x_shape)
                                  : write_network(graph, z, x_shape, options.network);
@@ -70,8 +90,13 @@ Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
   problem.restored = x;
   graph.keep(x);
 
-  const NodeId observed = A.write(graph, x);
-  const NodeId known = graph.add(Constant{target(y, A)}, {}, "y");
+  NodeId observed = A.write(graph, x);
+  std::shared_ptr<const Tensor> seen;
+  if (!options.hidden.empty()) {
+    seen = seen_values(options.hidden);
+    observed = graph.add(Multiply{}, {observed, graph.add(Constant{seen}, {}, "seen")}, "observed");
+  }
+  const NodeId known = graph.add(Constant{target(y, A, seen.get())}, {}, "y");
   const bool mse = options.loss == LossKind::mse;
   problem.fidelity = graph.add(mse ? Op{Mse{}} : Op{L1{}}, {observed, known}, "fidelity");
   graph.keep(problem.fidelity);

@@ -24,6 +24,11 @@ std::vector<std::size_t> spread_samples(std::size_t count, std::size_t max_sampl
   return at;
 }
 
+void check_max_samples(std::size_t max_samples, const char* where) {
+  if (max_samples < 1)
+    fail(ErrorCode::bad_argument, "{}: max_samples must be at least 1, got {}", where, max_samples);
+}
+
 const std::vector<std::size_t>& Samples::of(const Tensor& out, const char* where) {
   if (at_.empty()) {
     shape_ = out.shape();

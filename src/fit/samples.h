@@ -12,6 +12,9 @@ namespace unmar {
 /// shares a factor with the width would watch a few columns only.
 std::vector<std::size_t> spread_samples(std::size_t count, std::size_t max_samples);
 
+/// throws Error{bad_argument} naming `where` unless max_samples >= 1.
+void check_max_samples(std::size_t max_samples, const char* where);
+
 /// Fixed positions in the pictures of one fit.
 class Samples {
  public:

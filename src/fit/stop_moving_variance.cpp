@@ -13,7 +13,10 @@ constexpr const char* kName = "moving variance";
 class MovingVariance final : public Stopper {
  public:
   explicit MovingVariance(const VarianceOptions& options)
-      : alpha_(options.alpha), samples_(options.max_samples), valley_(options, kName) {
+      : alpha_(options.alpha),
+        samples_(options.max_samples),
+        valley_(options.patience, options.min_start, kName) {
+    check_max_samples(options.max_samples, kName);
     if (!(options.alpha > 0.f && options.alpha < 1.f))
       fail(ErrorCode::bad_argument, "{}: alpha must lie between 0 and 1, got {}", kName,
            options.alpha);

@@ -16,7 +16,8 @@ class WindowedVariance final : public Stopper {
   explicit WindowedVariance(const VarianceOptions& options)
       : window_(static_cast<std::size_t>(std::max(options.window, 0))),
         samples_(options.max_samples),
-        valley_(options, kName) {
+        valley_(options.patience, options.min_start, kName) {
+    check_max_samples(options.max_samples, kName);
     if (options.window < 2)
       fail(ErrorCode::bad_argument, "{}: window must be at least 2, got {}", kName, options.window);
   }

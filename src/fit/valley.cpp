@@ -4,17 +4,12 @@
 
 namespace unmar {
 
-Valley::Valley(const VarianceOptions& options, const char* where)
-    : patience_(options.patience), min_start_(options.min_start) {
-  if (options.patience < 1)
-    fail(ErrorCode::bad_argument, "{}: patience must be at least 1, got {}", where,
-         options.patience);
-  if (options.min_start < 0)
-    fail(ErrorCode::bad_argument, "{}: min_start must be 0 or more, got {}", where,
-         options.min_start);
-  if (options.max_samples < 1)
-    fail(ErrorCode::bad_argument, "{}: max_samples must be at least 1, got {}", where,
-         options.max_samples);
+Valley::Valley(int patience, int min_start, const char* where)
+    : patience_(patience), min_start_(min_start) {
+  if (patience < 1)
+    fail(ErrorCode::bad_argument, "{}: patience must be at least 1, got {}", where, patience);
+  if (min_start < 0)
+    fail(ErrorCode::bad_argument, "{}: min_start must be 0 or more, got {}", where, min_start);
 }
 
 Stopper::Verdict Valley::observe(int iteration, double value) {

@@ -7,8 +7,8 @@ namespace unmar {
 /// Finds the first minimum of a signal that `patience` later values confirm, and stays with it.
 class Valley {
  public:
-  /// throws Error{bad_argument} naming `where` if an option is out of range.
-  Valley(const VarianceOptions& options, const char* where);
+  /// throws Error{bad_argument} naming `where` unless patience >= 1 and min_start >= 0.
+  Valley(int patience, int min_start, const char* where);
   Stopper::Verdict observe(int iteration, double value);
   /// Call when there is no value: an ended search says so again.
   Stopper::Verdict idle() const { return {false, ended_}; }

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stop_token>
@@ -257,6 +258,182 @@ TEST(Loop, NamesOptionsOutOfRange) {
 TEST(Loop, RefusesAReferenceOfAnotherSize) {
   const Tensor reference({1, 1, 2, 2});
   EXPECT_THAT(error_of(plain(1), &reference), HasSubstr("the reference is [1,1,2,2]"));
+}
+
+FitResult run_keeping(Keep keep, FakeEngine& engine, float average = 0.5f) {
+  FitOptions options = plain(6);
+  options.average = average;
+  options.keep = keep;
+  ScriptedStopper stopper;
+  stopper.best = {1, 3};
+  return run(engine, options, stopper);
+}
+
+TEST(Keep, BestIsTheChosenIterateWithoutAveraging) {
+  FakeEngine engine;
+  const FitResult result = run_keeping(Keep::best, engine);
+  EXPECT_EQ(pixel(result.best), 3.f);
+  EXPECT_EQ(result.best_iteration, 3);
+}
+
+TEST(Keep, LastIsTheLastIterateWhateverWasChosen) {
+  FakeEngine engine;
+  const FitResult result = run_keeping(Keep::last, engine);
+  EXPECT_EQ(pixel(result.best), 5.f);
+  EXPECT_EQ(result.best_iteration, 5);
+}
+
+TEST(Keep, LastIsNoIterateThatWasRolledBack) {
+  FakeEngine engine({.loss = [](int i, int) { return i == 5 ? 9.f : 0.1f; }});
+  FitOptions options = plain(6);
+  options.rollback_db = 5.f;
+  options.keep = Keep::last;
+  const auto stopper = make_fixed_count();
+  const FitResult result = run(engine, options, *stopper);
+  ASSERT_EQ(result.rollbacks, 1);
+  EXPECT_EQ(pixel(result.best), 4.f);
+  EXPECT_EQ(pixel(result.last), 5.f);
+}
+
+TEST(Keep, AverageIsTheIterateIfAveragingIsOff) {
+  FakeEngine engine;
+  EXPECT_EQ(pixel(run_keeping(Keep::average, engine, 0.f).best), 3.f);
+}
+
+TEST(Loop, ReturnsTheStateAfterTheChosenIteration) {
+  for (const int chosen : {2, 5}) {  // 5 is the last
+    FakeEngine engine;
+    FitOptions options = plain(6);
+    options.return_state = options.return_chosen_state = true;
+    ScriptedStopper stopper;
+    stopper.best = {0, chosen};
+    const FitResult result = run(engine, options, stopper);
+    EXPECT_EQ(result.chosen_state.updates, chosen + 1);
+    EXPECT_EQ(result.state.updates, 6);
+    const TrainState& after =
+        chosen == 5 ? result.state : engine.log.states[static_cast<std::size_t>(chosen) + 1];
+    EXPECT_TRUE(
+        std::ranges::equal(result.chosen_state.params[1].values(), after.params[1].values()));
+  }
+}
+
+TEST(Loop, WithoutBeingAskedReturnsNoState) {
+  FakeEngine engine;
+  EXPECT_TRUE(run_keeping(Keep::best, engine).chosen_state.params.empty());
+}
+
+/// Keeps 1 and 3 in reserve, takes 2 and 4 for the best, and ends with 6.
+class WithReserve final : public Stopper {
+ public:
+  explicit WithReserve(bool use) : use_(use) {}
+  std::string name() const override { return "with reserve"; }
+  Verdict observe(int i, float, const Tensor&) override {
+    return {.new_best = i == 2 || i == 4,
+            .stop = i == 6,
+            .reserve = i == 1 || i == 3,
+            .use_reserve = i == 6 && use_};
+  }
+  void rewind(int) override {}
+
+ private:
+  bool use_;
+};
+
+TEST(Loop, ReturnsTheReserveIfTheStopperPrefersIt) {
+  for (const bool use : {true, false}) {
+    FakeEngine engine;
+    FitOptions options = plain(9);
+    options.average = 0.5f;
+    options.return_chosen_state = true;
+    WithReserve stopper(use), watcher(use);
+    options.watchers = {{"w", &watcher}};
+    std::vector<float> averages;
+    const FitResult result = run(engine, options, stopper, [&](const FitProgress& p) {
+      averages.push_back(pixel(p.average));
+    });
+    const int chosen = use ? 3 : 4;
+    EXPECT_EQ(result.best_iteration, chosen);
+    EXPECT_EQ(pixel(result.best), averages[static_cast<std::size_t>(chosen)]);
+    EXPECT_EQ(result.chosen_state.updates, chosen + 1);
+    EXPECT_EQ(result.watched[0].best_iteration, chosen);
+  }
+}
+
+TEST(Watchers, AreRecordedAndChangeNothing) {
+  FakeEngine engine;
+  FitOptions options = plain(8);
+  ScriptedStopper watcher, idle;
+  watcher.best = {2, 3, 6};
+  watcher.stop_at = 4;
+  options.watchers = {{"early", &watcher}, {"idle", &idle}};
+  const auto stopper = make_fixed_count();
+  const FitResult result = run(engine, options, *stopper);
+  EXPECT_EQ(result.iterations, 8);
+  EXPECT_EQ(result.best_iteration, 7);
+  ASSERT_EQ(result.watched.size(), 2u);
+  EXPECT_EQ(result.watched[0].name, "early");
+  EXPECT_EQ(result.watched[0].best_iteration, 3) << "what comes after its stop does not count";
+  EXPECT_EQ(result.watched[0].stopped_at, 4);
+  EXPECT_EQ(result.watched[1].best_iteration, -1);
+  EXPECT_EQ(result.watched[1].stopped_at, -1);
+  std::vector<int> best;
+  for (const HistoryRow& row : result.history) {
+    ASSERT_EQ(row.watched.size(), 2u);
+    best.push_back(row.watched[0].best);
+    EXPECT_EQ(row.watched[0].stopped, row.iteration >= 4) << row.iteration;
+    EXPECT_EQ(row.watched[0].signal, 10.0 * row.iteration);
+  }
+  EXPECT_THAT(best, ElementsAre(-1, -1, 2, 3, 3, 3, 3, 3));
+}
+
+TEST(Watchers, AreToldOfRollbacks) {
+  FakeEngine engine({.loss = [](int i, int) { return i == 3 ? 9.f : 0.1f; }});
+  FitOptions options = plain(6);
+  options.rollback_db = 5.f;
+  ScriptedStopper watcher;
+  watcher.best = {1};
+  options.watchers = {{"w", &watcher}};
+  const auto stopper = make_fixed_count();
+  const FitResult result = run(engine, options, *stopper);
+  EXPECT_THAT(watcher.seen, ElementsAre(0, 1, 2, 4, 5));
+  EXPECT_EQ(watcher.rewinds.size(), 1u);
+  EXPECT_FALSE(result.history[3].watched[0].signal);
+  EXPECT_EQ(result.history[3].watched[0].best, 1);
+}
+
+/// Wants a probe of every third iteration.
+class Prober final : public Stopper {
+ public:
+  std::string name() const override { return "prober"; }
+  bool wants_probe(int i) const override { return i % 3 == 0; }
+  void probe(const Tensor& out, const Tensor& input) override {
+    probed.push_back(observed);
+    EXPECT_FALSE(out.empty());
+    EXPECT_EQ(pixel(input), static_cast<float>(observed));
+  }
+  Verdict observe(int i, float, const Tensor&) override {
+    observed = i + 1;
+    return {};
+  }
+  void rewind(int) override {}
+
+  int observed = 0;
+  std::vector<int> probed;
+};
+
+TEST(Loop, ProbesBeforeItAsksIfTheProblemKeepsItsInput) {
+  for (const bool keeps : {true, false}) {
+    FakeEngine engine;
+    Problem problem = fake_problem(engine.script.picture);
+    if (keeps) problem.input = problem.restored;
+    Prober prober, watcher;
+    FitOptions options = plain(7);
+    options.watchers = {{"w", &watcher}};
+    fit(problem, engine, options, prober);
+    const std::vector<int> expected = keeps ? std::vector<int>{0, 3, 6} : std::vector<int>{};
+    EXPECT_EQ(prober.probed, expected);
+    EXPECT_EQ(watcher.probed, expected);
+  }
 }
 
 TEST(StoppedBy, HasANameForEveryReason) {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -156,6 +157,48 @@ TEST(Problem, LossOfAMaskHidesMissingPixelsAndStillDividesByAll) {
            std::pow(static_cast<double>(e.restored.data()[i] - whole.data()[i]), 2);
   const double expected = sum / static_cast<double>(y.count());
   EXPECT_NEAR(e.loss, expected, kFloatRounding * expected);
+}
+
+TEST(Problem, LossDoesNotSeeHiddenValues) {
+  const Shape shape{1, 3, 10, 11};
+  const Tensor y = drawn(shape);
+  ProblemOptions options = tiny();
+  options.hidden = Tensor(shape);
+  Random(5, "hidden").bernoulli(options.hidden.values(), 0.4f);
+  const Evaluated e = evaluate(make_problem(y, shape, *make_identity(), options));
+  double sum = 0;
+  for (std::size_t i = 0; i < y.count(); ++i)
+    if (options.hidden.data()[i] == 0.f)
+      sum += std::pow(static_cast<double>(e.restored.data()[i] - y.data()[i]), 2);
+  const double expected = sum / static_cast<double>(y.count());
+  EXPECT_NEAR(e.loss, expected, kFloatRounding * expected);
+}
+
+TEST(Problem, KeepsTheJitteredInputOnlyIfAsked) {
+  ProblemOptions options = tiny();
+  EXPECT_FALSE(denoising({1, 1, 12, 10}, options).input);
+  options.keep_input = true;
+  const Problem problem = denoising({1, 1, 12, 10}, options);
+  ASSERT_TRUE(problem.input);
+  EXPECT_EQ(problem.graph.node(*problem.input).name, "z.jitter");
+  const auto program = make_engine("ref")->compile(problem.graph, {});
+  program->forward(0);
+  Tensor z;
+  program->read(*problem.input, z);
+  EXPECT_FALSE(std::ranges::equal(z.values(), value_of(problem.graph, "z").values()));
+}
+
+TEST(Problem, NamesHiddenValuesThatDoNotFitAndAnInputWithoutJitter) {
+  const Shape shape{1, 1, 12, 10};
+  ProblemOptions options = tiny();
+  options.hidden = Tensor({1, 1, 12, 11});
+  EXPECT_THAT(
+      error_text([&] { denoising(shape, options); }),
+      HasSubstr("the hidden values are given as [1,1,12,11], the observation is [1,1,12,10]"));
+  options = tiny();
+  options.keep_input = true;
+  options.reg_noise_std = 0.f;
+  EXPECT_THAT(error_text([&] { denoising(shape, options); }), HasSubstr("keep_input needs jitter"));
 }
 
 TEST(Problem, LossOfAReductionComparesTheReducedPicture) {
