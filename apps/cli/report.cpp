@@ -23,6 +23,17 @@ Json path_or_null(const std::filesystem::path& path) {
   return path.empty() ? Json(nullptr) : Json(path.string());
 }
 
+/// What those that looked on would have done.
+Json watched(const FitResult& fit) {
+  Json object = Json::object();
+  const auto iteration = [](int i) { return i >= 0 ? Json(i) : Json(nullptr); };
+  for (const Watched& w : fit.watched)
+    object[w.name] = {{"best_iteration", iteration(w.best_iteration)},
+                      {"stopped_at", iteration(w.stopped_at)},
+                      {"seconds", w.seconds}};
+  return object;
+}
+
 Json result(const Report& report) {
   const Restored& r = report.restored;
   return {
@@ -34,6 +45,8 @@ Json result(const Report& report) {
       {"stopped_by", to_string(r.fit.stopped_by)},
       {"rollbacks", r.fit.rollbacks},
       {"seconds", r.fit.seconds},
+      {"stopper_seconds", r.fit.stopper_seconds},
+      {"watched", watched(r.fit)},
       {"total_seconds", report.total_seconds},
       {"loss", r.fit.final_loss},
       {"psnr", number(r.psnr)},
@@ -94,13 +107,20 @@ std::string manifest_json(const Report& report) {
 }
 
 std::string history_csv(const FitResult& fit) {
-  std::string text = "iteration,loss,psnr,psnr_average,signal,rolled_back\n";
+  std::string text = "iteration,loss,psnr,psnr_average,signal,rolled_back";
+  for (const Watched& w : fit.watched) text += fmt::format(",{0},{0}_best,{0}_stopped", w.name);
+  text += '\n';
   const auto cell = [](const std::optional<double>& value) {
     return value ? fmt::format("{:.9g}", *value) : std::string();
   };
-  for (const HistoryRow& row : fit.history)
-    text += fmt::format("{},{:.9g},{},{},{},{}\n", row.iteration, row.loss, cell(row.psnr),
+  for (const HistoryRow& row : fit.history) {
+    text += fmt::format("{},{:.9g},{},{},{},{}", row.iteration, row.loss, cell(row.psnr),
                         cell(row.psnr_average), cell(row.signal), row.rolled_back ? 1 : 0);
+    for (const WatchedRow& w : row.watched)
+      text += fmt::format(",{},{},{}", cell(w.signal),
+                          w.best >= 0 ? fmt::to_string(w.best) : std::string(), w.stopped ? 1 : 0);
+    text += '\n';
+  }
   return text;
 }
 

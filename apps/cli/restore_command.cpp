@@ -127,7 +127,7 @@ void declare_reports(CLI::App& command, RestoreArguments& a) {
   file("--reference", a.reference, "CLEAN",
        "the undamaged picture, if you have it: adds PSNR and SSIM, never changes the result");
   file("--history", a.history, "FILE.csv",
-       "loss, PSNR and the stopper's variance of every iteration");
+       "loss, PSNR and what the stop rule and those of --watch see, of every iteration");
   file("--manifest", a.manifest, "FILE.json",
        "all options, versions and facts of the run, to repeat it");
   file("--snapshots", a.snapshots, "DIR", "folder for the result as it develops");

@@ -18,7 +18,7 @@ namespace unmar {
 
 enum class Task { denoise, inpaint, upscale };
 enum class Preset { quick, paper };
-enum class StopRule { none, wmv, emv };
+enum class StopRule { automatic, none, wmv, emv, discrepancy, held_out, self_reference, sure };
 
 const char* to_string(Task task);
 
@@ -41,8 +41,11 @@ struct RestoreOptions {
   std::optional<int> window = {};
   std::optional<int> patience = {};
   std::optional<int> min_start = {};
+  std::optional<double> held_out = {};    ///< fraction of the values
+  std::optional<std::string> watch = {};  ///< names of stop rules, with commas between
   std::optional<bool> average = {};
   std::optional<double> average_decay = {};
+  std::optional<Keep> keep = {};
 
   // The network and its input.
   std::optional<std::string> network = {};  ///< one of network_names()
@@ -114,13 +117,13 @@ void set_option(RestoreOptions& options, Task task, const OptionSpec& spec,
 void parse_option(RestoreOptions& options, Task task, const OptionSpec& spec,
                   std::string_view text);
 
-/// Fills what is not given from the preset (sigma alone may stay empty: not known).
+/// Fills what is not given from the preset (sigma may stay empty: not known, and watch: nobody).
 /// throws Error{bad_argument} for a value out of range, an option that the task or the network does
 /// not have, or upscale without a factor.
 RestoreOptions resolve(Task task, const RestoreOptions& given);
 
 /// What the preset gives an option when nothing is known of the damage (upscale: factor 4), for
-/// help texts; empty for what the user must or may say himself: sigma and factor.
+/// help texts; empty for what the user must or may say himself: sigma, factor and watch.
 std::optional<OptionValue> preset_value(const OptionSpec& spec, Task task, Preset preset);
 
 /// The network that resolved options describe.

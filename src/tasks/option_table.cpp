@@ -38,24 +38,45 @@ std::vector<OptionSpec> duration() {
   return {
       in_unit("iterations", integer("iterations", &R::iterations, 1, 1'000'000,
                                     "upper bound of the fit; with --stop it usually ends sooner")),
-      choice("stop", &R::stop,
-             {{"none", StopRule::none}, {"wmv", StopRule::wmv}, {"emv", StopRule::emv}},
-             "what ends the fit before it learns the damage; wmv and emv watch the windowed or "
-             "exponential variance of the result and return the iteration where it was least, "
-             "none runs all iterations"),
+      choice(
+          "stop", &R::stop,
+          {{"auto", StopRule::automatic},
+           {"none", StopRule::none},
+           {"wmv", StopRule::wmv},
+           {"emv", StopRule::emv},
+           {"held-out", StopRule::held_out},
+           {"self-reference", StopRule::self_reference},
+           {"discrepancy", StopRule::discrepancy},
+           {"sure", StopRule::sure}},
+          "what ends the fit before it learns the damage; held-out watches the error of the "
+          "result at values hidden from the fit, wmv and emv its windowed or exponential "
+          "variance, self-reference how well it predicts the other noisy colours, and they "
+          "return the iteration where that was least; discrepancy and sure (with --input "
+          "observed) need --sigma; auto is held-out, guarded by self-reference (gray: wmv), or wmv "
+          "where that cannot be; none runs all iterations"),
       in_unit("iterations",
               integer("window", &R::window, 2, 10'000, "results that --stop wmv looks back on")),
       in_unit("iterations",
               integer("patience", &R::patience, 1, 1'000'000,
-                      "time without a smaller variance after which wmv and emv stop")),
+                      "time without a smaller value of what is watched after which the fit ends")),
       in_unit("iterations", integer("min-start", &R::min_start, 0, 1'000'000,
                                     "start of the search for the least variance; the first ones "
                                     "are calm because nothing is learnt yet")),
+      number(
+          "held-out", &R::held_out, 0.001, 0.5,
+          "fraction of the pixels that auto and held-out hide from the fit; at most 8192 pixels"),
+      text("watch", &R::watch,
+           "stop rules, with commas between, that look on and write what they see and would have "
+           "done to --history; held-out hides its values here, too"),
       flag("average", &R::average,
            "returns a running average over the iterations, which is nearly always better than "
            "one of them"),
       number("average-decay", &R::average_decay, 0.0, 0.9999,
              "weight of the past in the running average; 0.99 covers about 100 iterations"),
+      choice("keep", &R::keep,
+             {{"average", Keep::average}, {"best", Keep::best}, {"last", Keep::last}},
+             "what is returned; the running average at the iteration that --stop chose, that "
+             "iteration itself, or the last one"),
   };
 }
 

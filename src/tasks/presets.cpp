@@ -17,8 +17,10 @@ RestoreOptions common() {
       .window = 100,
       .patience = 1000,
       .min_start = 100,
+      .held_out = 0.02,
       .average = true,
       .average_decay = 0.99,
+      .keep = Keep::average,
       .network = "skip",
       .scales = 5,
       .channels = 128,
@@ -87,9 +89,9 @@ RestoreOptions quick(Task task, const RestoreOptions& given) {
       o.scales = 4;
       o.iterations = 600;
       o.reg_noise_std = denoise_jitter(given) * 0.45;
-      o.stop = StopRule::wmv;
+      o.stop = StopRule::automatic;
       o.window = 50;
-      o.patience = 200;
+      o.patience = 100;
       o.min_start = 200;
       break;
     case Task::inpaint:

@@ -1,5 +1,6 @@
 #include "base/fail.h"
 #include "tasks/plan.h"
+#include "tasks/stopping.h"
 
 namespace unmar {
 namespace {
@@ -48,7 +49,8 @@ Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o) {
   return to_tensor(*o.guide);
 }
 
-ProblemOptions problem_options(Task task, const Plan& plan, const RestoreOptions& o) {
+ProblemOptions problem_options(Task task, const Plan& plan, const Stopping& stopping,
+                               const RestoreOptions& o) {
   ProblemOptions problem;
   problem.network = network_options(o);
   problem.input = o.input.value();
@@ -59,34 +61,23 @@ ProblemOptions problem_options(Task task, const Plan& plan, const RestoreOptions
   problem.loss = o.loss.value();
   problem.tv_weight = static_cast<float>(o.tv_weight.value());
   problem.seed = static_cast<std::uint64_t>(o.seed.value());
+  problem.hidden = stopping.hidden;
+  problem.keep_input = stopping.probes;
   return problem;
 }
 
-FitOptions fit_options(const RestoreOptions& o) {
+FitOptions fit_options(const Stopping& stopping, const RestoreOptions& o) {
   FitOptions fit;
   fit.iterations = o.iterations.value();
   fit.adam.lr = static_cast<float>(o.lr.value());
   fit.seed = static_cast<std::uint64_t>(o.seed.value());
   fit.threads = o.threads.value();
   fit.average = o.average.value() ? static_cast<float>(o.average_decay.value()) : 0.f;
+  fit.keep = o.keep.value();
   fit.rollback_db = static_cast<float>(o.rollback.value());
+  for (const auto& [name, stopper] : stopping.watchers)
+    fit.watchers.push_back({name, stopper.get()});
   return fit;
-}
-
-std::unique_ptr<Stopper> make_stopper(const RestoreOptions& o) {
-  VarianceOptions variance;
-  variance.window = o.window.value();
-  variance.patience = o.patience.value();
-  variance.min_start = o.min_start.value();
-  switch (o.stop.value()) {
-    case StopRule::wmv:
-      return make_windowed_variance(variance);
-    case StopRule::emv:
-      return make_moving_variance(variance);
-    case StopRule::none:
-      break;
-  }
-  return make_fixed_count();
 }
 
 /// Passes the fit's progress on, and a preview now and then.
@@ -129,16 +120,16 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   const auto engine = make_engine(options.engine.value());
   result.engine = engine->info();
   const Shape x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()};
+  const Stopping stopping = make_stopping(task, plan, options);
   const Problem problem =
-      make_problem(plan.y, x_shape, *plan.A, problem_options(task, plan, options));
+      make_problem(plan.y, x_shape, *plan.A, problem_options(task, plan, stopping, options));
   result.network = network_options(options);
   result.params = problem.graph.param_count();
   if (context.on_start) context.on_start(result);
 
-  const auto stopper = make_stopper(options);
   const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
   result.fit =
-      fit(problem, *engine, fit_options(options), *stopper,
+      fit(problem, *engine, fit_options(stopping, options), *stopping.stopper,
           context.reference ? &reference : nullptr, reporter(plan, context), context.cancel);
 
   result.image = finish(plan, result.fit.best);

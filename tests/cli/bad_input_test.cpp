@@ -74,7 +74,16 @@ TEST_F(BadInput, ValuesOutOfRangeAreUsageErrors) {
   expect_refusal(denoise("good.png") + Words{"--iterations", "0"}, kUsage,
                  {"--iterations must be a whole number from 1 to 1000000, got 0"});
   expect_refusal(denoise("good.png") + Words{"--stop", "soon"}, kUsage,
-                 {"--stop must be none, wmv or emv, got soon"});
+                 {"--stop must be auto, none, wmv, emv, held-out", "got soon"});
+  expect_refusal(denoise("good.png") + Words{"--watch", "wmv,hope"}, kUsage,
+                 {"--watch names 'hope'", "discrepancy"});
+  expect_refusal(denoise("good.png") + Words{"--watch", "wmv,wmv"}, kUsage, {"names 'wmv' twice"});
+  expect_refusal(denoise("good.png") + Words{"--stop", "discrepancy"}, kUsage,
+                 {"--stop discrepancy needs to know how strong the noise is", "--sigma"});
+  expect_refusal(denoise("good.png") + Words{"--stop", "sure", "--sigma", "9"}, kUsage,
+                 {"--input observed"});
+  expect_refusal({"upscale", "good.png", "--factor", "2", "-o", "out.png", "--stop", "held-out"},
+                 kUsage, {"--stop held-out", "take wmv, emv or none"});
   expect_refusal(denoise("good.png") + Words{"--every", "0"}, kUsage,
                  {"--every must be a whole number between 1 and 1000000, got 0"});
   expect_refusal(denoise("good.png") + Words{"--engine", "steam"}, kUsage, {"steam", "ref"});

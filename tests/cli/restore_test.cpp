@@ -142,6 +142,24 @@ TEST_F(RestoreCommand, TheHistoryHasOneRowPerIteration) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 7);
 }
 
+TEST_F(RestoreCommand, WatchersWriteToTheHistoryAndToTheFacts) {
+  put("noisy.png", test_picture(24, 32));
+  const Json result =
+      json_of(denoise("noisy.png", "out.png",
+                      {"--history", "h.csv", "--json", "--sigma", "10", "--input", "observed",
+                       "--watch", "held-out,self-reference,discrepancy,sure"}));
+  EXPECT_THAT(contents(in("h.csv")),
+              testing::StartsWith("iteration,loss,psnr,psnr_average,signal,rolled_back,"
+                                  "held-out,held-out_best,held-out_stopped,self-reference,"
+                                  "self-reference_best,self-reference_stopped,discrepancy,"
+                                  "discrepancy_best,discrepancy_stopped,sure,sure_best,"
+                                  "sure_stopped\n0,"));
+  ASSERT_EQ(result["watched"].size(), 4u);
+  EXPECT_TRUE(result["watched"]["sure"]["seconds"].is_number());
+  EXPECT_EQ(result["watched"]["held-out"]["best_iteration"], 5);  // still falling
+  EXPECT_TRUE(result["watched"]["held-out"]["stopped_at"].is_null());
+}
+
 TEST_F(RestoreCommand, AHistoryIntoADeviceLeavesTheDeviceAlone) {
   put("noisy.png", test_picture(16, 16));
   EXPECT_EQ(denoise("noisy.png", "out.png", {"--history", "/dev/null"}).code, 0);

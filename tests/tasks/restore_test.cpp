@@ -36,6 +36,37 @@ TEST(Restore, DenoisingGainsOverTheNoisyInput) {
   EXPECT_GT(result.params, 500u);
 }
 
+TEST(Restore, AutoHidesValuesWhereItCanAndFallsBackToTheVariance) {
+  const auto told_apart = [](Task task, const Image& picture, const Image* mask) {
+    RestoreOptions automatic = tiny(4), held_out = tiny(4), variance = tiny(4);
+    automatic.stop = StopRule::automatic;
+    variance.stop = StopRule::wmv;
+    held_out.stop = StopRule::held_out;
+    if (task == Task::upscale) automatic.factor = variance.factor = 2;
+    const Image result = restore(task, picture, mask, automatic).image;
+    if (task != Task::upscale)
+      return std::pair{same_pixels(result, restore(task, picture, mask, held_out).image),
+                       same_pixels(result, restore(task, picture, mask, variance).image)};
+    return std::pair{false, same_pixels(result, restore(task, picture, mask, variance).image)};
+  };
+  const std::pair hides{true, false}, watches{false, true};
+  EXPECT_EQ(told_apart(Task::denoise, test_picture(48, 48), nullptr), hides);
+  EXPECT_EQ(told_apart(Task::denoise, test_picture(20, 20), nullptr), watches) << "60 values";
+  EXPECT_EQ(told_apart(Task::upscale, test_picture(48, 48), nullptr), watches);
+  const Image holed = test_picture(48, 48), mask = mask_with_hole(holed);
+  EXPECT_EQ(told_apart(Task::inpaint, holed, &mask), hides);
+}
+
+TEST(Restore, WhatLooksOnWithoutHidingChangesNothing) {
+  const Image picture = test_picture();
+  RestoreOptions watched = tiny();
+  watched.watch = "wmv,emv,self-reference";
+  const Restored result = denoise(picture, watched);
+  EXPECT_TRUE(same_pixels(result.image, denoise(picture, tiny()).image));
+  ASSERT_EQ(result.fit.watched.size(), 3u);
+  EXPECT_EQ(result.fit.watched[2].name, "self-reference");
+}
+
 TEST(Restore, UpscalingGainsNothingFromAReferenceButItsMetrics) {
   const Image clean = test_picture(24, 32);
   const Image small = test_picture(12, 16);

@@ -1,0 +1,154 @@
+#include "tasks/stopping.h"
+
+#include <algorithm>
+
+#include "base/fail.h"
+#include "unmar/stop.h"
+
+namespace unmar {
+namespace {
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> words;
+  std::size_t start = 0;
+  for (std::size_t end; (end = list.find(',', start)) != std::string::npos; start = end + 1)
+    words.push_back(list.substr(start, end - start));
+  words.push_back(list.substr(start));
+  return words;
+}
+
+StopRule rule_of(Task task, const std::string& name) {
+  const OptionSpec& stop = option_spec("stop");
+  if (std::find(stop.choices.begin(), stop.choices.end(), name) == stop.choices.end())
+    fail(ErrorCode::bad_argument, "{}: --watch names '{}'; its rules are those of --stop: {}",
+         to_string(task), name, allowed_values(stop));
+  RestoreOptions named;
+  stop.put(named, name);
+  return named.stop.value();
+}
+
+std::string name_of(StopRule rule) {
+  RestoreOptions named;
+  named.stop = rule;
+  return to_text(option_spec("stop").get(named).value());
+}
+
+/// Makes stoppers; they share what is hidden from the loss.
+class Maker {
+ public:
+  Maker(Task task, const Plan& plan, const RestoreOptions& o) : task_(task), plan_(plan), o_(o) {}
+
+  std::unique_ptr<Stopper> make(StopRule rule, Stopping& needs) const {
+    switch (rule) {
+      case StopRule::automatic:
+        if (!can_hold_out()) return make(StopRule::wmv, needs);
+        return make_auto(make(StopRule::held_out, needs), make_guard());
+      case StopRule::wmv:
+        return make_windowed_variance(variance());
+      case StopRule::emv:
+        return make_moving_variance(variance());
+      case StopRule::discrepancy:
+        return make_discrepancy(plan_.y, known(rule), sigma(rule));
+      case StopRule::held_out:
+        if (needs.hidden.empty()) needs.hidden = hidden(known(rule));
+        return make_held_out(plan_.y, needs.hidden, o_.loss.value(), valley());
+      case StopRule::self_reference:
+        return make_self_reference(plan_.y, known(rule), valley());
+      case StopRule::sure:
+        check_sure();
+        needs.probes = true;
+        return make_sure(plan_.y, {.sigma = sigma(rule)});
+      case StopRule::none:
+        break;
+    }
+    return make_fixed_count();
+  }
+
+ private:
+  /// It sees less well, so it waits longer; measured: docs/results.md.
+  std::unique_ptr<Stopper> make_guard() const {
+    constexpr int kMorePatience = 3;
+    if (plan_.input.channels() != 3) return make_windowed_variance(variance(kMorePatience));
+    return make_self_reference(plan_.y, known(StopRule::automatic), valley(kMorePatience));
+  }
+
+  VarianceOptions variance(int more_patience = 1) const {
+    VarianceOptions variance;
+    variance.window = o_.window.value();
+    variance.patience = o_.patience.value() * more_patience;
+    variance.min_start = o_.min_start.value();
+    return variance;
+  }
+
+  ValleyOptions valley(int more_patience = 1) const {
+    return {.patience = o_.patience.value() * more_patience,
+            .average = o_.average.value() ? static_cast<float>(o_.average_decay.value()) : 0.f};
+  }
+
+  Tensor hidden(const Tensor& known) const {
+    return hide_values(
+        plan_.y.shape(), known,
+        {.fraction = o_.held_out.value(), .seed = static_cast<std::uint64_t>(o_.seed.value())});
+  }
+
+  /// Fewer values than these tell too little.
+  bool can_hold_out() const {
+    constexpr double kFewest = 100;
+    if (task_ == Task::upscale) return false;
+    const Tensor drawn = hidden(known(StopRule::automatic));
+    double count = 0;
+    for (const float v : drawn.values()) count += static_cast<double>(v);
+    return count >= kFewest;
+  }
+
+  Tensor known(StopRule rule) const {
+    if (task_ == Task::upscale)
+      fail(ErrorCode::bad_argument,
+           "upscale: --stop {} compares the result with the given picture pixel by pixel, but that "
+           "is smaller; take wmv, emv or none",
+           name_of(rule));
+    return plan_.A->known_part(Tensor(plan_.y.shape(), 1.f));
+  }
+
+  float sigma(StopRule rule) const {
+    if (o_.sigma.value_or(0) <= 0)
+      fail(ErrorCode::bad_argument,
+           "{}: --stop {} needs to know how strong the noise is; give 'denoise' a --sigma above 0, "
+           "or take another rule",
+           to_string(task_), name_of(rule));
+    return static_cast<float>(*o_.sigma / 255);
+  }
+
+  void check_sure() const {
+    const bool input_fits = task_ == Task::denoise && o_.input == InputKind::observed &&
+                            o_.reg_noise_std.value() > 0 && o_.optimise == Optimise::weights;
+    if (!input_fits)
+      fail(ErrorCode::bad_argument,
+           "{}: --stop sure needs 'denoise' with --input observed, --optimise weights and a "
+           "--reg-noise-std above 0; it measures how the result follows the noisy picture",
+           to_string(task_));
+  }
+
+  Task task_;
+  const Plan& plan_;
+  const RestoreOptions& o_;
+};
+
+}  // namespace
+
+Stopping make_stopping(Task task, const Plan& plan, const RestoreOptions& resolved) {
+  Stopping stopping;
+  const Maker maker(task, plan, resolved);
+  stopping.stopper = maker.make(resolved.stop.value(), stopping);
+  if (resolved.watch)
+    for (const std::string& name : split(*resolved.watch)) {
+      const bool twice = std::any_of(stopping.watchers.begin(), stopping.watchers.end(),
+                                     [&](const auto& watcher) { return watcher.first == name; });
+      if (twice)
+        fail(ErrorCode::bad_argument, "{}: --watch names '{}' twice", to_string(task), name);
+      stopping.watchers.emplace_back(name, maker.make(rule_of(task, name), stopping));
+    }
+  return stopping;
+}
+
+}  // namespace unmar
