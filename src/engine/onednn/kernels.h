@@ -28,8 +28,6 @@ struct PixelMap {
 // kernels_elementwise.cpp
 void scale_add(float* dst, const float* src, float weight, std::size_t count,
                bool accumulate);  ///< dst (+)= weight * src
-void add_to_pixels(float* dst, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c,
-                   const float* row);  ///< e.g. a bias
 void sum_pixels(const float* src, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c,
                 float* sum);  ///< sum += over pixels
 void activate(const Act& act, const float* src, float* dst, std::size_t count);
@@ -56,6 +54,20 @@ void max_pixels(const float* const* src, int count, int c, float* dst);
 /// Adds d_dst to the first of the pixels that is the largest.
 void max_pixels_backward(const float* const* src, int count, int c, const float* d_dst,
                          float* const* d_src);
+
+// kernels_gemm.cpp
+/// C = A B (+ C, or + bias in every row): A is m x k, B is k x n, C is m x n. Strides are in
+/// floats; the rows of B and C are contiguous. Every element sums over k in order, however m and n
+/// are cut.
+struct Gemm {
+  int m = 0, n = 0, k = 0;
+  std::ptrdiff_t a_row = 0, a_col = 1;
+  std::ptrdiff_t b_row = 0, c_row = 0;
+  bool accumulate = false;
+  const float* bias = nullptr;  ///< n numbers, without `accumulate`
+};
+void gemm(const Gemm& g, const float* a, const float* b, float* c);
+int gemm_rows();  ///< m is best a multiple of this
 
 // kernels_norm.cpp
 /// sum += x - base, square += (x - base)^2 per channel. `base` near the mean keeps the digits that

@@ -15,13 +15,6 @@ void scale_add(float* dst, const float* src, float weight, std::size_t count, bo
   });
 }
 
-void add_to_pixels(float* dst, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c, const float* row) {
-  for (std::ptrdiff_t p = 0; p < pixels; ++p, dst += ld)
-    for_lanes(static_cast<std::size_t>(c), [&](auto d, std::size_t i) HWY_ATTR {
-      hn::StoreU(hn::Add(hn::LoadU(d, dst + i), hn::LoadU(d, row + i)), d, dst + i);
-    });
-}
-
 void sum_pixels(const float* src, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c, float* sum) {
   for_lanes(static_cast<std::size_t>(c), [&](auto d, std::size_t i) HWY_ATTR {
     auto even = hn::LoadU(d, sum + i);
@@ -78,7 +71,6 @@ HWY_AFTER_NAMESPACE();
 namespace unmar::cpu {
 
 HWY_EXPORT(scale_add);
-HWY_EXPORT(add_to_pixels);
 HWY_EXPORT(sum_pixels);
 HWY_EXPORT(activate);
 HWY_EXPORT(activate_backward);
@@ -106,9 +98,6 @@ Act to_act(const Activation& op) {
 
 void scale_add(float* dst, const float* src, float weight, std::size_t count, bool accumulate) {
   HWY_DYNAMIC_DISPATCH(scale_add)(dst, src, weight, count, accumulate);
-}
-void add_to_pixels(float* dst, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c, const float* row) {
-  HWY_DYNAMIC_DISPATCH(add_to_pixels)(dst, ld, pixels, c, row);
 }
 void sum_pixels(const float* src, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c, float* sum) {
   HWY_DYNAMIC_DISPATCH(sum_pixels)(src, ld, pixels, c, sum);

@@ -121,6 +121,15 @@ class Lowering {
     return has_grad_[at(source)] && readers_[at(source)] == 1 && !lives_elsewhere(node(source).op);
   }
 
+  /// The same for a 1x1 convolution that keeps the number of channels: it works strip by strip.
+  bool conv_in_place(const Node& n) const {
+    const auto* conv = std::get_if<Conv2d>(&n.op);
+    if (!conv || conv->kernel != 1 || conv->stride != 1) return false;
+    const NodeId source = n.src[0];
+    return node(source).shape == n.shape && has_grad_[at(source)] && readers_[at(source)] == 1 &&
+           !lives_elsewhere(node(source).op);
+  }
+
   static bool lives_elsewhere(const Op& op) {
     return std::holds_alternative<Input>(op) || std::holds_alternative<Constant>(op) ||
            std::holds_alternative<Learned>(op);
@@ -139,7 +148,7 @@ class Lowering {
         out_.value[i].buffer->data = param(n, 0).value;
         if (out_.grad[i]) out_.grad[i].buffer->data = param(n, 0).grad;
       }
-      if (norm_in_place(n)) out_.grad[at(sources(n)[0])] = out_.grad[i];
+      if (norm_in_place(n) || conv_in_place(n)) out_.grad[at(sources(n)[0])] = out_.grad[i];
       if (!std::holds_alternative<Concat>(n.op)) continue;
       int channel = 0;
       for (const NodeId s : n.src) {

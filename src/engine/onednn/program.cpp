@@ -1,5 +1,7 @@
 #include "engine/onednn/program.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -14,19 +16,23 @@
 namespace unmar::cpu {
 namespace {
 
-/// 64-byte aligned floats, not touched before their first use.
+/// Aligned floats, not touched before their first use. In large pages where the system has them: a
+/// step walks through far more small ones than a core can keep track of.
 class AlignedFloats {
  public:
   AlignedFloats() = default;
   explicit AlignedFloats(std::size_t count)
-      : data_(static_cast<float*>(::operator new[](count * sizeof(float), kAlign))),
-        count_(count) {}
+      : data_(static_cast<float*>(::operator new[](count * sizeof(float), kAlign))), count_(count) {
+#ifdef MADV_HUGEPAGE
+    if (count > 0) madvise(data_.get(), count * sizeof(float), MADV_HUGEPAGE);  // may be refused
+#endif
+  }
   float* get() const { return data_.get(); }
   std::size_t count() const { return count_; }
   void fill(float value) { std::fill_n(data_.get(), count_, value); }
 
  private:
-  static constexpr std::align_val_t kAlign{64};
+  static constexpr std::align_val_t kAlign{1 << 21};
   struct Free {
     void operator()(float* p) const { ::operator delete[](p, kAlign); }
   };
