@@ -17,8 +17,13 @@ struct Act {
   float slope = 0.f;
 };
 Act to_act(const Activation& op);
+/// None, or a (leaky) ReLU: it may be worked out again by everything that reads.
+inline bool is_cheap(const Act& act) {
+  return act.kind == Act::Kind::none || act.kind == Act::Kind::leaky_relu;
+}
 
 /// What a pixel becomes while it is read: act(x * scale + shift), per channel. Without scale: x.
+/// act is_cheap().
 struct PixelMap {
   Act act;
   const float* scale = nullptr;
@@ -99,14 +104,23 @@ void gaussian_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t fi
 // Convolutional Neural Networks", CVPR 2016. `tile` is 4 or 6: outputs per side. A tile of
 // c-vectors, tile + 2 a side, becomes (tile + 2)^2 c-vectors, its points, `stride` floats apart.
 inline constexpr int kMostTile = 6, kMostTileInput = kMostTile + 2;
-/// pixels: (tile + 2)^2 pointers, row by row; nullptr reads as zeros, whatever the map.
-void winograd_input(int tile, const float* const* pixels, const PixelMap& map, int c, float* dst,
-                    std::ptrdiff_t stride);
-/// pixels: tile^2 pointers, row by row; nullptr is not written. bias may be nullptr.
+/// The pixels of a tile: `table` has a pointer for each, row by row, or they lie at
+/// first + y * row + x * col.
+template <class T>
+struct TilePixels {
+  T* const* table = nullptr;
+  T* first = nullptr;
+  std::ptrdiff_t row = 0, col = 0;
+};
+/// pixels: tile + 2 a side; nullptr reads as zeros, whatever the map. Its activation: see
+/// is_cheap().
+void winograd_input(int tile, const TilePixels<const float>& pixels, const PixelMap& map, int c,
+                    float* dst, std::ptrdiff_t stride);
+/// pixels: tile a side; nullptr is not written. bias may be nullptr.
 void winograd_output(int tile, const float* src, std::ptrdiff_t stride, int c, const float* bias,
-                     float* const* pixels, bool accumulate);
+                     const TilePixels<float>& pixels, bool accumulate);
 /// The adjoint of winograd_output: tile^2 pixels (nullptr: zeros) -> points.
-void winograd_output_adjoint(int tile, const float* const* pixels, int c, float* dst,
+void winograd_output_adjoint(int tile, const TilePixels<const float>& pixels, int c, float* dst,
                              std::ptrdiff_t stride);
 /// `count` kernels: weights [9], taps `tap_stride` apart -> points, `stride` apart; flip: of the
 /// kernels turned by 180 degrees.
