@@ -44,6 +44,9 @@ class RefProgram final : public Program {
 
  private:
   const Node& node(std::size_t i) const { return graph_.nodes()[i]; }
+  ref::Noise noise(std::size_t i) const {
+    return {jitter_, stream_key(options_.seed, node(i).name), iteration_};
+  }
   const Node& require_node(NodeId id, const char* where) const;
   NodeId require_loss(const char* where) const;
   void require_forward(const char* where) const;
@@ -60,6 +63,8 @@ class RefProgram final : public Program {
   std::vector<bool> learning_;     ///< per node: the loss depends on it, it on something learned
   std::vector<Call> calls_;        ///< per node
   bool ran_ = false;
+  bool jitter_ = true;  ///< of the last forward, as is
+  std::int64_t iteration_ = 0;
 };
 
 RefProgram::RefProgram(const Graph& graph, const CompileOptions& options)
@@ -151,14 +156,14 @@ void RefProgram::forward(std::int64_t iteration, bool jitter) {
     if (options_.poison && !given)
       std::ranges::fill(values_[i].values(), std::numeric_limits<float>::quiet_NaN());
   }
+  jitter_ = jitter;
+  iteration_ = iteration;
   for (std::size_t i = 0; i < calls_.size(); ++i) {
     std::visit(Overloaded{
                    [](const Input&) {},
                    [](const Constant&) {},
-                   [&](const Jitter& op) {
-                     const std::uint64_t key = stream_key(options_.seed, node(i).name);
-                     ref::forward(op, {jitter, key, iteration}, calls_[i]);
-                   },
+                   [&](const Jitter& op) { ref::forward(op, noise(i), calls_[i]); },
+                   [&](const Dropout& op) { ref::forward(op, noise(i), calls_[i]); },
                    [&](const auto& op) { ref::forward(op, calls_[i]); },
                },
                node(i).op);
@@ -178,6 +183,7 @@ void RefProgram::backward() {
     std::visit(Overloaded{
                    [](const Input&) {},
                    [](const Constant&) {},
+                   [&](const Dropout& op) { ref::backward(op, noise(i), calls_[i]); },
                    [&](const auto& op) { ref::backward(op, calls_[i]); },
                },
                node(i).op);
