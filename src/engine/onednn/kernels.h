@@ -37,6 +37,9 @@ void activate_backward(const Act& act, const float* src, const float* d_dst, flo
                        std::size_t count, bool accumulate);
 void adam_update(float* value, float* m, float* v, const float* grad, std::size_t count,
                  const AdamStep& adam);
+void approach(float* average, const float* value, float share,
+              std::size_t count);  ///< average += share * (value - average)
+double sum_squares(const float* src, std::size_t count);
 
 // kernels_resample.cpp
 /// dst = sum over k < taps of weight[k] * rows[k].
