@@ -35,6 +35,7 @@ HEADER_ROOM = {
     "ops.h": "graph",
     "graph.h": "graph",
     "models.h": "models",
+    "ddpm_unet.h": "models",
     "engine.h": "engine",
     "observe.h": "observe",
     "fit.h": "fit",

@@ -71,6 +71,19 @@ std::size_t Graph::param_count() const {
 
 void Graph::freeze(int param) { params_[static_cast<std::size_t>(param)].frozen = true; }
 
+void Graph::rename(int param, std::string name) {
+  std::string& own = params_[static_cast<std::size_t>(param)].name;
+  if (own != name &&
+      std::any_of(params_.begin(), params_.end(), [&](const Param& p) { return p.name == name; }))
+    fail(ErrorCode::bad_argument, "graph: parameter '{}' cannot be renamed to '{}': it is taken",
+         own, name);
+  own = std::move(name);
+}
+
+void Graph::set_init(int param, Init init) {
+  params_[static_cast<std::size_t>(param)].init = std::move(init);
+}
+
 bool Graph::learns(NodeId id) const {
   return std::any_of(node(id).params.begin(), node(id).params.end(),
                      [&](int p) { return !params_[static_cast<std::size_t>(p)].frozen; });
