@@ -55,7 +55,7 @@ class Program {
   virtual void backward() = 0;
 
   /// forward, backward and one Adam update; returns the loss before the update.
-  /// If the loss, or a norm to be clipped, is not finite nothing is updated.
+  /// If the loss, or a norm to be clipped, is not finite nothing is updated, and that is returned.
   virtual float step(const Adam& adam, std::int64_t iteration) = 0;
 
   virtual float loss() const = 0;  ///< of the last forward()

@@ -14,4 +14,5 @@
 #include "unmar/random.h"
 #include "unmar/tasks.h"
 #include "unmar/tensor.h"
+#include "unmar/trainer.h"
 #include "unmar/version.h"

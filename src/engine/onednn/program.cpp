@@ -78,7 +78,7 @@ class CpuProgram : public Program {
     if (!std::isfinite(value)) return value;
     backward();
     const double norm = adam.clip_norm > 0 ? gradient_norm() : 0.0;
-    if (!std::isfinite(norm)) return value;
+    if (!std::isfinite(norm)) return static_cast<float>(norm);
     const AdamStep update(adam, ++updates_, norm);
     const float share = average_share(options_.ema_decay, updates_);
     for_chunks([&](int, std::size_t begin, std::size_t count) {

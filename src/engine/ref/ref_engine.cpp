@@ -202,7 +202,7 @@ float RefProgram::step(const Adam& adam, std::int64_t iteration) {
     for (Grad& grad : param_grads_)
       for (std::size_t i = 0; i < grad.count(); ++i) norm += grad[i] * grad[i];
     norm = std::sqrt(norm);
-    if (!std::isfinite(norm)) return value;
+    if (!std::isfinite(norm)) return static_cast<float>(norm);
   }
   update(adam, norm);
   average();
