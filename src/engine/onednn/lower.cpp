@@ -35,6 +35,7 @@ class Lowering {
 
   Lowered run() {
     for (std::size_t i = 0; i < count(); ++i) {
+      current_ = id(i);
       if (!fused_[i]) lower_node(id(i));
       for (std::size_t r = 0; r < i; ++r)
         if (last_reader_[r] == static_cast<int>(i)) add_recompute(id(r));
@@ -251,6 +252,7 @@ class Lowering {
 
   Step* add(std::unique_ptr<Step> step) {
     out_.steps.push_back(std::move(step));
+    out_.node_of.push_back(current_);
     return out_.steps.back().get();
   }
   /// A step that makes (a part of) the value of n.
@@ -276,6 +278,7 @@ class Lowering {
   }
   /// Everything that makes the value of n, which is a concat or stands alone.
   void add_recompute(NodeId n) {
+    current_ = n;
     std::vector<Step*> steps = makers_[at(n)];
     if (std::holds_alternative<Concat>(node(n).op))
       for (const NodeId s : node(n).src)
@@ -413,6 +416,7 @@ class Lowering {
   std::vector<bool> placed_in_concat_;
   std::vector<int> last_reader_;  ///< of recomputed nodes, else -1
   std::vector<Writer> writers_;
+  NodeId current_;  ///< whose steps are being added
   Lowered out_;
 };
 
