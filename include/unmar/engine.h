@@ -45,7 +45,8 @@ struct StepProfile {
   std::size_t kept_bytes = 0;       ///< of its value, from forward to backward
 };
 
-/// One compiled graph on one device. Not thread-safe; allocates nothing after compile().
+/// One compiled graph on one device. Not thread-safe. Steps and reads of the fast engine allocate
+/// nothing; read() does if dst has another shape.
 class Program {
  public:
   virtual ~Program() = default;
