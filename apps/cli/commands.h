@@ -17,6 +17,7 @@ void add_degrade_command(CLI::App& program, Action& chosen);
 void add_compare_command(CLI::App& program, Action& chosen);
 void add_sheet_command(CLI::App& program, Action& chosen);
 void add_networks_command(CLI::App& program, Action& chosen);
+void add_profile_command(CLI::App& program, Action& chosen);
 void add_info_commands(CLI::App& program, Action& chosen);  ///< info, and options for the docs
 
 }  // namespace unmar::cli

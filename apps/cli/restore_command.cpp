@@ -5,6 +5,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "option_flags.h"
 #include "restore_run.h"
 
 namespace unmar::cli {
@@ -44,48 +45,6 @@ const char* examples(Task task) {
              "  unmar upscale small.png --factor 2 -o large.png --preset paper";
   }
   return "";
-}
-
-/// "how deep ... (1 to 8 levels; default 4, paper 5)"
-std::string option_help(const OptionSpec& spec, Task task) {
-  const auto value_in = [&](Preset preset) -> std::string {
-    const auto value = preset_value(spec, task, preset);
-    if (!value) return "";
-    if (spec.kind == OptionSpec::Kind::flag) return std::get<bool>(*value) ? "on" : "off";
-    return to_text(*value);
-  };
-  const std::string quick = value_in(Preset::quick), paper = value_in(Preset::paper);
-  std::string notes = spec.unit;
-  if (!quick.empty()) {
-    if (!notes.empty()) notes += ", ";
-    notes += "default " + quick;
-    if (paper != quick && spec.name != "preset") notes += ", paper " + paper;
-  }
-  return notes.empty() ? spec.help : fmt::format("{} ({})", spec.help, notes);
-}
-
-std::string type_name(const OptionSpec& spec) {
-  using Kind = OptionSpec::Kind;
-  if (!spec.choices.empty()) return fmt::format("{}", fmt::join(spec.choices, "|"));
-  return spec.kind == Kind::integer ? "N" : spec.kind == Kind::number ? "X" : "NAME";
-}
-
-/// One row of the table as a flag of the command.
-void declare(CLI::App& command, const OptionSpec& spec, RestoreArguments& a) {
-  CLI::Option* option = nullptr;
-  if (spec.kind == OptionSpec::Kind::flag) {
-    option = command.add_flag_function(
-        fmt::format("--{0},!--no-{0}", spec.name), [&spec, &a](std::int64_t count) {
-          set_option(a.options, a.task, spec, OptionValue(count > 0));
-        });
-  } else {
-    option = command.add_option_function<std::string>(
-        "--" + spec.name,
-        [&spec, &a](const std::string& text) { parse_option(a.options, a.task, spec, text); });
-    option->type_name(type_name(spec));
-  }
-  option->description(option_help(spec, a.task))->group(spec.group);
-  if (spec.name == "factor") option->required();
 }
 
 void declare_files(CLI::App& command, RestoreArguments& a) {
@@ -148,7 +107,7 @@ void add_restore_command(CLI::App& program, Task task, Action& chosen) {
   command->footer(examples(task));
   declare_files(*command, *arguments);
   for (const OptionSpec& spec : option_table())
-    if (spec.serves(task)) declare(*command, spec, *arguments);
+    if (spec.serves(task)) declare_option(*command, spec, task, arguments->options);
   declare_reports(*command, *arguments);
   arguments->pictures.declare(*command);
   command->callback(

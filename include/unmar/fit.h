@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "unmar/engine.h"
@@ -67,6 +68,19 @@ struct Problem {
 /// y is not finite.
 Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
                      const ProblemOptions& options);
+
+struct FitOptions;
+/// Bytes that make_problem() and fit() will hold for a picture of x_shape: the compiled program,
+/// the input, and the pictures and snapshots beside them. Only plans: nothing large is allocated.
+/// throws what make_problem() throws for options that do not fit. A program whose size the engine
+/// does not know counts as nothing.
+std::size_t memory_needed(const Shape& x_shape, const Operator& A, const ProblemOptions& problem,
+                          const FitOptions& options, const Engine& engine);
+/// throws Error{too_large}, opened by `where`, if that is more than `limit` bytes; 0: than the
+/// machine, or the container around the program, has available.
+void require_memory(std::string_view where, std::size_t limit, const Shape& x_shape,
+                    const Operator& A, const ProblemOptions& problem, const FitOptions& options,
+                    const Engine& engine);
 
 /// Watches the fit and says when to end. One object serves one fit.
 class Stopper {

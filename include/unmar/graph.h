@@ -93,6 +93,7 @@ Tensor draw(const Param& param, std::uint64_t seed);
 
 /// Multiplications of one forward pass, counted as direct convolution.
 std::uint64_t count_macs(const Graph& graph);
+std::uint64_t count_macs(const Graph& graph, NodeId id);  ///< of one node
 
 std::string to_text(const Graph& graph);  ///< one line per node, with shapes
 std::string to_dot(const Graph& graph);   ///< for Graphviz

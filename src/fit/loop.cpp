@@ -45,7 +45,7 @@ double fidelity_db(const Op& op, float value) {
   return -10 * std::log10(std::max(std::holds_alternative<L1>(op) ? v * v : v, kLeastMse));
 }
 
-/// One run of fit(). Allocates while it is made; then only for history rows and snapshots.
+/// One run of fit(). Allocates while it is made; then only for snapshots.
 class Fit {
  public:
   Fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,
@@ -60,6 +60,8 @@ class Fit {
         average_(out_.shape(), options.average),
         rollback_(options, out_.shape()) {
     result_.memory_bytes = program_->memory_bytes();
+    constexpr int kMostRows = 100'000;  // beyond that they grow
+    result_.history.reserve(static_cast<std::size_t>(std::min(options.iterations, kMostRows)));
   }
 
   FitResult run(const std::function<void(const FitProgress&)>& on_iteration,

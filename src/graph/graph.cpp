@@ -1,6 +1,7 @@
 #include "unmar/graph.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/fail.h"
 #include "base/overloaded.h"
@@ -38,6 +39,20 @@ const char* op_name(const Op& op) {
                     op);
 }
 
+namespace {
+
+/// Engines number pixels with int, and bytes with 64 bits.
+void require_countable(const Shape& s, const std::string& where) {
+  constexpr double kMostPixels = std::numeric_limits<int>::max(), kMostValues = 0x1p48;
+  const double pixels = static_cast<double>(s.n) * s.h * s.w;
+  if (pixels > kMostPixels || pixels * s.c > kMostValues)
+    fail(ErrorCode::too_large,
+         "{}: {} is more than can be counted ({:.0f} pixels, {:.0f} values); use a smaller picture",
+         where, to_string(s), kMostPixels, kMostValues);
+}
+
+}  // namespace
+
 NodeId Graph::add(Op op, std::vector<NodeId> src, std::string name) {
   const NodeId id{static_cast<int>(nodes_.size())};
   if (name.empty()) name = fmt::format("{}{}", op_name(op), id.index);
@@ -54,6 +69,7 @@ NodeId Graph::add(Op op, std::vector<NodeId> src, std::string name) {
 
   Node node{std::move(op), std::move(src), {}, std::move(name), {}};
   node.shape = infer_shape(node.op, shapes, where);
+  require_countable(node.shape, where);
   for (Param& param : param_specs(node.op, shapes.empty() ? node.shape : shapes[0], node.name)) {
     param.node = id;
     node.params.push_back(static_cast<int>(params_.size()));

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/fail.h"
 #include "tasks/plan.h"
 
@@ -48,29 +50,16 @@ Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o) {
   return to_tensor(*o.guide);
 }
 
-ProblemOptions problem_options(Task task, const Plan& plan, const RestoreOptions& o) {
-  ProblemOptions problem;
-  problem.network = network_options(o);
-  problem.input = o.input.value();
-  problem.input_channels = o.input_channels.value();
-  problem.picture = input_picture(task, plan, o);
-  problem.optimise = o.optimise.value();
-  problem.reg_noise_std = static_cast<float>(o.reg_noise_std.value());
-  problem.loss = o.loss.value();
-  problem.tv_weight = static_cast<float>(o.tv_weight.value());
-  problem.seed = static_cast<std::uint64_t>(o.seed.value());
-  return problem;
-}
-
-FitOptions fit_options(const RestoreOptions& o) {
-  FitOptions fit;
-  fit.iterations = o.iterations.value();
-  fit.adam.lr = static_cast<float>(o.lr.value());
-  fit.seed = static_cast<std::uint64_t>(o.seed.value());
-  fit.threads = o.threads.value();
-  fit.average = o.average.value() ? static_cast<float>(o.average_decay.value()) : 0.f;
-  fit.rollback_db = static_cast<float>(o.rollback.value());
-  return fit;
+/// Before the plan is made, which may already be large. A mask costs a picture more.
+void require_memory_for(Task task, const Image& observed, const RestoreOptions& o,
+                        const Engine& engine) {
+  if (observed.empty()) return;  // make_plan() refuses it
+  const int factor = task == Task::upscale ? o.factor.value() : 1;
+  constexpr int kMostSide = 1 << 24;  // no overflow below; the graph says what is too large
+  const Shape picture{1, observed.channels(), std::min(observed.height(), kMostSide) * factor,
+                      std::min(observed.width(), kMostSide) * factor};
+  const auto A = task == Task::upscale ? make_reduction(o.kernel.value(), factor) : make_identity();
+  require_memory(task, picture, *A, o, engine);
 }
 
 std::unique_ptr<Stopper> make_stopper(const RestoreOptions& o) {
@@ -104,6 +93,37 @@ std::function<void(const FitProgress&)> reporter(const Plan& plan, const Restore
 
 }  // namespace
 
+ProblemOptions problem_options(const RestoreOptions& o) {
+  ProblemOptions problem;
+  problem.network = network_options(o);
+  problem.input = o.input.value();
+  problem.input_channels = o.input_channels.value();
+  problem.optimise = o.optimise.value();
+  problem.reg_noise_std = static_cast<float>(o.reg_noise_std.value());
+  problem.loss = o.loss.value();
+  problem.tv_weight = static_cast<float>(o.tv_weight.value());
+  problem.seed = static_cast<std::uint64_t>(o.seed.value());
+  return problem;
+}
+
+FitOptions fit_options(const RestoreOptions& o) {
+  FitOptions fit;
+  fit.iterations = o.iterations.value();
+  fit.adam.lr = static_cast<float>(o.lr.value());
+  fit.seed = static_cast<std::uint64_t>(o.seed.value());
+  fit.threads = o.threads.value();
+  fit.average = o.average.value() ? static_cast<float>(o.average_decay.value()) : 0.f;
+  fit.rollback_db = static_cast<float>(o.rollback.value());
+  return fit;
+}
+
+void require_memory(Task task, const Shape& picture, const Operator& A,
+                    const RestoreOptions& resolved, const Engine& engine) {
+  const double limit = resolved.max_memory.value_or(0) * 0x1p30;
+  require_memory(to_string(task), static_cast<std::size_t>(limit), picture, A,
+                 problem_options(resolved), fit_options(resolved), engine);
+}
+
 Image finish(const Plan& plan, const Tensor& restored) {
   Image image = clamped(to_image(restored, plan.source));
   image.source = plan.source;
@@ -123,14 +143,16 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   Restored result;
   result.options = resolve(task, given);
   const RestoreOptions& options = result.options;
+  const auto engine = make_engine(options.engine.value());
+  require_memory_for(task, observed, options, *engine);
   const Plan plan = make_plan(task, observed, mask, options);
   if (context.reference) check_reference(task, observed, plan, *context.reference);
 
-  const auto engine = make_engine(options.engine.value());
   result.engine = engine->info();
   const Shape x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()};
-  const Problem problem =
-      make_problem(plan.y, x_shape, *plan.A, problem_options(task, plan, options));
+  ProblemOptions with_picture = problem_options(options);
+  with_picture.picture = input_picture(task, plan, options);
+  const Problem problem = make_problem(plan.y, x_shape, *plan.A, with_picture);
   result.network = network_options(options);
   result.params = problem.graph.param_count();
   if (context.on_start) context.on_start(result);

@@ -776,6 +776,15 @@ void add_chains(Table& table) {
                      }
                      return finish(g, x);
                    }});
+  table.push_back({"chain.enlarged_jitter", [=] {  // as convdecoder's input
+                     CaseGraph g;
+                     NodeId x = input(g, Shape{1, 5, 5, 4});
+                     x = g.graph.add(Jitter{0.03f}, {x}, "jitter");
+                     x = g.graph.add(enlarged(g.graph.shape(x), 2), {x}, "twice");
+                     x = g.graph.add(enlarged(g.graph.shape(x), 2), {x}, "four times");
+                     x = g.graph.add(reflect_conv(13), {x}, "a");
+                     return finish(g, g.graph.add(reflect_conv(3), {x}, "b"));
+                   }});
   table.push_back({"chain.unet", [=] {
                      CaseGraph g;
                      NodeId z = input(g, uniform({1, 3, 9, 14}, "z"), "z", false);

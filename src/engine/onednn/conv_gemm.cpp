@@ -42,6 +42,12 @@ class GemmConv : public Step {
     return u;
   }
 
+  StepFacts facts() const override {
+    const std::uint64_t macs = p_.dst.shape.count() * static_cast<std::uint64_t>(depth_);
+    const bool learns = p_.d_dst && (p_.weight.grad || p_.bias.grad);
+    return {gathers_ ? "gathered" : "direct", macs * (1u + learns + static_cast<bool>(p_.d_src))};
+  }
+
   void forward(const Pass& pass) override {
     const View dst = p_.dst.view();
     pass.pool->run(strip_count(), [&](int index, int thread) {

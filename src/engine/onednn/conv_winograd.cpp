@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/onednn/conv.h"
@@ -71,6 +73,16 @@ class WinogradConv : public Step {
     if (p_.d_src)
       u.backward.insert(u.backward.end(), {p_.d_src.place.buffer, weights_, transposed_, ring_});
     return u;
+  }
+
+  StepFacts facts() const override {
+    const auto macs = [&](const Tiling& t) {
+      return static_cast<std::uint64_t>(t.count()) * static_cast<std::uint64_t>(t.points()) *
+             static_cast<std::uint64_t>(weight_stride_);
+    };
+    const bool learns = p_.weight.grad || p_.bias.grad;
+    return {fmt::format("winograd {0}x{0}", tiling_.side),
+            macs(tiling_) * (p_.d_dst && learns ? 2 : 1) + (p_.d_src ? macs(d_tiling_) : 0)};
   }
 
   void forward(const Pass& pass) override {

@@ -35,8 +35,10 @@ class Lowering {
 
   Lowered run() {
     for (std::size_t i = 0; i < count(); ++i) {
+      current_ = id(i);
       if (!fused_[i]) lower_node(id(i));
-      for (std::size_t r = 0; r < i; ++r)
+      // Backward runs these in reverse: what others are made of comes first.
+      for (std::size_t r = i; r-- > 0;)
         if (last_reader_[r] == static_cast<int>(i)) add_recompute(id(r));
     }
     return std::move(out_);
@@ -211,11 +213,18 @@ class Lowering {
     for (const Node& n : g_.nodes())
       if (std::holds_alternative<Concat>(n.op))
         for (const NodeId s : n.src) placed_in_concat_[at(s)] = in_place(n, s);
+    std::vector<bool> remade(count(), false);
+    for (std::size_t i = 0; i < count(); ++i) {
+      if (!recomputes(id(i))) continue;
+      remade[i] = true;
+      for (const NodeId s : node(id(i)).src)
+        if (placed_in_concat_[at(s)]) remade[at(s)] = true;
+    }
     last_reader_.assign(count(), -1);
     std::vector<int> last(count(), -1);
     for (std::size_t i = count(); i-- > 0;)
       for (const NodeId s : node(id(i)).src) {
-        const bool reads_through = fused_[i] || folded_[i];
+        const bool reads_through = fused_[i] || folded_[i] || remade[i];
         last[at(s)] = std::max({last[at(s)], static_cast<int>(i), reads_through ? last[i] : -1});
       }
     for (std::size_t i = 0; i < count(); ++i)
@@ -262,6 +271,7 @@ class Lowering {
 
   Step* add(std::unique_ptr<Step> step) {
     out_.steps.push_back(std::move(step));
+    out_.node_of.push_back(current_);
     return out_.steps.back().get();
   }
   /// A step that makes (a part of) the value of n.
@@ -287,6 +297,7 @@ class Lowering {
   }
   /// Everything that makes the value of n, which is a concat or stands alone.
   void add_recompute(NodeId n) {
+    current_ = n;
     std::vector<Step*> steps = makers_[at(n)];
     if (std::holds_alternative<Concat>(node(n).op))
       for (const NodeId s : node(n).src)
@@ -442,6 +453,7 @@ class Lowering {
   std::vector<bool> placed_in_concat_;
   std::vector<int> last_reader_;  ///< of recomputed nodes, else -1
   std::vector<Writer> writers_;
+  NodeId current_;  ///< whose steps are being added
   Lowered out_;
 };
 

@@ -15,6 +15,9 @@ class OnednnEngine : public Engine {
     return {"onednn", hwy::TargetName(targets & -targets)};
   }
   std::vector<std::string> missing(const Graph&) const override { return {}; }
+  std::size_t memory_needed(const Graph& graph, const CompileOptions& options) const override {
+    return cpu::program_bytes(graph, options);
+  }
   std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) override {
     return cpu::make_program(graph, options);
   }

@@ -7,12 +7,15 @@
 #include <limits>
 #include <new>
 #include <numeric>
+#include <optional>
 
 #include "base/fail.h"
 #include "engine/adam.h"
 #include "engine/onednn/kernels.h"
 #include "engine/onednn/layout.h"
 #include "engine/onednn/lower.h"
+#include "engine/onednn/memory.h"
+#include "engine/onednn/profile.h"
 
 namespace unmar::cpu {
 namespace {
@@ -41,8 +44,6 @@ class AlignedFloats {
   std::size_t count_ = 0;
 };
 
-constexpr std::size_t padded(std::size_t floats) { return (floats + 15) / 16 * 16; }
-
 class CpuProgram : public Program {
  public:
   CpuProgram(const Graph& graph, const CompileOptions& options)
@@ -67,15 +68,29 @@ class CpuProgram : public Program {
   void forward(std::int64_t iteration, bool jitter) override {
     if (options_.poison) arena_.fill(std::numeric_limits<float>::quiet_NaN());
     pass_ = {&pool_, iteration, jitter};
-    for (const auto& step : lowered_.steps) step->forward(pass_);
+    if (clock_) clock_->start();
+    for (std::size_t i = 0; i < lowered_.steps.size(); ++i) {
+      poison(static_cast<int>(i), true);
+      lowered_.steps[i]->forward(pass_);
+      poison(static_cast<int>(i), false);
+      if (clock_) clock_->forward_done(i);
+    }
+    if (clock_) clock_->count_iteration();
   }
 
   void backward() override {
     if (!graph_.loss())
       fail(ErrorCode::bad_argument, "backward: the graph has no loss; call set_loss");
+    int time = static_cast<int>(lowered_.steps.size());
+    poison(time, true);
     if (const Place& seed = lowered_.grad[index(*graph_.loss())]) *seed.view().data = 1.f;
-    for (auto step = lowered_.steps.rbegin(); step != lowered_.steps.rend(); ++step)
-      (*step)->backward(pass_);
+    if (clock_) clock_->start();
+    for (std::size_t i = lowered_.steps.size(); i-- > 0;) {
+      lowered_.steps[i]->backward(pass_);
+      poison(time, false);
+      poison(++time, true);
+      if (clock_) clock_->backward_done(i);
+    }
   }
 
   float step(const Adam& adam, std::int64_t iteration) override {
@@ -93,6 +108,7 @@ class CpuProgram : public Program {
       if (averages_.count() > 0)
         approach(averages_.get() + begin, values_.get() + begin, share, count);
     });
+    if (clock_) clock_->update_done();
     return value;
   }
 
@@ -134,6 +150,12 @@ class CpuProgram : public Program {
                             m_.count() + v_.count() + averages_.count());
   }
 
+  void start_profile() override { clock_.emplace(lowered_.steps.size()); }
+  std::vector<StepProfile> profile() const override {
+    if (!clock_) return {};
+    return clock_->with_times(describe_steps(graph_, lowered_), values_.count());
+  }
+
  private:
   static View dense_view(float* data, const Shape& s) { return {data, s.n, s.h, s.w, s.c, s.c}; }
   static std::size_t index(NodeId id) { return static_cast<std::size_t>(id.index); }
@@ -173,11 +195,12 @@ class CpuProgram : public Program {
   }
 
   void make_params(std::uint64_t seed) {
-    std::size_t total = 0;
+    std::size_t offset = 0;
     for (const Param& p : graph_.params()) {
-      offsets_.push_back(total);
-      total += padded(p.shape.count());
+      offsets_.push_back(offset);
+      offset += padded(p.shape.count());
     }
+    const std::size_t total = param_floats(graph_);
     for (AlignedFloats* buffer : {&values_, &grads_, &m_, &v_}) {
       *buffer = AlignedFloats(total);
       buffer->fill(0.f);
@@ -197,55 +220,30 @@ class CpuProgram : public Program {
     }
   }
 
-  /// Times: forward of step i is i, its backward 2 n - 1 - i; what is read afterwards lives until 2
-  /// n.
   void place_buffers() {
-    const int n = static_cast<int>(lowered_.steps.size());
-    for (int i = 0; i < n; ++i) {
-      const Uses uses = lowered_.steps[static_cast<std::size_t>(i)]->uses();
-      for (Buffer* b : uses.forward) b->use(i);
-      for (Buffer* b : uses.backward) b->use(2 * n - 1 - i, true);
-    }
-    std::size_t fixed = 0;
-    std::vector<std::pair<Buffer*, std::size_t>> fixed_places;
-    const auto fix = [&](const Place& p) {
-      if (!p) return;
-      fixed_places.emplace_back(p.buffer, fixed);
-      fixed += padded(p.buffer->floats);
-    };
-    for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
-      const Node& node = graph_.nodes()[i];
-      const NodeId id{static_cast<int>(i)};
-      const bool is_input = std::holds_alternative<Input>(node.op);
-      if (is_input || std::holds_alternative<Constant>(node.op)) fix(lowered_.value[i]);
-      if (is_input) fix(lowered_.grad[i]);
-      if (graph_.kept(id) || graph_.loss() == id) lowered_.value[i].buffer->use(2 * n);
-      if (graph_.loss() == id && lowered_.grad[i]) lowered_.grad[i].buffer->use(n);
-    }
-
-    std::vector<const Buffer*> planned;
-    std::vector<Buffer*> movable;
-    for (Buffer& b : lowered_.buffers.all()) {
-      const bool is_fixed = std::any_of(fixed_places.begin(), fixed_places.end(),
-                                        [&](const auto& f) { return f.first == &b; });
-      if (is_fixed || b.data) continue;
-      planned.push_back(&b);
-      movable.push_back(&b);
-    }
-    const Planned result = plan(planned);
+    const MemoryPlan memory = plan_memory(graph_, lowered_);
     try {
-      arena_ = AlignedFloats(result.floats);
-      fixed_ = AlignedFloats(fixed);
+      arena_ = AlignedFloats(memory.arena);
+      fixed_ = AlignedFloats(memory.fixed);
     } catch (const std::bad_alloc&) {
       fail(ErrorCode::too_large,
            "engine 'onednn': the fit needs {} MiB, more than this machine gives; use a smaller "
            "picture or network",
-           (result.floats + fixed) * sizeof(float) >> 20);
+           bytes_of(memory, values_.count()) >> 20);
     }
     fixed_.fill(0.f);
-    for (std::size_t i = 0; i < movable.size(); ++i)
-      movable[i]->data = arena_.get() + result.offsets[i];
-    for (const auto& [buffer, offset] : fixed_places) buffer->data = fixed_.get() + offset;
+    for (const auto& [buffer, offset] : memory.in_arena) buffer->data = arena_.get() + offset;
+    for (const auto& [buffer, offset] : memory.in_fixed) buffer->data = fixed_.get() + offset;
+    if (options_.poison) in_arena_ = memory.in_arena;
+  }
+
+  /// For tests: a buffer holds NaN before its first use, and again after its last.
+  void poison(int time, bool begins) {
+    if (!options_.poison) return;
+    for (const auto& [buffer, offset] : in_arena_)
+      for (const Buffer::Span& span : {buffer->span, buffer->again})
+        if ((begins ? span.first : span.last) == time)
+          std::fill_n(buffer->data, buffer->floats, std::numeric_limits<float>::quiet_NaN());
   }
 
   std::vector<Tensor> to_tensors(const AlignedFloats& flat) const {
@@ -291,10 +289,19 @@ class CpuProgram : public Program {
   std::vector<double> squares_;  ///< of gradients, per chunk
   std::vector<ParamPlace> places_;
   Lowered lowered_;
+  MemoryPlan::Offsets in_arena_;  ///< for poisoning
+  std::optional<StepClock> clock_;
   std::int64_t updates_ = 0;
 };
 
 }  // namespace
+
+std::size_t program_bytes(const Graph& graph, const CompileOptions& options) {
+  float somewhere = 0;  // parameters need an address, which planning never follows
+  const std::vector<ParamPlace> params(graph.params().size(), {&somewhere, &somewhere});
+  Lowered lowered = lower(graph, params, options.seed, thread_count(options.threads));
+  return bytes_of(plan_memory(graph, lowered), param_floats(graph));
+}
 
 std::unique_ptr<Program> make_program(const Graph& graph, const CompileOptions& options) {
   return std::make_unique<CpuProgram>(graph, options);

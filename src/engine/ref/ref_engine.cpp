@@ -294,6 +294,13 @@ class RefEngine final : public Engine {
  public:
   EngineInfo info() const override { return {"ref", "plain loops, one thread; the specification"}; }
   std::vector<std::string> missing(const Graph&) const override { return {}; }
+  /// A float per value and a double per gradient; at most, as not every node needs one.
+  std::size_t memory_needed(const Graph& graph, const CompileOptions&) const override {
+    std::size_t bytes = 0;
+    for (const Node& node : graph.nodes())
+      bytes += node.shape.count() * (sizeof(float) + sizeof(double));
+    return bytes + graph.param_count() * (3 * sizeof(float) + sizeof(double));
+  }
   std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) override {
     return std::make_unique<RefProgram>(graph, options);
   }
