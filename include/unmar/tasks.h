@@ -46,7 +46,8 @@ struct RestoreContext {
   /// Called after on_start; the scene is valid until restore() returns.
   std::function<void(const FitScene&)> on_scene = {};
   std::function<void(const FitProgress&)> on_iteration = {};
-  /// Called every `preview_every` iterations with the picture as it would be returned now.
+  /// Called every `preview_every` iterations, before on_iteration, with the picture as it would be
+  /// returned now.
   std::function<void(int iteration, const Image& preview)> on_preview = {};
   int preview_every = 0;        ///< 0: never
   std::stop_token cancel = {};  ///< ends the fit after the current iteration, with the best so far

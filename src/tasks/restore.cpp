@@ -94,11 +94,11 @@ std::function<void(const FitProgress&)> reporter(const Plan& plan, const Restore
   const bool previews = context.on_preview && context.preview_every > 0;
   if (!previews) return context.on_iteration;
   return [&plan, &context](const FitProgress& progress) {
-    if (context.on_iteration) context.on_iteration(progress);
     const int done = progress.row.iteration + 1;
     if (done % context.preview_every == 0)
       context.on_preview(
           done, finish(plan, progress.average.empty() ? progress.restored : progress.average));
+    if (context.on_iteration) context.on_iteration(progress);
   };
 }
 
