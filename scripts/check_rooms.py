@@ -31,7 +31,9 @@ UMBRELLA = "unmar.h"
 HEADER_ROOM = {
     "error.h": "base",
     "random.h": "base",
+    "checksum.h": "base",
     "tensor.h": "tensor",
+    "archive.h": "tensor",
     "image.h": "image",
     "ops.h": "graph",
     "graph.h": "graph",

@@ -89,13 +89,41 @@ void declare_reports(CLI::App& command, RestoreArguments& a) {
        "loss, PSNR and the stopper's variance of every iteration");
   file("--manifest", a.manifest, "FILE.json",
        "all options, versions and facts of the run, to repeat it");
-  file("--snapshots", a.snapshots, "DIR", "folder for the result as it develops");
+  file("--report", a.report, "FILE.html",
+       "a page that shows the run: before and after, how the picture formed, curves, all options");
+  file("--snapshots", a.snapshots, "WHERE",
+       "the result as it develops; a folder of pictures, a film strip (.png .jpg .tif) or an "
+       "animation (.gif .webp)");
   command.add_option("--every", a.every, "iterations between snapshots (default 100)")
       ->type_name("N")
       ->check(whole_in_range(1, 1'000'000))
       ->group(group);
   command.add_flag("--quiet", a.quiet, "say nothing but errors")->group(group);
   command.add_flag("--json", a.json, "print the facts of the result as one JSON line on stdout")
+      ->group(group);
+}
+
+void declare_run(CLI::App& command, RestoreArguments& a) {
+  const char* group = "Long runs";
+  CLI::Option* run = command.add_option(
+      "--run,--checkpoint", a.run,
+      "new folder to keep the run in, so that 'unmar resume' can go on with it and 'unmar pick' "
+      "can "
+      "take another moment of it; it holds the state of the fit and some 40 pictures");
+  run->type_name("DIR")->group(group);
+  command
+      .add_option("--checkpoint-every", a.checkpoint_every,
+                  "seconds between the states that are saved (default 60)")
+      ->type_name("SECONDS")
+      ->check(in_range(0, 1e6))
+      ->needs(run)
+      ->group(group);
+  command
+      .add_option("--keep-every", a.keep_every,
+                  "iterations between the pictures that are kept (default a fortieth of all)")
+      ->type_name("N")
+      ->check(whole_in_range(1, 1'000'000))
+      ->needs(run)
       ->group(group);
 }
 
@@ -109,6 +137,7 @@ void add_restore_command(CLI::App& program, Task task, Action& chosen) {
   for (const OptionSpec& spec : option_table())
     if (spec.serves(task)) declare_option(*command, spec, task, arguments->options);
   declare_reports(*command, *arguments);
+  declare_run(*command, *arguments);
   arguments->pictures.declare(*command);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_restore(*arguments); }; });

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unmar/archive.h"
 #include "unmar/engine.h"
 #include "unmar/models.h"
 #include "unmar/observe.h"
@@ -99,6 +100,9 @@ class Stopper {
   /// The fit went back to its state before `iteration`: the iterates to come do not continue those
   /// seen since. Their numbers keep growing. A choice already made stands: its picture was good.
   virtual void rewind(int iteration) = 0;
+  /// Saves or takes up all that observe() and rewind() change, so that a fit can be interrupted;
+  /// its options are not part of it. throws Error{unsupported} if it cannot.
+  virtual void serialize(Archive& archive);
 };
 
 /// Lets the fit run to its last iteration; every iterate is the new best.
@@ -138,6 +142,10 @@ struct FitOptions {
   float rollback_db = 5.f;
   int rollback_every = 50;
   bool return_state = false;  ///< FitResult::state; three times the weights
+  /// What FitProgress::save gave in a fit of the same problem with the same options (`iterations`
+  /// and `threads` may differ): goes on behind it, bit for bit as if there had been no break.
+  /// Borrowed; empty: begins anew.
+  std::string_view resume = {};
 };
 
 struct HistoryRow {
@@ -157,6 +165,9 @@ struct FitProgress {
   int best_iteration;      ///< chosen so far
   const Tensor& restored;  ///< this iterate
   const Tensor& average;   ///< empty if averaging is off
+  /// The fit as it is after this iteration, for FitOptions::resume. Six times the weights, four
+  /// pictures, the history and what the stopper holds. throws what Stopper::serialize throws.
+  std::function<std::string()> save = {};
 };
 
 enum class StoppedBy { iterations, stopper, cancelled };
@@ -187,7 +198,8 @@ struct FitResult {
 /// on_iteration may be empty; what it throws ends the fit.
 /// Same seed, engine and machine: same result, bit for bit.
 /// Beside the program it holds three pictures, and one more with roll-back.
-/// throws Error{bad_argument} for options out of range; Error{numeric} if the loss is not finite
+/// throws Error{bad_argument} for options out of range; Error{bad_input} for a state to resume that
+/// is damaged or of another problem, network or stopper; Error{numeric} if the loss is not finite
 /// and rolling back did not help or is off.
 FitResult fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,
               const Tensor* reference = nullptr,

@@ -1,6 +1,8 @@
 #pragma once
 
 /// All of Unmar.
+#include "unmar/archive.h"
+#include "unmar/checksum.h"
 #include "unmar/ddpm_unet.h"
 #include "unmar/deep_image_prior.h"
 #include "unmar/engine.h"

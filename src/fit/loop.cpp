@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "fit/rollback.h"
 #include "fit/running_average.h"
+#include "fit/state.h"
 #include "unmar/fit.h"
 
 namespace unmar {
@@ -62,26 +63,29 @@ class Fit {
     result_.memory_bytes = program_->memory_bytes();
     constexpr int kMostRows = 100'000;  // beyond that they grow
     result_.history.reserve(static_cast<std::size_t>(std::min(options.iterations, kMostRows)));
+    if (!options.resume.empty()) resume(options.resume);
   }
 
   FitResult run(const std::function<void(const FitProgress&)>& on_iteration,
                 const std::stop_token& cancel) {
     const auto start = std::chrono::steady_clock::now();
-    bool stop = false;
-    for (int i = 0; i < options_.iterations && !stop; ++i) {
+    const double before = result_.seconds;
+    while (result_.iterations < options_.iterations && !stopped_) {
+      const int i = result_.iterations;
       if (i > 0 && cancel.stop_requested()) {
         result_.stopped_by = StoppedBy::cancelled;
         break;
       }
-      stop = iterate(i);
+      stopped_ = iterate(i);
       const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-      result_.seconds = elapsed.count();
+      result_.seconds = before + elapsed.count();
       if (on_iteration)
         on_iteration({result_.history.back(), options_.iterations, result_.seconds,
                       result_.best_iteration, out_,
-                      options_.average > 0.f ? average_.value() : no_average_});
+                      options_.average > 0.f ? average_.value() : no_average_,
+                      [this] { return save(); }});
     }
-    if (stop) result_.stopped_by = StoppedBy::stopper;
+    if (stopped_) result_.stopped_by = StoppedBy::stopper;
     return finish();
   }
 
@@ -165,6 +169,47 @@ class Fit {
     chosen_is_current_ = false;
   }
 
+  std::string save() {
+    Archive archive;
+    TrainState state = program_->state();
+    serialize(archive, state);
+    return archive.take();
+  }
+
+  void resume(std::string_view bytes) {
+    Archive archive(bytes, "fit: the state to resume");
+    TrainState state;
+    serialize(archive, state);
+    archive.expect_end();
+    program_->restore(state);
+  }
+
+  /// All but what problem and options say; `state` is the program's.
+  void serialize(Archive& archive, TrainState& state) {
+    std::string stopper = stopper_.name();
+    archive(stopper);
+    if (stopper != stopper_.name())
+      fail(ErrorCode::bad_input, "fit: the state to resume is of stopper '{}', this fit has '{}'",
+           stopper, stopper_.name());
+    archive(state);
+    const TrainState own = archive.reading() ? program_->state() : TrainState{};
+    if (archive.reading()) require_same_network(state, own);
+    rollback_.serialize(archive, own);
+    archive(average_, out_, best_);
+    const Shape& picture = average_.value().shape();
+    archive.require(out_.shape() == picture && best_.shape() == picture,
+                    "it is of a picture of another size");
+    archive(chosen_is_current_, stopper_chose_, stopped_, last_not_finite_);
+    archive(result_.best_iteration, result_.iterations, result_.seconds, result_.final_loss,
+            result_.rollbacks, result_.history);
+    const auto rows = static_cast<std::size_t>(result_.iterations);
+    archive.require(result_.iterations > 0 && result_.history.size() == rows,
+                    "the history has not one row per iteration");
+    archive.require(result_.best_iteration >= 0 && result_.best_iteration < result_.iterations,
+                    "the chosen iteration is none of its own");
+    stopper_.serialize(archive);
+  }
+
   FitResult finish() {
     result_.best = chosen_is_current_ ? average_.take() : std::move(best_);
     result_.last = std::move(out_);
@@ -186,6 +231,7 @@ class Fit {
   Rollback rollback_;
   bool chosen_is_current_ = false;
   bool stopper_chose_ = false;
+  bool stopped_ = false;  ///< by the stopper
   int last_not_finite_ = -1;
   FitResult result_;
 };

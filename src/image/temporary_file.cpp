@@ -103,6 +103,13 @@ void TemporaryFile::commit() {
     // Not fatal: some file systems have no permissions.
     (void)::fchmodat(folder_, name_.c_str(), old.st_mode & 07777, 0);
   }
+  // Else a power cut could leave the new name with none of the bytes. Errors: not every file system
+  // can; the bytes are there all the same.
+  const int file = ::openat(folder_, name_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file >= 0) {
+    (void)::fsync(file);
+    ::close(file);
+  }
   if (::renameat(folder_, name_.c_str(), folder_, final_name.c_str()) != 0) fail_with(errno);
   name_.clear();
 }

@@ -83,11 +83,11 @@ std::function<void(const FitProgress&)> reporter(const Plan& plan, const Restore
   const bool previews = context.on_preview && context.preview_every > 0;
   if (!previews) return context.on_iteration;
   return [&plan, &context](const FitProgress& progress) {
-    if (context.on_iteration) context.on_iteration(progress);
     const int done = progress.row.iteration + 1;
     if (done % context.preview_every == 0)
       context.on_preview(
           done, finish(plan, progress.average.empty() ? progress.restored : progress.average));
+    if (context.on_iteration) context.on_iteration(progress);
   };
 }
 
@@ -150,18 +150,23 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
 
   result.engine = engine->info();
   const Shape x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()};
-  ProblemOptions with_picture = problem_options(options);
-  with_picture.picture = input_picture(task, plan, options);
-  const Problem problem = make_problem(plan.y, x_shape, *plan.A, with_picture);
+  ProblemOptions start = problem_options(options);
+  start.picture = input_picture(task, plan, options);
+  const Problem problem = make_problem(plan.y, x_shape, *plan.A, start);
   result.network = network_options(options);
   result.params = problem.graph.param_count();
   if (context.on_start) context.on_start(result);
+  // Made anew for who looks: the problem keeps its own within the graph.
+  const Tensor z = context.on_scene ? make_input(x_shape, start) : Tensor();
+  const Tensor y = context.on_scene ? plan.A->known_part(plan.y) : Tensor();
+  if (context.on_scene) context.on_scene({plan.input, z, *plan.A, y});
 
   const auto stopper = make_stopper(options);
   const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
-  result.fit =
-      fit(problem, *engine, fit_options(options), *stopper,
-          context.reference ? &reference : nullptr, reporter(plan, context), context.cancel);
+  FitOptions how = fit_options(options);
+  how.resume = context.resume;
+  result.fit = fit(problem, *engine, how, *stopper, context.reference ? &reference : nullptr,
+                   reporter(plan, context), context.cancel);
 
   result.image = finish(plan, result.fit.best);
   if (context.reference) {
@@ -171,6 +176,16 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
     result.ssim_input = ssim(plan.input, *context.reference);
   }
   return result;
+}
+
+Image finish_moment(Task task, const Image& observed, const Image* mask,
+                    const RestoreOptions& options, const Tensor& moment) {
+  const Plan plan = make_plan(task, observed, mask, resolve(task, options));
+  const Shape expected{1, plan.input.channels(), plan.input.height(), plan.input.width()};
+  if (moment.shape() != expected)
+    fail(ErrorCode::bad_input, "{}: the moment of the fit is {} but the result is {}",
+         to_string(task), to_string(moment.shape()), to_string(expected));
+  return finish(plan, moment);
 }
 
 }  // namespace unmar
