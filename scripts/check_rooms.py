@@ -12,7 +12,8 @@ import pathlib
 import re
 import sys
 
-# What each room may include besides itself. image and graph are siblings, models and engine too.
+# What each room may include besides itself. Siblings: image and graph, models and
+# engine, diffusion and fit.
 ROOMS = {
     "base": set(),
     "tensor": {"base"},
@@ -21,8 +22,9 @@ ROOMS = {
     "models": {"base", "tensor", "graph"},
     "engine": {"base", "tensor", "graph"},
     "observe": {"base", "tensor", "image", "graph", "engine"},
+    "diffusion": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
     "fit": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
-    "tasks": {"base", "tensor", "image", "graph", "models", "engine", "observe", "fit"},
+    "tasks": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion", "fit"},
 }
 
 # Each header of include/unmar belongs to a room. No room may include the umbrella.
@@ -37,6 +39,7 @@ HEADER_ROOM = {
     "models.h": "models",
     "engine.h": "engine",
     "observe.h": "observe",
+    "diffusion.h": "diffusion",
     "fit.h": "fit",
     "deep_image_prior.h": "fit",
     "options.h": "tasks",

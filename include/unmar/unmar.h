@@ -2,6 +2,7 @@
 
 /// All of Unmar.
 #include "unmar/deep_image_prior.h"
+#include "unmar/diffusion.h"
 #include "unmar/engine.h"
 #include "unmar/error.h"
 #include "unmar/fit.h"
