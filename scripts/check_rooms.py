@@ -40,6 +40,7 @@ HEADER_ROOM = {
     "engine.h": "engine",
     "observe.h": "observe",
     "diffusion.h": "diffusion",
+    "weights.h": "diffusion",
     "fit.h": "fit",
     "deep_image_prior.h": "fit",
     "options.h": "tasks",

@@ -15,3 +15,4 @@
 #include "unmar/tasks.h"
 #include "unmar/tensor.h"
 #include "unmar/version.h"
+#include "unmar/weights.h"
