@@ -41,6 +41,7 @@ HEADER_ROOM = {
     "observe.h": "observe",
     "diffusion.h": "diffusion",
     "weights.h": "diffusion",
+    "dataset.h": "diffusion",
     "fit.h": "fit",
     "deep_image_prior.h": "fit",
     "options.h": "tasks",
@@ -69,6 +70,9 @@ LIBRARIES = [
         ("src/engine/onednn/", "tests/engine/"),
     ),
     Library("libvips", r"vips/", r"\bvips(::|_\w+\()", r"\bvips\b", ("src/image/", "tests/image/")),
+    Library(
+        "zlib", r"zlib\.h", r"\bgz(open|read|close)\b", r"\bZLIB\b", ("src/diffusion/", "tests/diffusion/")
+    ),
     Library("CLI11", r"CLI/", r"\bCLI::", r"\bCLI11\b", ("apps/", "tests/cli/")),
 ]
 

@@ -132,6 +132,9 @@ Image luma(const Image& image);
 /// The part whose first pixel is (y0, x0), with its alpha. throws Error{bad_argument} if it is not
 /// all inside.
 Image crop(const Image& image, int y0, int x0, int height, int width);
+/// To height x width px: Lanczos 3, its kernel widened for making smaller; clamped to [0,1]. Alpha is
+/// dropped. throws Error{bad_argument} for an empty picture or a side outside of 1 to 65536.
+Image resized(const Image& image, int height, int width);
 Image clamped(const Image& image, float low = 0.f, float high = 1.f);
 
 struct CompareOptions {

@@ -1,6 +1,7 @@
 #pragma once
 
 /// All of Unmar.
+#include "unmar/dataset.h"
 #include "unmar/deep_image_prior.h"
 #include "unmar/diffusion.h"
 #include "unmar/engine.h"

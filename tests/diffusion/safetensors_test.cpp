@@ -56,6 +56,7 @@ Weights some_weights() {
 class Safetensors : public image_test::InFolder {
  protected:
   Weights read(const std::string& bytes) {
+    std::filesystem::remove(in("w.safetensors"));  // emptying a file can wait for the disk
     put_bytes(in("w.safetensors"), bytes);
     return read_safetensors(in("w.safetensors"));
   }
