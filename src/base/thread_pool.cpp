@@ -17,6 +17,8 @@ void pause() {
 #endif
 }
 
+constexpr std::uint32_t kClosed = 0xFFFFFFFFu;  ///< a chunk that no loop has
+
 std::uint32_t loop_of(std::uint64_t ticket) { return static_cast<std::uint32_t>(ticket >> 32); }
 
 }  // namespace
@@ -29,17 +31,23 @@ ThreadPool::ThreadPool(int threads) {
 
 ThreadPool::~ThreadPool() {
   quit_ = true;
-  ticket_.store(std::uint64_t{loop_of(ticket_) + 1} << 32 | 0xFFFFFFFFu);
+  ticket_.store(std::uint64_t{loop_of(ticket_) + 1} << 32 | kClosed);
   ticket_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
 
 void ThreadPool::start(Call call, const void* body, int chunks) {
+  const std::uint32_t last = loop_of(ticket_.load(std::memory_order_relaxed));
+  // Nothing of the last loop can be claimed while its fields are replaced: a worker that is late
+  // could else find that a longer loop still has the chunk it was refused. The fences pair with the
+  // one in work().
+  ticket_.store(std::uint64_t{last} << 32 | kClosed, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);
   call_.store(call, std::memory_order_relaxed);
   body_.store(body, std::memory_order_relaxed);
   chunks_.store(static_cast<std::uint32_t>(chunks), std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
-  const std::uint32_t loop = loop_of(ticket_.load(std::memory_order_relaxed)) + 1;
+  const std::uint32_t loop = last + 1;
   ticket_.store(std::uint64_t{loop} << 32);
   ticket_.notify_all();
   work(loop, 0);
@@ -56,7 +64,8 @@ void ThreadPool::work(std::uint32_t loop, int thread) {
     const void* body = body_.load(std::memory_order_relaxed);
     const auto chunk = static_cast<std::uint32_t>(ticket);
     if (loop_of(ticket) != loop || chunk >= chunks) return;
-    // Success proves that the loop was still the same while its fields were read.
+    // Success proves that the loop was still open while its fields were read.
+    std::atomic_thread_fence(std::memory_order_acquire);
     if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
     call(body, static_cast<int>(chunk), thread);
     done_.fetch_add(1, std::memory_order_release);

@@ -21,15 +21,18 @@ TEST_P(ThreadPoolOf, calls_each_chunk_once) {
 }
 
 // Short loops right behind each other: workers arrive late and must not take the next loop's chunks
-// for those of the last.
+// for those of the last, which a longer loop behind a shorter one would offer them.
 TEST_P(ThreadPoolOf, keeps_loops_apart_that_follow_each_other_closely) {
   ThreadPool pool(GetParam());
-  std::vector<long> values(3);
-  constexpr int kLoops = 20000;
-  for (int loop = 0; loop < kLoops; ++loop)
-    pool.run(3,
+  constexpr int kLoops = 100000, kLengths[] = {3, 40};
+  std::vector<long> values(40), expected(40);
+  for (int loop = 0; loop < kLoops; ++loop) {
+    const int chunks = kLengths[loop % 2];
+    pool.run(chunks,
              [&values, loop](int chunk, int) { values[static_cast<std::size_t>(chunk)] += loop; });
-  for (const long value : values) EXPECT_EQ(value, static_cast<long>(kLoops) * (kLoops - 1) / 2);
+    for (int chunk = 0; chunk < chunks; ++chunk) expected[static_cast<std::size_t>(chunk)] += loop;
+  }
+  EXPECT_EQ(values, expected);
 }
 
 TEST_P(ThreadPoolOf, numbers_its_threads_within_range_and_never_shares_a_number) {
