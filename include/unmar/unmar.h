@@ -2,6 +2,7 @@
 
 /// All of Unmar.
 #include "unmar/dataset.h"
+#include "unmar/ddpm_unet.h"
 #include "unmar/deep_image_prior.h"
 #include "unmar/diffusion.h"
 #include "unmar/engine.h"
@@ -15,5 +16,7 @@
 #include "unmar/random.h"
 #include "unmar/tasks.h"
 #include "unmar/tensor.h"
+#include "unmar/trainer.h"
+#include "unmar/unet_model.h"
 #include "unmar/version.h"
 #include "unmar/weights.h"

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "unmar/ddpm_unet.h"
 #include "unmar/diffusion.h"
 
 /// Weights of diffusion models in files, laid out as the Python library diffusers does.
@@ -41,41 +41,14 @@ Weights read_safetensors(const std::filesystem::path& path);
 /// that of the values; Error{io} if it cannot be written.
 void write_safetensors(const std::filesystem::path& path, const Weights& weights);
 
-/// A U-Net as `config.json` of diffusers' UNet2DModel has it: the same names, and the defaults of a
-/// missing key. Ho et al.'s networks have freq_shift 1, flip_sin_to_cos false, downsample_padding
-/// 0, norm_eps 1e-6 and one attention head.
-struct UNet2DConfig {
-  int sample_size = 0;  ///< side of the pictures it was trained on; 0: not told
-  int in_channels = 3, out_channels = 3;
-  bool flip_sin_to_cos = true;  ///< cosines first
-  double freq_shift = 0;
-  std::vector<int> block_out_channels = {224, 448, 672, 896};    ///< one per level, finest first
-  std::vector<bool> down_attention = {false, true, true, true};  ///< AttnDownBlock2D
-  std::vector<bool> up_attention = {true, true, true, false};    ///< AttnUpBlock2D, coarsest first
-  int layers_per_block = 2;
-  int downsample_padding = 1;  ///< 0: one row and column of zeros at the end instead
-  double dropout = 0;
-  std::optional<int> attention_head_dim = 8;  ///< channels of a head; none: one head
-  int norm_num_groups = 32;
-  double norm_eps = 1e-5;
-  bool mid_attention = true;  ///< add_attention; null for false
-
-  bool operator==(const UNet2DConfig&) const = default;
-};
-/// throws Error{bad_input} naming the key whose value will not do, Error{unsupported} for what only
-/// other U-Nets have: class labels, other activations, scale and shift from the time, and so on.
-/// `where` opens error texts, e.g. the file's name.
-UNet2DConfig unet_config_from_json(std::string_view text, const std::string& where);
-std::string unet_config_to_json(const UNet2DConfig& config);
-
 struct TensorSpec {
   std::string name;
   std::vector<std::int64_t> shape;
   bool operator==(const TensorSpec&) const = default;
 };
-/// Every parameter of the network under its name in diffusers: "conv_in.weight" [128,3,3,3],
-/// "down_blocks.1.attentions.0.to_q.weight" [256,256], ...
-std::vector<TensorSpec> unet_tensors(const UNet2DConfig& config);
+/// Every parameter of the network, in the order that write_ddpm_unet() makes them, shaped as in
+/// diffusers: "conv_in.weight" [128,3,3,3], "down_blocks.1.attentions.0.to_q.weight" [256,256], ...
+std::vector<TensorSpec> unet_tensors(const DdpmUnetOptions& options);
 
 /// Old files call the layers of attention query, key, value and proj_attn; today's names are to_q,
 /// to_k, to_v and to_out.0. Other names stay as they are.
@@ -83,9 +56,10 @@ std::string current_attention_name(std::string_view name);
 std::string old_attention_name(std::string_view name);
 
 /// Renames to today's names, gives weights of linear layers their two sides (old files may have
-/// [c,c,1,1]) and puts the tensors in the order of unet_tensors().
+/// [c,c,1,1]) and puts the tensors in the order of unet_tensors(): their values then are parameters
+/// of the graph.
 /// throws Error{bad_input} naming tensors that are missing, of no use or of another shape.
-Weights fit_to_unet(Weights weights, const UNet2DConfig& config, const std::string& where);
+Weights fit_to_unet(Weights weights, const DdpmUnetOptions& options, const std::string& where);
 
 /// `scheduler_config.json`: how the model was trained and is sampled.
 struct SchedulerConfig {
@@ -97,13 +71,13 @@ struct SchedulerConfig {
   Spacing timestep_spacing = Spacing::leading;
   int steps_offset = 0;
 };
-/// throws as unet_config_from_json; Error{unsupported} for other schedules, learned variances,
-/// thresholding.
+/// throws Error{bad_input} naming the key whose value will not do, Error{unsupported} for other
+/// schedules, learned variances, thresholding. `where` opens error texts, e.g. the file's name.
 SchedulerConfig scheduler_config_from_json(std::string_view text, const std::string& where);
 std::string scheduler_config_to_json(const SchedulerConfig& config);
 
 struct DiffusersModel {
-  UNet2DConfig unet;
+  DdpmUnetOptions unet;
   SchedulerConfig scheduler;
   Weights weights;
 };

@@ -53,7 +53,7 @@ DiffusersModel read_diffusers(const fs::path& folder) {
          "convert them to {}",
          folder.string(), kPickle, kWeights);
   DiffusersModel model;
-  model.unet = unet_config_from_json(read_config(config), where(config));
+  model.unet = ddpm_unet_from_json(read_config(config), where(config));
   model.scheduler = scheduler_config_from_json(read_config(scheduler), where(scheduler));
   model.weights = fit_to_unet(read_safetensors(weights), model.unet, where(weights));
   return model;
@@ -65,7 +65,7 @@ void write_diffusers(const fs::path& folder, const DiffusersModel& model) {
   if (error)
     fail(ErrorCode::io, "write_diffusers: cannot make the folder '{}': {}", folder.string(),
          error.message());
-  write_text(folder / kConfig, unet_config_to_json(model.unet));
+  write_text(folder / kConfig, ddpm_unet_to_json(model.unet) + "\n");
   write_text(folder / kScheduler, scheduler_config_to_json(model.scheduler));
   write_safetensors(folder / kWeights, model.weights);
 }

@@ -12,80 +12,18 @@ namespace {
 
 using diffusion::printable;
 
-class Lister {
- public:
-  explicit Lister(const UNet2DConfig& config) : time_channels_(4 * config.block_out_channels[0]) {}
-
-  void conv(const std::string& name, int in, int out, int kernel) {
-    specs.push_back({name + ".weight", {out, in, kernel, kernel}});
-    specs.push_back({name + ".bias", {out}});
-  }
-  void linear(const std::string& name, int in, int out) {
-    specs.push_back({name + ".weight", {out, in}});
-    specs.push_back({name + ".bias", {out}});
-  }
-  void norm(const std::string& name, int channels) {
-    specs.push_back({name + ".weight", {channels}});
-    specs.push_back({name + ".bias", {channels}});
-  }
-  void resnet(const std::string& name, int in, int out) {
-    norm(name + ".norm1", in);
-    conv(name + ".conv1", in, out, 3);
-    linear(name + ".time_emb_proj", time_channels_, out);
-    norm(name + ".norm2", out);
-    conv(name + ".conv2", out, out, 3);
-    if (in != out) conv(name + ".conv_shortcut", in, out, 1);
-  }
-  void attention(const std::string& name, int channels) {
-    norm(name + ".group_norm", channels);
-    for (const char* part : {".to_q", ".to_k", ".to_v", ".to_out.0"})
-      linear(name + part, channels, channels);
-  }
-
-  std::vector<TensorSpec> specs;
-
- private:
-  int time_channels_;
-};
-
-void list_down(Lister& to, const UNet2DConfig& c) {
-  int channels = c.block_out_channels[0];
-  for (std::size_t level = 0; level < c.block_out_channels.size(); ++level) {
-    const std::string block = fmt::format("down_blocks.{}", level);
-    const int out = c.block_out_channels[level];
-    for (int i = 0; i < c.layers_per_block; ++i) {
-      to.resnet(fmt::format("{}.resnets.{}", block, i), channels, out);
-      if (c.down_attention[level]) to.attention(fmt::format("{}.attentions.{}", block, i), out);
-      channels = out;
-    }
-    if (level + 1 < c.block_out_channels.size())
-      to.conv(block + ".downsamplers.0.conv", out, out, 3);
-  }
+/// Linear layers are 1x1 convolutions in the graph.
+bool is_linear(std::string_view name) {
+  constexpr std::array<std::string_view, 7> kLinear{
+      "linear_1.weight", "linear_2.weight", "time_emb_proj.weight", "to_q.weight",
+      "to_k.weight",     "to_v.weight",     "to_out.0.weight"};
+  return std::ranges::any_of(kLinear, [&](std::string_view end) { return name.ends_with(end); });
 }
 
-void list_mid(Lister& to, const UNet2DConfig& c) {
-  const int channels = c.block_out_channels.back();
-  to.resnet("mid_block.resnets.0", channels, channels);
-  if (c.mid_attention) to.attention("mid_block.attentions.0", channels);
-  to.resnet("mid_block.resnets.1", channels, channels);
-}
-
-void list_up(Lister& to, const UNet2DConfig& c) {
-  const std::size_t levels = c.block_out_channels.size();
-  int channels = c.block_out_channels.back();
-  for (std::size_t i = 0; i < levels; ++i) {
-    const std::string block = fmt::format("up_blocks.{}", i);
-    const int out = c.block_out_channels[levels - 1 - i];
-    // The last layer meets what the level above left before it was halved.
-    const int above = c.block_out_channels[i + 1 < levels ? levels - 2 - i : 0];
-    for (int j = 0; j <= c.layers_per_block; ++j) {
-      const int skip = j == c.layers_per_block ? above : out;
-      to.resnet(fmt::format("{}.resnets.{}", block, j), channels + skip, out);
-      if (c.up_attention[i]) to.attention(fmt::format("{}.attentions.{}", block, j), out);
-      channels = out;
-    }
-    if (i + 1 < levels) to.conv(block + ".upsamplers.0.conv", out, out, 3);
-  }
+bool is_per_channel(std::string_view name) {
+  return name.ends_with(".bias") || name.ends_with("norm.weight") ||
+         name.ends_with("norm1.weight") || name.ends_with("norm2.weight") ||
+         name == "conv_norm_out.weight";
 }
 
 /// today's, old
@@ -111,18 +49,23 @@ std::vector<std::int64_t> two_sided(std::vector<std::int64_t> shape) {
 
 }  // namespace
 
-std::vector<TensorSpec> unet_tensors(const UNet2DConfig& c) {
-  Lister to(c);
-  const int first = c.block_out_channels[0];
-  to.conv("conv_in", c.in_channels, first, 3);
-  to.linear("time_embedding.linear_1", first, 4 * first);
-  to.linear("time_embedding.linear_2", 4 * first, 4 * first);
-  list_down(to, c);
-  list_mid(to, c);
-  list_up(to, c);
-  to.norm("conv_norm_out", first);
-  to.conv("conv_out", first, c.out_channels, 3);
-  return std::move(to.specs);
+std::vector<TensorSpec> unet_tensors(const DdpmUnetOptions& options) {
+  // The smallest picture will do: parameters do not depend on its size.
+  const int levels = static_cast<int>(std::min<std::size_t>(options.block_out_channels.size(), 12));
+  const int side = 1 << std::max(levels - 1, 0);
+  Graph graph;
+  const NodeId sample = graph.add(Input{{1, options.in_channels, side, side}}, {}, "sample");
+  const NodeId time = graph.add(Input{{1, 1, 1, 1}}, {}, "time");
+  write_ddpm_unet(graph, sample, time, options);
+  std::vector<TensorSpec> specs;
+  for (const Param& param : graph.params()) {
+    const Shape& s = param.shape;
+    std::vector<std::int64_t> sides{s.n, s.c, s.h, s.w};
+    if (is_per_channel(param.name)) sides = {s.c};
+    if (is_linear(param.name)) sides.resize(2);
+    specs.push_back({param.name, std::move(sides)});
+  }
+  return specs;
 }
 
 std::string current_attention_name(std::string_view name) {
@@ -136,7 +79,7 @@ std::string old_attention_name(std::string_view name) {
   return text;
 }
 
-Weights fit_to_unet(Weights weights, const UNet2DConfig& config, const std::string& where) {
+Weights fit_to_unet(Weights weights, const DdpmUnetOptions& options, const std::string& where) {
   std::map<std::string, NamedTensor*> by_name;
   for (NamedTensor& tensor : weights.tensors) {
     tensor.name = current_attention_name(tensor.name);
@@ -145,7 +88,7 @@ Weights fit_to_unet(Weights weights, const UNet2DConfig& config, const std::stri
            printable(tensor.name));
   }
   Weights fitted{{}, std::move(weights.metadata), weights.not_finite};
-  for (TensorSpec& spec : unet_tensors(config)) {
+  for (TensorSpec& spec : unet_tensors(options)) {
     const auto found = by_name.find(spec.name);
     if (found == by_name.end())
       fail(ErrorCode::bad_input, "{}: tensor '{}' is missing; does the configuration belong to it?",

@@ -13,6 +13,9 @@ std::uint64_t count_macs(const Graph& graph) {
              (node.shape.count() / static_cast<std::uint64_t>(node.shape.c));
     if (std::holds_alternative<ConvTranspose2d>(node.op))  // one tap reaches each result
       sum += pairs * (node.shape.count() / static_cast<std::uint64_t>(node.shape.c));
+    if (std::holds_alternative<Attention>(node.op))  // q k^T, then times v
+      sum += 2 * node.shape.count() * static_cast<std::uint64_t>(node.shape.h) *
+             static_cast<std::uint64_t>(node.shape.w);
   }
   return sum;
 }

@@ -122,7 +122,7 @@ class GemmConv : public Step {
   template <class Body>
   void for_taps(const Strip& s, const Body& body) const {
     const Shape& src = p_.src.shape;
-    const int k = p_.op.kernel, pad = (k - 1) / 2;
+    const int k = p_.op.kernel, pad = pad_begin(p_.op);
     std::ptrdiff_t column = 0;
     for (int y = s.y0; y < s.y0 + s.rows; ++y)
       for (int x = 0; x < p_.dst.shape.w; ++x)
@@ -229,9 +229,9 @@ std::unique_ptr<Step> make_conv(const ConvPlaces& places, Buffers& buffers, int 
   // Below these sizes the transforms cost more than the multiplications they save.
   constexpr int kLeastChannels = 16, kLeastSide = 4;
   const Shape& src = places.src.shape;
-  const bool winograd = places.op.kernel == 3 && places.op.stride == 1 && src.c >= kLeastChannels &&
-                        places.op.out_c >= kLeastChannels && src.h >= kLeastSide &&
-                        src.w >= kLeastSide;
+  const bool winograd = places.op.kernel == 3 && places.op.stride == 1 && !places.op.pad_end &&
+                        src.c >= kLeastChannels && places.op.out_c >= kLeastChannels &&
+                        src.h >= kLeastSide && src.w >= kLeastSide;
   return winograd ? make_winograd_conv(places, buffers, threads)
                   : make_gemm_conv(places, buffers, threads);
 }

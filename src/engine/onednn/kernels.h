@@ -37,6 +37,9 @@ void activate_backward(const Act& act, const float* src, const float* d_dst, flo
                        std::size_t count, bool accumulate);
 void adam_update(float* value, float* m, float* v, const float* grad, std::size_t count,
                  const AdamStep& adam);
+void approach(float* average, const float* value, float share,
+              std::size_t count);  ///< average += share * (value - average)
+double sum_squares(const float* src, std::size_t count);
 
 // kernels_resample.cpp
 /// dst = sum over k < taps of weight[k] * rows[k].
@@ -82,6 +85,15 @@ inline constexpr std::size_t kNoiseBlocks = 16;  ///< Philox blocks of four numb
 /// 4 * kNoiseBlocks numbers of N(0,1), those that the Jitter op defines from `first_block` on.
 void gaussian_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t first_block,
                     float* dst);
+/// As many of [0, 1), the 24 upper bits of each word of these blocks.
+void uniform_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t first_block,
+                   float* dst);
+
+// kernels_attention.cpp
+/// Each of `count` rows becomes softmax(scale * row); scale > 0.
+void softmax_rows(float* rows, int count, int length, float scale);
+/// grads, behind softmax_rows, become those in front; values: what softmax_rows made.
+void softmax_rows_backward(const float* values, float* grads, int count, int length, float scale);
 
 // kernels_winograd.cpp: F(4x4, 3x3) and F(6x6, 3x3), Lavin and Gray, "Fast Algorithms for
 // Convolutional Neural Networks", CVPR 2016. `tile` is 4 or 6: outputs per side. A tile of
