@@ -12,7 +12,8 @@ import pathlib
 import re
 import sys
 
-# What each room may include besides itself. image and graph are siblings, models and engine too.
+# What each room may include besides itself. Siblings: image and graph, models and
+# engine, diffusion and fit.
 ROOMS = {
     "base": set(),
     "tensor": {"base"},
@@ -41,7 +42,11 @@ HEADER_ROOM = {
     "ddpm_unet.h": "models",
     "engine.h": "engine",
     "observe.h": "observe",
+    "diffusion.h": "diffusion",
+    "weights.h": "diffusion",
+    "dataset.h": "diffusion",
     "trainer.h": "diffusion",
+    "unet_model.h": "diffusion",
     "fit.h": "fit",
     "deep_image_prior.h": "fit",
     "options.h": "tasks",
@@ -70,6 +75,9 @@ LIBRARIES = [
         ("src/engine/onednn/", "tests/engine/"),
     ),
     Library("libvips", r"vips/", r"\bvips(::|_\w+\()", r"\bvips\b", ("src/image/", "tests/image/")),
+    Library(
+        "zlib", r"zlib\.h", r"\bgz(open|read|close)\b", r"\bZLIB\b", ("src/diffusion/", "tests/diffusion/")
+    ),
     Library("CLI11", r"CLI/", r"\bCLI::", r"\bCLI11\b", ("apps/", "tests/cli/")),
 ]
 

@@ -146,6 +146,9 @@ Image crop(const Image& image, int y0, int x0, int height, int width);
 /// Scaled down by Lanczos, if need be, so that no side is longer than max_side: a picture to look
 /// at, 8 bit, values in [0,1], without alpha; the colour profile goes along.
 Image shrunk_to(const Image& image, int max_side);
+/// To height x width px: Lanczos 3, its kernel widened for making smaller; clamped to [0,1]. Alpha is
+/// dropped. throws Error{bad_argument} for an empty picture or a side outside of 1 to 65536.
+Image resized(const Image& image, int height, int width);
 Image clamped(const Image& image, float low = 0.f, float high = 1.f);
 
 struct CompareOptions {
