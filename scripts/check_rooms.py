@@ -21,8 +21,9 @@ ROOMS = {
     "models": {"base", "tensor", "graph"},
     "engine": {"base", "tensor", "graph"},
     "observe": {"base", "tensor", "image", "graph", "engine"},
+    "diffusion": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
     "fit": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
-    "tasks": {"base", "tensor", "image", "graph", "models", "engine", "observe", "fit"},
+    "tasks": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion", "fit"},
 }
 
 # Each header of include/unmar belongs to a room. No room may include the umbrella.
@@ -35,8 +36,10 @@ HEADER_ROOM = {
     "ops.h": "graph",
     "graph.h": "graph",
     "models.h": "models",
+    "ddpm_unet.h": "models",
     "engine.h": "engine",
     "observe.h": "observe",
+    "trainer.h": "diffusion",
     "fit.h": "fit",
     "deep_image_prior.h": "fit",
     "options.h": "tasks",

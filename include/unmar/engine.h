@@ -17,6 +17,8 @@ struct Adam {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float eps = 1e-8f;
+  /// Above 0: gradients whose L2 norm, over all parameters, is larger are first scaled to it.
+  float clip_norm = 0.f;
 };
 
 /// Everything that a step changes: restoring it continues exactly from there.
@@ -24,12 +26,18 @@ struct Adam {
 struct TrainState {
   std::vector<Tensor> params, m, v;
   std::int64_t updates = 0;  ///< steps taken, for Adam's bias correction
+  /// Of the parameters, if CompileOptions::ema_decay asks for it; else empty, and what is restored
+  /// without them starts to average from params.
+  std::vector<Tensor> averages = {};
 };
 
 struct CompileOptions {
   std::uint64_t seed = 0;  ///< draws the parameters and the jitter
   int threads = 0;         ///< 0: as many as the machine has
   bool poison = false;     ///< for tests: NaN in all memory that holds nothing
+  /// Above 0: each step lets average = decay * average + (1 - decay) * parameter, after the first
+  /// one average = parameter.
+  float ema_decay = 0.f;
 };
 
 /// What one step of a program did while it was profiled. Times are means over the iterations.
@@ -54,14 +62,14 @@ class Program {
   virtual void set_input(NodeId id, TensorView value) = 0;
 
   /// Computes all kept nodes and the loss. `iteration` names the jitter; without `jitter` Jitter
-  /// nodes pass their source on.
+  /// and Dropout nodes pass their source on.
   virtual void forward(std::int64_t iteration, bool jitter = true) = 0;
 
   /// Gradients of the loss with respect to all parameters and needs_grad inputs, after forward().
   virtual void backward() = 0;
 
   /// forward, backward and one Adam update; returns the loss before the update.
-  /// If the loss is not finite nothing is updated.
+  /// If the loss, or a norm to be clipped, is not finite nothing is updated, and that is returned.
   virtual float step(const Adam& adam, std::int64_t iteration) = 0;
 
   virtual float loss() const = 0;  ///< of the last forward()

@@ -1,6 +1,7 @@
 #pragma once
 
 /// All of Unmar.
+#include "unmar/ddpm_unet.h"
 #include "unmar/deep_image_prior.h"
 #include "unmar/engine.h"
 #include "unmar/error.h"
@@ -13,4 +14,5 @@
 #include "unmar/random.h"
 #include "unmar/tasks.h"
 #include "unmar/tensor.h"
+#include "unmar/trainer.h"
 #include "unmar/version.h"

@@ -15,6 +15,7 @@ const char* op_name(const Op& op) {
                         [](const Constant&) { return "constant"; },
                         [](const Learned&) { return "learned"; },
                         [](const Jitter&) { return "jitter"; },
+                        [](const Dropout&) { return "dropout"; },
                         [](const Conv2d&) { return "conv2d"; },
                         [](const ConvTranspose2d&) { return "conv_transpose2d"; },
                         [](const PixelShuffle&) { return "pixel_shuffle"; },
@@ -28,6 +29,8 @@ const char* op_name(const Op& op) {
                         [](const Activation&) { return "activation"; },
                         [](const Add&) { return "add"; },
                         [](const Multiply&) { return "multiply"; },
+                        [](const TimeEmbedding&) { return "time_embedding"; },
+                        [](const Attention&) { return "attention"; },
                         [](const Mse&) { return "mse"; },
                         [](const L1&) { return "l1"; },
                         [](const TotalVariation&) { return "total_variation"; },
@@ -83,6 +86,19 @@ std::size_t Graph::param_count() const {
 }
 
 void Graph::freeze(int param) { params_[static_cast<std::size_t>(param)].frozen = true; }
+
+void Graph::rename(int param, std::string name) {
+  std::string& own = params_[static_cast<std::size_t>(param)].name;
+  if (own != name &&
+      std::any_of(params_.begin(), params_.end(), [&](const Param& p) { return p.name == name; }))
+    fail(ErrorCode::bad_argument, "graph: parameter '{}' cannot be renamed to '{}': it is taken",
+         own, name);
+  own = std::move(name);
+}
+
+void Graph::set_init(int param, Init init) {
+  params_[static_cast<std::size_t>(param)].init = std::move(init);
+}
 
 bool Graph::learns(NodeId id) const {
   return std::any_of(node(id).params.begin(), node(id).params.end(),

@@ -102,7 +102,7 @@ class GemmConv : public Step {
   template <class Body>
   void for_taps(const Strip& s, const Body& body) const {
     const Shape& src = p_.src.shape;
-    const int k = p_.op.kernel, pad = (k - 1) / 2;
+    const int k = p_.op.kernel, pad = pad_begin(p_.op);
     std::ptrdiff_t column = 0;
     for (int y = s.y0; y < s.y0 + s.rows; ++y)
       for (int x = 0; x < p_.dst.shape.w; ++x)
@@ -267,9 +267,9 @@ std::unique_ptr<Step> make_conv(const ConvPlaces& places, Buffers& buffers, int 
   const Shape& src = places.src.shape;
   const Shape& dst = places.dst.shape;
   const double direct = 9.0 * dst.n * dst.h * dst.w;
-  const bool winograd = places.op.kernel == 3 && places.op.stride == 1 && src.c >= kLeastChannels &&
-                        places.op.out_c >= kLeastChannels && src.h >= kLeastSide &&
-                        src.w >= kLeastSide && winograd_cost(dst) < direct;
+  const bool winograd = places.op.kernel == 3 && places.op.stride == 1 && !places.op.pad_end &&
+                        src.c >= kLeastChannels && places.op.out_c >= kLeastChannels &&
+                        src.h >= kLeastSide && src.w >= kLeastSide && winograd_cost(dst) < direct;
   return winograd ? make_winograd_conv(places, buffers, threads)
                   : make_gemm_conv(places, buffers, threads);
 }

@@ -102,8 +102,8 @@ class WinogradConv : public Step {
              p.in + point * p.in_stride, weights_->data + point * weight_stride_,
              p.out + point * p.out_stride);
       for (int t = tiles.begin; t < tiles.end; ++t) {
-        float* pixels[kMostTile * kMostTile];
-        output_pixels(dst, tiling_.tile(t), pixels);
+        float* table[kMostTile * kMostTile];
+        const auto pixels = output_pixels<float>(dst, tiling_.tile(t), table);
         winograd_output(tiling_.side, p.out + (t - tiles.begin) * out_c_, p.out_stride, out_c_,
                         p_.bias.value, pixels, false);
       }
@@ -183,9 +183,12 @@ class WinogradConv : public Step {
   /// Transforms the pixels that start one pixel above and left of the tile.
   static void read_tile(const View& v, int side, const Tiling::Tile& tile, Border border,
                         const PixelMap& map, float* dst, std::ptrdiff_t stride) {
+    const int input = side + 2;
+    if (inside(v, tile.y - 1, tile.x - 1, input))
+      return winograd_input(side, grid<const float>(v, tile.image, tile.y - 1, tile.x - 1), map,
+                            v.c, dst, stride);
     const float* pixels[kMostTileInput * kMostTileInput];
     int cols[kMostTileInput];
-    const int input = side + 2;
     for (int i = 0; i < input; ++i) cols[i] = column(border, tile.x - 1 + i, v.w);
     for (int i = 0; i < input; ++i) {
       const int y = column(border, tile.y - 1 + i, v.h);
@@ -193,7 +196,7 @@ class WinogradConv : public Step {
       for (int j = 0; j < input; ++j)
         pixels[i * input + j] = row && cols[j] >= 0 ? row + cols[j] * v.ld : nullptr;
     }
-    winograd_input(side, pixels, map, v.c, dst, stride);
+    winograd_input(side, {.table = pixels}, map, v.c, dst, stride);
   }
   /// border_index, but tiles at the lower right edge also reach beyond the border: zeros, as
   /// nothing reads the result.
@@ -201,13 +204,26 @@ class WinogradConv : public Step {
     return i > size ? -1 : border_index(border, i, size);
   }
 
-  void output_pixels(const View& v, const Tiling::Tile& tile, float** pixels) const {
+  static bool inside(const View& v, int y, int x, int side) {
+    return y >= 0 && x >= 0 && y + side <= v.h && x + side <= v.w;
+  }
+  template <class T>
+  static TilePixels<T> grid(const View& v, int image, int y, int x) {
+    return {.first = v.row(image * v.h + y) + x * v.ld, .row = v.w * v.ld, .col = v.ld};
+  }
+
+  /// The pixels of a tile of the destination; those beyond it are nullptr. `table` is used if
+  /// needed.
+  template <class T>
+  TilePixels<T> output_pixels(const View& v, const Tiling::Tile& tile, T** table) const {
+    if (inside(v, tile.y, tile.x, tiling_.side)) return grid<T>(v, tile.image, tile.y, tile.x);
     for (int i = 0; i < tiling_.side; ++i)
       for (int j = 0; j < tiling_.side; ++j) {
         const int y = tile.y + i, x = tile.x + j;
-        pixels[i * tiling_.side + j] =
+        table[i * tiling_.side + j] =
             y < v.h && x < v.w ? v.row(tile.image * v.h + y) + x * v.ld : nullptr;
       }
+    return {.table = table};
   }
 
   /// Strip by strip: first all threads transform its tiles, then they share out the points. So each
@@ -224,8 +240,8 @@ class WinogradConv : public Step {
         for (int t = r.begin; t < r.end; ++t) {
           const Tiling::Tile tile = tiling_.tile(first + t);
           read_source(src, tile, p.in + t * in_c_, p.in_stride);
-          float* pixels[kMostTile * kMostTile];
-          output_pixels(d_dst, tile, pixels);
+          const float* table[kMostTile * kMostTile];
+          const auto pixels = output_pixels<const float>(d_dst, tile, table);
           winograd_output_adjoint(tiling_.side, pixels, out_c_, p.out + t * out_c_, p.out_stride);
         }
       });
@@ -283,8 +299,8 @@ class WinogradConv : public Step {
              p.out + point * p.out_stride, weights_->data + point * weight_stride_,
              p.in + point * p.in_stride);
       for (int t = tiles.begin; t < tiles.end; ++t) {
-        float* pixels[kMostTile * kMostTile];
-        source_pixels(d_src, d_tiling_.tile(t), pixels);
+        float* table[kMostTile * kMostTile];
+        const auto pixels = source_pixels(d_src, d_tiling_.tile(t), table);
         winograd_output(d_tiling_.side, p.in + (t - tiles.begin) * in_c_, p.in_stride, in_c_,
                         nullptr, pixels, add);
       }
@@ -310,13 +326,14 @@ class WinogradConv : public Step {
            (static_cast<std::size_t>(image) * ring_pixels() + static_cast<std::size_t>(at)) *
                static_cast<std::size_t>(in_c_);
   }
-  void source_pixels(const View& v, const Tiling::Tile& tile, float** pixels) const {
+  TilePixels<float> source_pixels(const View& v, const Tiling::Tile& tile, float** table) const {
     const int margin = ring() ? 1 : 0;
     const int side = d_tiling_.side;
+    if (inside(v, tile.y, tile.x, side)) return grid<float>(v, tile.image, tile.y, tile.x);
     for (int i = 0; i < side; ++i)
       for (int j = 0; j < side; ++j) {
         const int y = tile.y + i, x = tile.x + j;
-        float*& pixel = pixels[i * side + j];
+        float*& pixel = table[i * side + j];
         if (y >= v.h + margin || x >= v.w + margin)
           pixel = nullptr;
         else if (y < 0 || y >= v.h || x < 0 || x >= v.w)
@@ -324,6 +341,7 @@ class WinogradConv : public Step {
         else
           pixel = v.row(tile.image * v.h + y) + x * v.ld;
       }
+    return {.table = table};
   }
   /// What reached the ring belongs to the pixels it mirrors.
   void fold_ring(const View& v) const {

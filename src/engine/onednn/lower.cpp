@@ -132,6 +132,16 @@ class Lowering {
            !lives_elsewhere(node(source).op);
   }
 
+  /// A sum takes the place of its first source if that is a convolution's result, which nothing
+  /// needs any more, and their gradients are one if nothing else reads the source.
+  void add_in_place(const Node& n, std::size_t i) {
+    const NodeId a = n.src[0];
+    if (readers_[at(a)] != 1 || lives_elsewhere(node(a).op)) return;
+    if (has_grad_[at(a)]) out_.grad[at(a)] = out_.grad[i];
+    if (std::holds_alternative<Conv2d>(node(a).op) && !g_.kept(a))
+      out_.value[at(a)] = out_.value[i];
+  }
+
   static bool lives_elsewhere(const Op& op) {
     return std::holds_alternative<Input>(op) || std::holds_alternative<Constant>(op) ||
            std::holds_alternative<Learned>(op);
@@ -150,6 +160,7 @@ class Lowering {
         out_.value[i].buffer->data = param(n, 0).value;
         if (out_.grad[i]) out_.grad[i].buffer->data = param(n, 0).grad;
       }
+      if (std::holds_alternative<Add>(n.op)) add_in_place(n, i);
       if (norm_in_place(n) || conv_in_place(n)) out_.grad[at(sources(n)[0])] = out_.grad[i];
       if (!std::holds_alternative<Concat>(n.op)) continue;
       int channel = 0;
@@ -308,9 +319,22 @@ class Lowering {
     const Node& nd = node(n);
     const UnaryPlaces p = unary(n);
     const auto [src, norm] = folded_source(n);
-    add(make_conv(
-        {o, src, p.dst, norm.scales, norm.act, p.d_dst, p.d_src, param(nd, 0), param(nd, 1)},
-        out_.buffers, threads_));
+    ConvPlaces places{o,       src,     p.dst,        norm.scales, norm.act,
+                      p.d_dst, p.d_src, param(nd, 0), param(nd, 1)};
+    if (o.kernel == 1 && o.stride == 1 && !norm.scales)  // pictures do not matter: one high one
+      for (Place* place : {&places.src, &places.dst, &places.d_dst, &places.d_src.place}) {
+        place->shape.h *= place->shape.n;
+        place->shape.n = 1;
+      }
+    add(make_conv(places, out_.buffers, threads_));
+  }
+
+  void add_attention(const Attention& o, NodeId n) {
+    const auto value = [&](std::size_t slot) { return out_.value[at(node(n).src[slot])]; };
+    const auto grad = [&](std::size_t slot) { return grad_of(node(n).src[slot], n, slot); };
+    add(make_attention({o.heads, value(0), value(1), value(2), out_.value[at(n)], out_.grad[at(n)],
+                        grad(0), grad(1), grad(2)},
+                       out_.buffers, threads_));
   }
 
   /// A 1x1 convolution that makes the whole block of each pixel, then the blocks side by side.
@@ -362,6 +386,11 @@ class Lowering {
                    [&](const Jitter& o) {
                      add_maker(n, make_jitter(o.sigma, stream_key(seed_, nd.name), unary(n)));
                    },
+                   [&](const Dropout& o) {
+                     add(make_dropout(o.rate, stream_key(seed_, nd.name), unary(n)));
+                   },
+                   [&](const TimeEmbedding& o) { add(make_time_embedding(o, unary(n))); },
+                   [&](const Attention& o) { add_attention(o, n); },
                    [&](const Conv2d& o) { add_conv(o, n); },
                    [&](const ConvTranspose2d& o) { add_conv_transpose(o, n); },
                    [&](const PixelShuffle& o) {

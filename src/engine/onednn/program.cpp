@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <new>
+#include <numeric>
 #include <optional>
 
 #include "base/fail.h"
@@ -46,7 +47,7 @@ class AlignedFloats {
 class CpuProgram : public Program {
  public:
   CpuProgram(const Graph& graph, const CompileOptions& options)
-      : graph_(graph), poison_(options.poison), pool_(options.threads) {
+      : graph_(graph), options_(options), pool_(options.threads) {
     make_params(options.seed);
     lowered_ = lower(graph_, places_, options.seed, pool_.threads());
     place_buffers();
@@ -65,7 +66,7 @@ class CpuProgram : public Program {
   }
 
   void forward(std::int64_t iteration, bool jitter) override {
-    if (poison_) arena_.fill(std::numeric_limits<float>::quiet_NaN());
+    if (options_.poison) arena_.fill(std::numeric_limits<float>::quiet_NaN());
     pass_ = {&pool_, iteration, jitter};
     if (clock_) clock_->start();
     for (std::size_t i = 0; i < lowered_.steps.size(); ++i) {
@@ -97,14 +98,15 @@ class CpuProgram : public Program {
     const float value = loss();
     if (!std::isfinite(value)) return value;
     backward();
-    const AdamStep update(adam, ++updates_);
-    constexpr int kChunk = 1 << 15;
-    const int chunks = static_cast<int>((values_.count() + kChunk - 1) / kChunk);
-    pool_.run(chunks, [&](int chunk, int) {
-      const std::size_t begin = static_cast<std::size_t>(chunk) * kChunk;
-      const std::size_t count = std::min<std::size_t>(kChunk, values_.count() - begin);
+    const double norm = adam.clip_norm > 0 ? gradient_norm() : 0.0;
+    if (!std::isfinite(norm)) return static_cast<float>(norm);
+    const AdamStep update(adam, ++updates_, norm);
+    const float share = average_share(options_.ema_decay, updates_);
+    for_chunks([&](int, std::size_t begin, std::size_t count) {
       adam_update(values_.get() + begin, m_.get() + begin, v_.get() + begin, grads_.get() + begin,
                   count, update);
+      if (averages_.count() > 0)
+        approach(averages_.get() + begin, values_.get() + begin, share, count);
     });
     if (clock_) clock_->update_done();
     return value;
@@ -131,18 +133,21 @@ class CpuProgram : public Program {
 
   std::vector<Tensor> param_grads() const override { return to_tensors(grads_); }
   TrainState state() const override {
-    return {to_tensors(values_), to_tensors(m_), to_tensors(v_), updates_};
+    return {to_tensors(values_), to_tensors(m_), to_tensors(v_), updates_,
+            averages_.count() > 0 ? to_tensors(averages_) : std::vector<Tensor>()};
   }
   void restore(const TrainState& state) override {
     from_tensors(state.params, values_);
     from_tensors(state.m, m_);
     from_tensors(state.v, v_);
+    if (averages_.count() > 0)
+      from_tensors(state.averages.empty() ? state.params : state.averages, averages_);
     updates_ = state.updates;
   }
 
   std::size_t memory_bytes() const override {
     return sizeof(float) * (arena_.count() + fixed_.count() + values_.count() + grads_.count() +
-                            m_.count() + v_.count());
+                            m_.count() + v_.count() + averages_.count());
   }
 
   void start_profile() override { clock_.emplace(lowered_.steps.size()); }
@@ -156,15 +161,37 @@ class CpuProgram : public Program {
   static std::size_t index(NodeId id) { return static_cast<std::size_t>(id.index); }
   const Place& place(NodeId id) const { return lowered_.value[index(id)]; }
   const Op& op_of(const Param& p) const { return graph_.node(p.node).op; }
+  /// The kernels of a node come before its bias.
+  bool is_first(const Param& p) const {
+    return &p == &graph_.params()[static_cast<std::size_t>(graph_.node(p.node).params[0])];
+  }
   /// [out][in][taps] in the documents, [taps][in][out] in the flat buffers.
   bool is_conv_weight(const Param& p) const {
-    return std::holds_alternative<Conv2d>(op_of(p)) && p.name.ends_with(".weight");
+    return std::holds_alternative<Conv2d>(op_of(p)) && is_first(p);
   }
   /// NCHW in the documents, NHWC in the flat buffers; a transposed convolution's weight is
   /// [in][out][taps] and [in][taps][out] likewise.
   bool is_channels_last(const Param& p) const {
     return std::holds_alternative<Learned>(op_of(p)) ||
-           (std::holds_alternative<ConvTranspose2d>(op_of(p)) && p.name.ends_with(".weight"));
+           (std::holds_alternative<ConvTranspose2d>(op_of(p)) && is_first(p));
+  }
+
+  static constexpr std::size_t kChunk = 1 << 15;
+  int chunk_count() const { return static_cast<int>((values_.count() + kChunk - 1) / kChunk); }
+  /// Calls body(chunk, first, count) for chunks of the flat buffers, in parallel.
+  template <class Body>
+  void for_chunks(const Body& body) {
+    pool_.run(chunk_count(), [&](int chunk, int) {
+      const std::size_t begin = static_cast<std::size_t>(chunk) * kChunk;
+      body(chunk, begin, std::min(kChunk, values_.count() - begin));
+    });
+  }
+  /// L2 norm of all gradients, summed in an order that no thread count changes.
+  double gradient_norm() {
+    for_chunks([&](int chunk, std::size_t begin, std::size_t count) {
+      squares_[static_cast<std::size_t>(chunk)] = sum_squares(grads_.get() + begin, count);
+    });
+    return std::sqrt(std::accumulate(squares_.begin(), squares_.end(), 0.0));
   }
 
   void make_params(std::uint64_t seed) {
@@ -178,9 +205,14 @@ class CpuProgram : public Program {
       *buffer = AlignedFloats(total);
       buffer->fill(0.f);
     }
+    squares_.resize(static_cast<std::size_t>(chunk_count()));
     std::vector<Tensor> start;
     for (const Param& p : graph_.params()) start.push_back(draw(p, seed));
     from_tensors(start, values_);
+    if (options_.ema_decay > 0) {
+      averages_ = AlignedFloats(total);
+      std::copy_n(values_.get(), total, averages_.get());
+    }
     for (std::size_t i = 0; i < offsets_.size(); ++i) {
       const bool frozen = graph_.params()[i].frozen;  // its gradient stays 0, so it never changes
       places_.push_back(
@@ -197,17 +229,17 @@ class CpuProgram : public Program {
       fail(ErrorCode::too_large,
            "engine 'onednn': the fit needs {} MiB, more than this machine gives; use a smaller "
            "picture or network",
-           bytes_of(memory, values_.count()) >> 20);
+           bytes_of(memory, values_.count(), options_) >> 20);
     }
     fixed_.fill(0.f);
     for (const auto& [buffer, offset] : memory.in_arena) buffer->data = arena_.get() + offset;
     for (const auto& [buffer, offset] : memory.in_fixed) buffer->data = fixed_.get() + offset;
-    if (poison_) in_arena_ = memory.in_arena;
+    if (options_.poison) in_arena_ = memory.in_arena;
   }
 
   /// For tests: a buffer holds NaN before its first use, and again after its last.
   void poison(int time, bool begins) {
-    if (!poison_) return;
+    if (!options_.poison) return;
     for (const auto& [buffer, offset] : in_arena_)
       for (const Buffer::Span& span : {buffer->span, buffer->again})
         if ((begins ? span.first : span.last) == time)
@@ -249,11 +281,12 @@ class CpuProgram : public Program {
   }
 
   Graph graph_;
-  bool poison_;
+  CompileOptions options_;
   ThreadPool pool_;
   Pass pass_{&pool_};                 ///< of the last forward; backward makes the same jitter again
   std::vector<std::size_t> offsets_;  ///< of each parameter in the flat buffers
-  AlignedFloats values_, grads_, m_, v_, arena_, fixed_;
+  AlignedFloats values_, grads_, m_, v_, averages_, arena_, fixed_;
+  std::vector<double> squares_;  ///< of gradients, per chunk
   std::vector<ParamPlace> places_;
   Lowered lowered_;
   MemoryPlan::Offsets in_arena_;  ///< for poisoning
@@ -267,7 +300,7 @@ std::size_t program_bytes(const Graph& graph, const CompileOptions& options) {
   float somewhere = 0;  // parameters need an address, which planning never follows
   const std::vector<ParamPlace> params(graph.params().size(), {&somewhere, &somewhere});
   Lowered lowered = lower(graph, params, options.seed, thread_count(options.threads));
-  return bytes_of(plan_memory(graph, lowered), param_floats(graph));
+  return bytes_of(plan_memory(graph, lowered), param_floats(graph), options);
 }
 
 std::unique_ptr<Program> make_program(const Graph& graph, const CompileOptions& options) {
