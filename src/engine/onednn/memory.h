@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/onednn/lower.h"
+#include "unmar/engine.h"
 #include "unmar/graph.h"
 
 namespace unmar::cpu {
@@ -25,9 +26,12 @@ constexpr std::size_t padded(std::size_t floats) { return (floats + 15) / 16 * 1
 /// Floats of the parameters of a graph, each on cache lines of its own.
 std::size_t param_floats(const Graph& graph);
 
-/// Bytes that a program will hold: the plan, and parameters with gradients and Adam's moments.
-inline std::size_t bytes_of(const MemoryPlan& plan, std::size_t params) {
-  return sizeof(float) * (plan.arena + plan.fixed + 4 * params);
+/// Bytes that a program will hold: the plan, and parameters with gradients, Adam's moments and
+/// averages.
+inline std::size_t bytes_of(const MemoryPlan& plan, std::size_t params,
+                            const CompileOptions& options) {
+  const std::size_t copies = options.ema_decay > 0.f ? 5 : 4;
+  return sizeof(float) * (plan.arena + plan.fixed + copies * params);
 }
 
 }  // namespace unmar::cpu

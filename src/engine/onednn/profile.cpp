@@ -42,15 +42,26 @@ const char* kind_of(const Op& op) {
                         [](const ConvTranspose2d&) { return "convolution"; },
                         [](const Norm&) { return "norm"; },
                         [](const Activation&) { return "activation"; },
+                        [](const Attention&) { return "attention"; },
                         [](const Jitter&) { return "jitter"; },
+                        [](const Dropout&) { return "jitter"; },
                         [](const Concat&) { return "concat"; },
                         [](const Add&) { return "arithmetic"; },
                         [](const Multiply&) { return "arithmetic"; },
+                        [](const TimeEmbedding&) { return "arithmetic"; },
                         [](const Mse&) { return "loss"; },
                         [](const L1&) { return "loss"; },
                         [](const TotalVariation&) { return "loss"; },
                         [](const WeightedSum&) { return "loss"; },
-                        [](const auto&) { return "resampling"; },
+                        [](const Pool&) { return "resampling"; },
+                        [](const Resize&) { return "resampling"; },
+                        [](const Reduce&) { return "resampling"; },
+                        [](const CenterCrop&) { return "resampling"; },
+                        [](const Pad&) { return "resampling"; },
+                        [](const PixelShuffle&) { return "resampling"; },
+                        [](const Input&) { return "given"; },
+                        [](const Constant&) { return "given"; },
+                        [](const Learned&) { return "given"; },
                     },
                     op);
 }
@@ -120,7 +131,7 @@ class Describer {
     return passes * count_macs(g_, id);
   }
 
-  /// `reader` reads what `n` reads and makes the value of `id`.
+  /// `n` tells what is read, `id` what is made; they differ where a norm is fused.
   std::uint64_t traffic(const Node& n, NodeId id) const {
     const std::uint64_t in = source_bytes(n), out = bytes(g_.shape(id));
     std::uint64_t sum = in + (l_.value[at(id)] ? out : 0);

@@ -229,7 +229,7 @@ class CpuProgram : public Program {
       fail(ErrorCode::too_large,
            "engine 'onednn': the fit needs {} MiB, more than this machine gives; use a smaller "
            "picture or network",
-           bytes_of(memory, values_.count()) >> 20);
+           bytes_of(memory, values_.count(), options_) >> 20);
     }
     fixed_.fill(0.f);
     for (const auto& [buffer, offset] : memory.in_arena) buffer->data = arena_.get() + offset;
@@ -300,7 +300,7 @@ std::size_t program_bytes(const Graph& graph, const CompileOptions& options) {
   float somewhere = 0;  // parameters need an address, which planning never follows
   const std::vector<ParamPlace> params(graph.params().size(), {&somewhere, &somewhere});
   Lowered lowered = lower(graph, params, options.seed, thread_count(options.threads));
-  return bytes_of(plan_memory(graph, lowered), param_floats(graph));
+  return bytes_of(plan_memory(graph, lowered), param_floats(graph), options);
 }
 
 std::unique_ptr<Program> make_program(const Graph& graph, const CompileOptions& options) {
