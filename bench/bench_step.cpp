@@ -1,5 +1,6 @@
 // Times one iteration (forward, backward, Adam, fresh jitter) of Deep Image Prior.
-// Case names: step/<network>/<height>x<width>. The PyTorch side of the comparison is torch_step.py.
+// Case names: step/<network>/<height>x<width>. UNMAR_THREADS=N sets the threads. The PyTorch side
+// of the comparison is torch_step.py; bench.py runs both.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -27,7 +28,9 @@ void step(benchmark::State& state, int channels, int height, int width) {
   const auto identity = unmar::make_identity();
   const unmar::Problem problem = unmar::make_problem(y, y.shape(), *identity, network(channels));
   const auto engine = unmar::make_engine();
-  const auto program = engine->compile(problem.graph, {});
+  const char* threads = std::getenv("UNMAR_THREADS");
+  const auto program =
+      engine->compile(problem.graph, {.threads = threads ? std::atoi(threads) : 0});
 
   std::int64_t iteration = 0;
   program->step({}, iteration++);  // touches the memory once

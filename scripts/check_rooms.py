@@ -12,7 +12,8 @@ import pathlib
 import re
 import sys
 
-# What each room may include besides itself. image and graph are siblings, models and engine too.
+# What each room may include besides itself. Siblings: image and graph, models and
+# engine, diffusion and fit.
 ROOMS = {
     "base": set(),
     "tensor": {"base"},
@@ -21,8 +22,9 @@ ROOMS = {
     "models": {"base", "tensor", "graph"},
     "engine": {"base", "tensor", "graph"},
     "observe": {"base", "tensor", "image", "graph", "engine"},
+    "diffusion": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
     "fit": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
-    "tasks": {"base", "tensor", "image", "graph", "models", "engine", "observe", "fit"},
+    "tasks": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion", "fit"},
 }
 
 # Each header of include/unmar belongs to a room. No room may include the umbrella.
@@ -30,13 +32,21 @@ UMBRELLA = "unmar.h"
 HEADER_ROOM = {
     "error.h": "base",
     "random.h": "base",
+    "checksum.h": "base",
     "tensor.h": "tensor",
+    "archive.h": "tensor",
     "image.h": "image",
     "ops.h": "graph",
     "graph.h": "graph",
     "models.h": "models",
+    "ddpm_unet.h": "models",
     "engine.h": "engine",
     "observe.h": "observe",
+    "diffusion.h": "diffusion",
+    "weights.h": "diffusion",
+    "dataset.h": "diffusion",
+    "trainer.h": "diffusion",
+    "unet_model.h": "diffusion",
     "fit.h": "fit",
     "stop.h": "fit",
     "deep_image_prior.h": "fit",
@@ -66,6 +76,9 @@ LIBRARIES = [
         ("src/engine/onednn/", "tests/engine/"),
     ),
     Library("libvips", r"vips/", r"\bvips(::|_\w+\()", r"\bvips\b", ("src/image/", "tests/image/")),
+    Library(
+        "zlib", r"zlib\.h", r"\bgz(open|read|close)\b", r"\bZLIB\b", ("src/diffusion/", "tests/diffusion/")
+    ),
     Library("CLI11", r"CLI/", r"\bCLI::", r"\bCLI11\b", ("apps/", "tests/cli/")),
 ]
 

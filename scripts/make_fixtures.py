@@ -224,7 +224,9 @@ def relative_gap(a, b):
 
 
 def as_4d(value):
-    """Vectors are [1,c,1,1] in the graph."""
+    """Vectors are [1,c,1,1] in the graph, matrices 1x1 convolutions."""
+    if value.ndim == 2:
+        return value[:, :, None, None]
     return value.reshape(1, -1, 1, 1) if value.ndim == 1 else value
 
 

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from make_fixtures import as_4d, relative_gap
+from torch_ddpm_unet import DdpmUnet, DdpmUnetOptions, time_embedding
 from torch_layers import Reduce, center_crop, center_pad, make_conv, named_tensors, resize
 from torch_networks import (
     ConvDecoderOptions,
@@ -86,7 +87,7 @@ class Values:
 
 
 def parameter_values(name, shape, transposed):
-    if name.endswith(".gamma"):
+    if name.endswith(".gamma") or ("norm" in name and name.endswith(".weight")):
         return Values(scale=0.5, centre=1)
     if name.endswith((".beta", ".bias")):
         return Values(scale=0.25)
@@ -128,14 +129,31 @@ def concat(*x):
     return torch.cat([center_crop(t, h, w) for t in x], dim=1)
 
 
+class PadEndConv(nn.Conv2d):
+    """All padding on the right and below."""
+
+    def forward(self, x):
+        border = self.kernel_size[0] - self.stride[0]
+        return super().forward(F.pad(x, (0, border, 0, border)))
+
+
+def attention(q, k, v, heads):
+    n, c, h, w = q.shape
+    q, k, v = (t.reshape(n, heads, c // heads, h * w) for t in (q, k, v))
+    weights = (q.transpose(2, 3) @ k / math.sqrt(c // heads)).softmax(dim=3)
+    return (v @ weights.transpose(2, 3)).reshape(n, c, h, w)
+
+
 def scalar(x):
     return x.reshape(1, 1, 1, 1)
 
 
 # Each takes the shapes of the sources and the options of the op.
 OPS = {
-    "conv2d": lambda src, out_c, kernel, stride, border, bias: make_conv(
-        src[0][1], out_c, kernel, stride, border, bias
+    "conv2d": lambda src, out_c, kernel, stride, border, bias, pad_end=False: (
+        PadEndConv(src[0][1], out_c, kernel, stride, bias=bias)
+        if pad_end
+        else make_conv(src[0][1], out_c, kernel, stride, border, bias)
     ),
     "conv_transpose2d": lambda src, out_c, stride, bias: nn.ConvTranspose2d(
         src[0][1], out_c, stride, stride=stride, bias=bias
@@ -165,6 +183,10 @@ OPS = {
     }[kind](),
     "add": lambda src: torch.add,
     "multiply": lambda src: torch.mul,
+    "time_embedding": lambda src, channels, flip_sin_to_cos, freq_shift: (
+        lambda t: time_embedding(t.flatten(), channels, flip_sin_to_cos, freq_shift)[..., None, None]
+    ),
+    "attention": lambda src, heads: lambda q, k, v: attention(q, k, v, heads),
     "mse": lambda src: lambda a, b: scalar(F.mse_loss(a, b)),
     "l1": lambda src: lambda a, b: scalar(F.l1_loss(a, b)),
     "total_variation": lambda src, beta, eps: PairwiseSquares(beta, eps),
@@ -178,11 +200,19 @@ OPS = {
 @dataclasses.dataclass
 class Case:
     name: str
-    document: dict  # {"op": ...} or {"network": ..., "picture": [c, h, w]}
+    document: dict  # {"op": ...}, {"network": ..., "picture": [c, h, w]} or {"ddpm_unet": ...}
     make: object  # () -> module
     inputs: list  # shapes
-    input_values: Values = dataclasses.field(default_factory=Values)
+    input_values: object = dataclasses.field(default_factory=Values)  # or a list, one per input
     target: Values = dataclasses.field(default_factory=Values)
+
+    def values_of_input(self, i):
+        return self.input_values[i] if isinstance(self.input_values, list) else self.input_values
+
+    def named_tensors(self, module):
+        if "ddpm_unet" in self.document:  # has the names already
+            return module.named_parameters()
+        return named_tensors(module)
 
 
 def op_cases():
@@ -230,6 +260,11 @@ def op_cases():
         name = f"conv2d_k{kernel}_s{stride}_{border}_{size_of(*src)}_to{out_c}"
         options = dict(out_c=out_c, kernel=kernel, stride=stride, border=border, bias=bias)
         add(name + ("" if bias else "_no_bias"), "conv2d", src, **options)
+
+    for src, kernel in [(thirteen, 3), ((2, 13, 32, 48), 3), (three, 5)]:
+        name = f"conv2d_k{kernel}_s2_pad_end_{size_of(*src)}_{src[2]}x{src[3]}"
+        add(name, "conv2d", src, out_c=16, kernel=kernel, stride=2, border="zero", bias=True,
+            pad_end=True)
 
     for src, out_c, stride, bias in [
         (thirteen, 3, 2, True),
@@ -302,8 +337,17 @@ def op_cases():
         add(f"{name}_far", "activation", three, values=far, kind=kind, slope=slope)
 
     add("add", "add", thirteen, thirteen)
+    add("add_one_pixel", "add", two, (2, 13, 1, 1))
     add("multiply", "multiply", thirteen, thirteen)
     add("multiply_by_one_channel", "multiply", thirteen, (1, 1, H, W))
+
+    for flip, shift in [(False, 1.0), (True, 0.0)]:
+        add(f"time_embedding_{'flip' if flip else 'sin_first'}_shift{shift:.0f}", "time_embedding",
+            (5, 1, 1, 1), values=Values(scale=512, centre=500), channels=32,
+            flip_sin_to_cos=flip, freq_shift=shift)
+    for src, heads in [((1, 13, 9, 14), 1), ((2, 24, 16, 16), 1), ((2, 24, 8, 11), 3)]:
+        add(f"attention_{heads}_{size_of(*src)}", "attention", src, src, src,
+            values=Values(scale=2), heads=heads)
 
     add("mse", "mse", thirteen, thirteen)
     add("l1", "l1", three, three)
@@ -428,6 +472,23 @@ def network_cases():
         activation="elu", border="zero", bias=False, sigmoid=False), channels=3)
     add("k1_instance_sigmoid", PlainOptions(layers=3, channels=8, kernel=1, norm="instance",
         activation="sigmoid"))
+
+    def ddpm(name, **o):
+        options = DdpmUnetOptions(**o)
+        cases.append(
+            Case(
+                f"ddpm_unet_{name}",
+                {"ddpm_unet": options.to_dict()},
+                lambda: DdpmUnet(options),
+                [[2, options.in_channels, 8, 12], [2, 1, 1, 1]],
+                # Roundings of a late time turn its waves further than the test allows.
+                input_values=[Values(), Values(scale=4, centre=4)],
+            )
+        )
+
+    ddpm("of_ho", flip_sin_to_cos=False, freq_shift=1, downsample_padding=0)
+    ddpm("of_diffusers", in_channels=1, out_channels=1, center_input_sample=True,
+         layers_per_block=2, attention_head_dim=4, norm_eps=1e-5)
     return cases
 
 
@@ -452,7 +513,7 @@ def run(module, case, values, dtype):
     def tensor(name):
         return torch.from_numpy(values[name]).to(dtype)
 
-    parameters = dict(named_tensors(module))
+    parameters = dict(case.named_tensors(module))
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensor(name))
@@ -467,9 +528,9 @@ def run(module, case, values, dtype):
 
 def generators(module, case):
     """{name: (how it is filled, shape)} of all that a pass is given."""
-    filled = {f"x{i}": (case.input_values, shape) for i, shape in enumerate(case.inputs)}
+    filled = {f"x{i}": (case.values_of_input(i), shape) for i, shape in enumerate(case.inputs)}
     layers = dict(module.named_modules())
-    for name, parameter in named_tensors(module):
+    for name, parameter in case.named_tensors(module):
         shape = list(parameter.shape)
         transposed = isinstance(layers[name.rpartition(".")[0]], nn.ConvTranspose2d)
         filled[name] = parameter_values(name, shape, transposed), shape
@@ -510,7 +571,7 @@ def stable_pass(case, module, filled, seed):
     gaps = [drift(run(module, case, values, torch.float32), exact, vanishing)]
     # A single op is what it is, and its kinks are where the exact values are.
     rng = np.random.default_rng(seed)
-    for _ in range(DISTURBED_RUNS if "network" in case.document else 0):
+    for _ in range(0 if "op" in case.document else DISTURBED_RUNS):
         disturbed = {
             n: (v * (1 + DISTURBANCE * rng.standard_normal(v.shape))).astype(np.float32)
             for n, v in values.items()

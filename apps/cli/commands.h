@@ -13,10 +13,13 @@ using Action = std::function<int()>;
 
 // Each adds its sub-commands to the program; the one that is given sets `chosen`.
 void add_restore_commands(CLI::App& program, Action& chosen);  ///< denoise, inpaint, upscale
+void add_resume_command(CLI::App& program, Action& chosen);
+void add_pick_command(CLI::App& program, Action& chosen);
 void add_degrade_command(CLI::App& program, Action& chosen);
 void add_compare_command(CLI::App& program, Action& chosen);
 void add_sheet_command(CLI::App& program, Action& chosen);
 void add_networks_command(CLI::App& program, Action& chosen);
+void add_profile_command(CLI::App& program, Action& chosen);
 void add_info_commands(CLI::App& program, Action& chosen);  ///< info, and options for the docs
 
 }  // namespace unmar::cli

@@ -48,6 +48,8 @@ std::string term(const CLI::Option* option) {
   const auto& longs = option->get_lnames();
   const bool switchable = longs.size() == 2 && longs[1] == "no-" + longs[0];
   names += (switchable ? "--[no-]" : "--") + longs.front();
+  if (!switchable)
+    for (std::size_t i = 1; i < longs.size(); ++i) names += ", --" + longs[i];
   return is_flag(option) ? names : names + " " + option->get_type_name();
 }
 

@@ -42,10 +42,13 @@ int run(int argc, char** argv) {
 
   Action chosen;
   add_restore_commands(program, chosen);
+  add_resume_command(program, chosen);
+  add_pick_command(program, chosen);
   add_degrade_command(program, chosen);
   add_compare_command(program, chosen);
   add_sheet_command(program, chosen);
   add_networks_command(program, chosen);
+  add_profile_command(program, chosen);
   add_info_commands(program, chosen);
 
   if (argc < 2) {

@@ -5,11 +5,11 @@
 #include <unmar/options.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cstdio>
 #include <memory>
 
 #include "commands.h"
+#include "option_flags.h"
 #include "output_file.h"
 
 namespace unmar::cli {
@@ -20,23 +20,6 @@ struct NetworksArguments {
   std::filesystem::path file, dot;
   bool json = false;
 };
-
-/// "512x384": width x height.
-Shape parse_size(const std::string& text) {
-  Shape shape{1, 3, 0, 0};
-  const char* end = text.data() + text.size();
-  const auto w = std::from_chars(text.data(), end, shape.w);
-  if (w.ec == std::errc{} && w.ptr != end && *w.ptr == 'x') {
-    const auto h = std::from_chars(w.ptr + 1, end, shape.h);
-    constexpr int kMost = 32768;
-    if (h.ec == std::errc{} && h.ptr == end && shape.w >= 1 && shape.h >= 1 && shape.w <= kMost &&
-        shape.h <= kMost)
-      return shape;
-  }
-  throw Error(
-      ErrorCode::bad_argument,
-      fmt::format("--size must be WIDTHxHEIGHT with sides from 1 to 32768, got '{}'", text));
-}
 
 Problem denoising(const NetworkOptions& network, const Shape& image) {
   ProblemOptions options;

@@ -1,5 +1,6 @@
 #include "output_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 #include <unmar/error.h>
@@ -42,6 +43,15 @@ void write_all(const fs::path& to, std::string_view text, const std::string& opt
                      error ? std::strerror(error) : "unknown reason"));
 }
 
+/// So that after a power cut a new name does not stand for no bytes. Errors: not every file system
+/// can, and then nothing is worse than before.
+void sync(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return;
+  (void)fsync(file);
+  close(file);
+}
+
 }  // namespace
 
 void check_text_writable(const fs::path& path, const std::string& option) {
@@ -77,8 +87,10 @@ void write_text(const fs::path& path, std::string_view text, const std::string& 
       folder_of(target) / fmt::format(".{}.{}.tmp", target.filename().string(), getpid());
   try {
     write_all(temporary, text, option, path);
+    sync(temporary);
     fs::rename(temporary, target, error);
     if (error) refuse(option, path, "cannot be written: " + error.message());
+    sync(folder_of(target));
   } catch (...) {
     fs::remove(temporary, error);
     throw;

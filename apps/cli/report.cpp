@@ -9,6 +9,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "run_record.h"
+
 namespace unmar::cli {
 namespace {
 
@@ -57,16 +59,6 @@ Json result(const Report& report) {
   };
 }
 
-Json options(const Restored& restored) {
-  Json object = Json::object();
-  for (const OptionSpec& spec : option_table()) {
-    const auto value = spec.get(restored.options);
-    if (!value) continue;
-    std::visit([&](const auto& v) { object[spec.name] = v; }, *value);
-  }
-  return object;
-}
-
 Json libraries() { return {{"unmar", version()}, {"libvips", libvips_version()}}; }
 
 }  // namespace
@@ -97,7 +89,7 @@ std::string manifest_json(const Report& report) {
         {"white", report.input.source.range.white}}},
       {"mask", path_or_null(a.mask)},
       {"reference", path_or_null(a.reference)},
-      {"options", options(r)},
+      {"options", Json::parse(options_json(r.options))},
       {"guide", path_or_null(a.guide)},
       {"network", Json::parse(network_to_json(r.network))},
       {"parameters", r.params},

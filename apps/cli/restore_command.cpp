@@ -5,6 +5,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "option_flags.h"
 #include "restore_run.h"
 
 namespace unmar::cli {
@@ -44,48 +45,6 @@ const char* examples(Task task) {
              "  unmar upscale small.png --factor 2 -o large.png --preset paper";
   }
   return "";
-}
-
-/// "how deep ... (1 to 8 levels; default 4, paper 5)"
-std::string option_help(const OptionSpec& spec, Task task) {
-  const auto value_in = [&](Preset preset) -> std::string {
-    const auto value = preset_value(spec, task, preset);
-    if (!value) return "";
-    if (spec.kind == OptionSpec::Kind::flag) return std::get<bool>(*value) ? "on" : "off";
-    return to_text(*value);
-  };
-  const std::string quick = value_in(Preset::quick), paper = value_in(Preset::paper);
-  std::string notes = spec.unit;
-  if (!quick.empty()) {
-    if (!notes.empty()) notes += ", ";
-    notes += "default " + quick;
-    if (paper != quick && spec.name != "preset") notes += ", paper " + paper;
-  }
-  return notes.empty() ? spec.help : fmt::format("{} ({})", spec.help, notes);
-}
-
-std::string type_name(const OptionSpec& spec) {
-  using Kind = OptionSpec::Kind;
-  if (!spec.choices.empty()) return fmt::format("{}", fmt::join(spec.choices, "|"));
-  return spec.kind == Kind::integer ? "N" : spec.kind == Kind::number ? "X" : "NAME";
-}
-
-/// One row of the table as a flag of the command.
-void declare(CLI::App& command, const OptionSpec& spec, RestoreArguments& a) {
-  CLI::Option* option = nullptr;
-  if (spec.kind == OptionSpec::Kind::flag) {
-    option = command.add_flag_function(
-        fmt::format("--{0},!--no-{0}", spec.name), [&spec, &a](std::int64_t count) {
-          set_option(a.options, a.task, spec, OptionValue(count > 0));
-        });
-  } else {
-    option = command.add_option_function<std::string>(
-        "--" + spec.name,
-        [&spec, &a](const std::string& text) { parse_option(a.options, a.task, spec, text); });
-    option->type_name(type_name(spec));
-  }
-  option->description(option_help(spec, a.task))->group(spec.group);
-  if (spec.name == "factor") option->required();
 }
 
 void declare_files(CLI::App& command, RestoreArguments& a) {
@@ -130,13 +89,41 @@ void declare_reports(CLI::App& command, RestoreArguments& a) {
        "loss, PSNR and what the stop rule and those of --watch see, of every iteration");
   file("--manifest", a.manifest, "FILE.json",
        "all options, versions and facts of the run, to repeat it");
-  file("--snapshots", a.snapshots, "DIR", "folder for the result as it develops");
+  file("--report", a.report, "FILE.html",
+       "a page that shows the run: before and after, how the picture formed, curves, all options");
+  file("--snapshots", a.snapshots, "WHERE",
+       "the result as it develops; a folder of pictures, a film strip (.png .jpg .tif) or an "
+       "animation (.gif .webp)");
   command.add_option("--every", a.every, "iterations between snapshots (default 100)")
       ->type_name("N")
       ->check(whole_in_range(1, 1'000'000))
       ->group(group);
   command.add_flag("--quiet", a.quiet, "say nothing but errors")->group(group);
   command.add_flag("--json", a.json, "print the facts of the result as one JSON line on stdout")
+      ->group(group);
+}
+
+void declare_run(CLI::App& command, RestoreArguments& a) {
+  const char* group = "Long runs";
+  CLI::Option* run = command.add_option(
+      "--run,--checkpoint", a.run,
+      "new folder to keep the run in, so that 'unmar resume' can go on with it and 'unmar pick' "
+      "can "
+      "take another moment of it; it holds the state of the fit and some 40 pictures");
+  run->type_name("DIR")->group(group);
+  command
+      .add_option("--checkpoint-every", a.checkpoint_every,
+                  "seconds between the states that are saved (default 60)")
+      ->type_name("SECONDS")
+      ->check(in_range(0, 1e6))
+      ->needs(run)
+      ->group(group);
+  command
+      .add_option("--keep-every", a.keep_every,
+                  "iterations between the pictures that are kept (default a fortieth of all)")
+      ->type_name("N")
+      ->check(whole_in_range(1, 1'000'000))
+      ->needs(run)
       ->group(group);
 }
 
@@ -148,8 +135,9 @@ void add_restore_command(CLI::App& program, Task task, Action& chosen) {
   command->footer(examples(task));
   declare_files(*command, *arguments);
   for (const OptionSpec& spec : option_table())
-    if (spec.serves(task)) declare(*command, spec, *arguments);
+    if (spec.serves(task)) declare_option(*command, spec, task, arguments->options);
   declare_reports(*command, *arguments);
+  declare_run(*command, *arguments);
   arguments->pictures.declare(*command);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_restore(*arguments); }; });

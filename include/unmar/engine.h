@@ -17,6 +17,8 @@ struct Adam {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float eps = 1e-8f;
+  /// Above 0: gradients whose L2 norm, over all parameters, is larger are first scaled to it.
+  float clip_norm = 0.f;
 };
 
 /// Everything that a step changes: restoring it continues exactly from there.
@@ -24,15 +26,35 @@ struct Adam {
 struct TrainState {
   std::vector<Tensor> params, m, v;
   std::int64_t updates = 0;  ///< steps taken, for Adam's bias correction
+  /// Of the parameters, if CompileOptions::ema_decay asks for it; else empty, and what is restored
+  /// without them starts to average from params.
+  std::vector<Tensor> averages = {};
 };
 
 struct CompileOptions {
   std::uint64_t seed = 0;  ///< draws the parameters and the jitter
   int threads = 0;         ///< 0: as many as the machine has
-  bool poison = false;     ///< for tests: fills the arena with NaN before each pass
+  bool poison = false;     ///< for tests: NaN in all memory that holds nothing
+  /// Above 0: each step lets average = decay * average + (1 - decay) * parameter, after the first
+  /// one average = parameter.
+  float ema_decay = 0.f;
 };
 
-/// One compiled graph on one device. Not thread-safe; allocates nothing after compile().
+/// What one step of a program did while it was profiled. Times are means over the iterations.
+struct StepProfile {
+  std::string name;  ///< of the node whose value it makes
+  std::string op;    ///< "conv2d", "norm + leaky_relu", "adam"
+  std::string kind;  ///< what it is counted as: "convolution", "norm", "resampling", ...
+  std::vector<std::string> notes;  ///< how: "winograd 6x6", "written into 'concat'"
+  double forward_seconds = 0, backward_seconds = 0;
+  std::uint64_t direct_macs = 0;    ///< multiplications, forward and backward, if done directly
+  std::uint64_t product_macs = 0;   ///< of them all, those that its matrix products really do
+  std::uint64_t traffic_bytes = 0;  ///< values and gradients that it reads or writes, each once
+  std::size_t kept_bytes = 0;       ///< of its value, from forward to backward
+};
+
+/// One compiled graph on one device. Not thread-safe. Steps and reads of the fast engine allocate
+/// nothing; read() does if dst has another shape.
 class Program {
  public:
   virtual ~Program() = default;
@@ -40,14 +62,14 @@ class Program {
   virtual void set_input(NodeId id, TensorView value) = 0;
 
   /// Computes all kept nodes and the loss. `iteration` names the jitter; without `jitter` Jitter
-  /// nodes pass their source on.
+  /// and Dropout nodes pass their source on.
   virtual void forward(std::int64_t iteration, bool jitter = true) = 0;
 
   /// Gradients of the loss with respect to all parameters and needs_grad inputs, after forward().
   virtual void backward() = 0;
 
   /// forward, backward and one Adam update; returns the loss before the update.
-  /// If the loss is not finite nothing is updated.
+  /// If the loss, or a norm to be clipped, is not finite nothing is updated, and that is returned.
   virtual float step(const Adam& adam, std::int64_t iteration) = 0;
 
   virtual float loss() const = 0;  ///< of the last forward()
@@ -61,6 +83,11 @@ class Program {
   virtual void restore(const TrainState& state) = 0;
 
   virtual std::size_t memory_bytes() const = 0;  ///< held by this program
+
+  /// Times every step from here on. An engine may leave it: profile() is empty then.
+  virtual void start_profile() {}
+  /// The steps in the order of forward, the optimiser last.
+  virtual std::vector<StepProfile> profile() const { return {}; }
 };
 
 struct EngineInfo {
@@ -74,6 +101,8 @@ class Engine {
   virtual EngineInfo info() const = 0;
   /// Ops of the graph that this engine cannot run, by node name. Empty: compile() will do.
   virtual std::vector<std::string> missing(const Graph& graph) const = 0;
+  /// What Program::memory_bytes() will be: compile() without taking the memory. 0: not known.
+  virtual std::size_t memory_needed(const Graph&, const CompileOptions&) const { return 0; }
   /// throws Error{unsupported} naming what is missing, Error{too_large} if memory does not suffice.
   virtual std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) = 0;
 };

@@ -7,8 +7,10 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "unmar/archive.h"
 #include "unmar/engine.h"
 #include "unmar/models.h"
 #include "unmar/observe.h"
@@ -73,6 +75,19 @@ struct Problem {
 Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
                      const ProblemOptions& options);
 
+struct FitOptions;
+/// Bytes that make_problem() and fit() will hold for a picture of x_shape: the compiled program,
+/// the input, and the pictures and snapshots beside them. Only plans: nothing large is allocated.
+/// throws what make_problem() throws for options that do not fit. A program whose size the engine
+/// does not know counts as nothing.
+std::size_t memory_needed(const Shape& x_shape, const Operator& A, const ProblemOptions& problem,
+                          const FitOptions& options, const Engine& engine);
+/// throws Error{too_large}, opened by `where`, if that is more than `limit` bytes; 0: than the
+/// machine, or the container around the program, has available.
+void require_memory(std::string_view where, std::size_t limit, const Shape& x_shape,
+                    const Operator& A, const ProblemOptions& problem, const FitOptions& options,
+                    const Engine& engine);
+
 /// Watches the fit and says when to end. One object serves one fit.
 class Stopper {
  public:
@@ -97,6 +112,9 @@ class Stopper {
   /// The fit went back to its state before `iteration`: the iterates to come do not continue those
   /// seen since. Their numbers keep growing. A choice already made stands: its picture was good.
   virtual void rewind(int iteration) = 0;
+  /// Saves or takes up all that observe() and rewind() change, so that a fit can be interrupted;
+  /// its options are not part of it. throws Error{unsupported} if it cannot.
+  virtual void serialize(Archive& archive);
 };
 
 /// Lets the fit run to its last iteration; every iterate is the new best.
@@ -150,6 +168,10 @@ struct FitOptions {
   int rollback_every = 50;
   Keep keep = Keep::average;
   bool return_state = false;  ///< FitResult::state; three times the weights
+  /// What FitProgress::save gave in a fit of the same problem with the same options (`iterations`
+  /// and `threads` may differ): goes on behind it, bit for bit as if there had been no break.
+  /// Borrowed; empty: begins anew.
+  std::string_view resume = {};
   /// FitResult::chosen_state. Costs a copy of three times the weights in each iteration that is
   /// chosen, which under most stoppers is every one until the valley: about 1 % of its time.
   bool return_chosen_state = false;
@@ -182,6 +204,9 @@ struct FitProgress {
   int best_iteration;      ///< chosen so far
   const Tensor& restored;  ///< this iterate
   const Tensor& average;   ///< empty if averaging is off
+  /// The fit as it is after this iteration, for FitOptions::resume. Six times the weights, four
+  /// pictures, the history and what the stopper holds. throws what Stopper::serialize throws.
+  std::function<std::string()> save = {};
 };
 
 /// What a watcher would have done.
@@ -223,7 +248,8 @@ struct FitResult {
 /// on_iteration may be empty; what it throws ends the fit.
 /// Same seed, engine and machine: same result, bit for bit.
 /// Beside the program it holds three pictures, one more with roll-back and one for a reserve.
-/// throws Error{bad_argument} for options out of range; Error{numeric} if the loss is not finite
+/// throws Error{bad_argument} for options out of range; Error{bad_input} for a state to resume that
+/// is damaged or of another problem, network or stopper; Error{numeric} if the loss is not finite
 /// and rolling back did not help or is off.
 FitResult fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,
               const Tensor* reference = nullptr,

@@ -61,6 +61,11 @@ class Graph {
 
   /// Parameter `param` (index into params()) keeps its start value.
   void freeze(int param);
+  /// Another name than that of its node, e.g. the one it has in a file of weights.
+  /// throws Error{bad_argument} if another parameter has it.
+  void rename(int param, std::string name);
+  /// Another start than the op's own.
+  void set_init(int param, Init init);
   /// Whether the node has a parameter that is not frozen.
   bool learns(NodeId id) const;
 
@@ -88,6 +93,7 @@ Tensor draw(const Param& param, std::uint64_t seed);
 
 /// Multiplications of one forward pass, counted as direct convolution.
 std::uint64_t count_macs(const Graph& graph);
+std::uint64_t count_macs(const Graph& graph, NodeId id);  ///< of one node
 
 std::string to_text(const Graph& graph);  ///< one line per node, with shapes
 std::string to_dot(const Graph& graph);   ///< for Graphviz

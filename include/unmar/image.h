@@ -109,6 +109,17 @@ struct WriteOptions {
 void write_image(const std::filesystem::path& path, const Image& image,
                  const WriteOptions& options = {});
 
+/// The bytes of such a file of the type that `extension` says: ".png", ".webp"; not FITS.
+/// throws as write_image.
+std::string encode_image(const Image& image, const std::string& extension,
+                         const WriteOptions& options = {});
+
+/// Writes pictures of one size as an endless animation, as write_image does: .gif or .webp, 8 bit,
+/// without alpha. `milliseconds`: how long each is shown, from 10 on.
+/// throws Error{bad_argument} for another extension, no pictures or pictures of different sizes.
+void write_animation(const std::filesystem::path& path, const std::vector<Image>& frames,
+                     const std::vector<int>& milliseconds);
+
 /// Throws the error that write_image would throw for the path alone (extension, missing or
 /// unwritable directory, path is a directory), so that it is known before a long fit.
 /// Creates and removes an empty hidden file in the directory.
@@ -132,6 +143,12 @@ Image luma(const Image& image);
 /// The part whose first pixel is (y0, x0), with its alpha. throws Error{bad_argument} if it is not
 /// all inside.
 Image crop(const Image& image, int y0, int x0, int height, int width);
+/// Scaled down by Lanczos, if need be, so that no side is longer than max_side: a picture to look
+/// at, 8 bit, values in [0,1], without alpha; the colour profile goes along.
+Image shrunk_to(const Image& image, int max_side);
+/// To height x width px: Lanczos 3, its kernel widened for making smaller; clamped to [0,1]. Alpha is
+/// dropped. throws Error{bad_argument} for an empty picture or a side outside of 1 to 65536.
+Image resized(const Image& image, int height, int width);
 Image clamped(const Image& image, float low = 0.f, float high = 1.f);
 
 struct CompareOptions {

@@ -39,6 +39,9 @@ std::unique_ptr<Operator> make_reduction(ReduceKernel kernel, int factor);
 /// rounding of a float. v [n,c,h,w] of shape A.output_shape(x_shape).
 Tensor apply(const Operator& A, const Tensor& x);
 Tensor apply_adjoint(const Operator& A, const Shape& x_shape, const Tensor& v);
+/// A^+ v: the shortest x with A x = v, or as near as A comes to it; by conjugate gradients, to
+/// float rounding. v as for apply_adjoint.
+Tensor apply_pseudo_inverse(const Operator& A, const Shape& x_shape, const Tensor& v);
 
 Tensor to_tensor(const Image& image);  ///< [1,c,h,w]
 /// [1,c,h,w] with c 1 or 3 -> image that carries `source` on; values are not clamped.

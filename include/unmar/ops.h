@@ -45,7 +45,14 @@ struct Jitter {
   float sigma = 0.f;
 };
 
-/// Cross-correlation, kernel x kernel, padding (kernel-1)/2 on every side.
+/// dst = src / (1 - rate) with probability 1 - rate, else 0, drawn anew for each iteration (Hinton
+/// et al., 2012); where jitter is off, src. Element i, numbered as for Jitter, is kept if word i %
+/// 4 of the same Philox block, as 24 bits of [0, 1), is not below rate.
+struct Dropout {
+  float rate = 0.f;  ///< [0, 1)
+};
+
+/// Cross-correlation, kernel x kernel, padding (kernel-1)/2 on every side unless pad_end.
 /// src [n,c,h,w] -> [n,out_c,ceil(h/stride),ceil(w/stride)] for odd kernels.
 struct Conv2d {
   int out_c = 0;
@@ -57,7 +64,15 @@ struct Conv2d {
   /// channels starts with equal kernels and biases, so that the enlarged picture starts without a
   /// checkerboard (ICNR; Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017).
   int shuffle = 1;
+  /// The padding, kernel - stride in all, lies below and on the right only: dst pixel 0 starts at
+  /// src pixel 0, and dst has floor(h/stride) rows. What TensorFlow calls "same" for even sizes.
+  bool pad_end = false;
 };
+/// Rows above the source, and columns to its left, that the first kernel reaches.
+inline int pad_begin(const Conv2d& op) { return op.pad_end ? 0 : (op.kernel - 1) / 2; }
+inline int pad_total(const Conv2d& op) {
+  return op.pad_end ? op.kernel - op.stride : (op.kernel - 1) / 2 * 2;
+}
 
 /// Transposed convolution whose kernel is as large as its stride: every source pixel makes a block
 /// of stride x stride pixels of its own. src [n,c,h,w] -> [n,out_c,h*stride,w*stride].
@@ -130,8 +145,24 @@ struct Activation {
   float slope = 0.2f;  ///< leaky_relu: factor for negative values; elu: alpha
 };
 
-/// dst = a + b, element by element.
+/// dst = a + b, element by element. b may have one pixel, [n,c,1,1]: it then serves all of a's.
 struct Add {};
+
+/// Sines and cosines of src [n,1,1,1], a time, at frequencies from 1 down: dst [n,channels,1,1].
+/// With half = channels / 2, frequency i is 10000^(-i / (half - freq_shift)); the sines come first,
+/// or the cosines if flip_sin_to_cos (Vaswani et al., 2017; Ho et al., 2020: freq_shift 1).
+struct TimeEmbedding {
+  int channels = 0;  ///< even
+  bool flip_sin_to_cos = false;
+  float freq_shift = 1.f;  ///< below half
+};
+
+/// Every pixel looks at all pixels of its picture: src q, k, v [n,c,h,w] each, dst the same. Head i
+/// has the d = c / heads channels from i * d on; there dst = softmax(q k^T / sqrt(d)) v, rows being
+/// pixels (Vaswani et al., "Attention Is All You Need", 2017).
+struct Attention {
+  int heads = 1;  ///< divides c
+};
 
 /// dst = a * b, element by element. b may have one channel: it then serves all channels of a.
 struct Multiply {};
@@ -150,9 +181,10 @@ struct WeightedSum {
   std::vector<float> weights;
 };
 
-using Op = std::variant<Input, Constant, Learned, Jitter, Conv2d, ConvTranspose2d, PixelShuffle,
-                        Pool, Resize, Reduce, Concat, CenterCrop, Pad, Norm, Activation, Add,
-                        Multiply, Mse, L1, TotalVariation, WeightedSum>;
+using Op =
+    std::variant<Input, Constant, Learned, Jitter, Dropout, Conv2d, ConvTranspose2d, PixelShuffle,
+                 Pool, Resize, Reduce, Concat, CenterCrop, Pad, Norm, Activation, Add, Multiply,
+                 TimeEmbedding, Attention, Mse, L1, TotalVariation, WeightedSum>;
 
 const char* op_name(const Op& op);  ///< "conv2d", "batch_norm", ...
 

@@ -78,6 +78,7 @@ struct RestoreOptions {
   std::optional<std::int64_t> seed = {};
   std::optional<int> threads = {};         ///< 0: all cores
   std::optional<std::string> engine = {};  ///< "auto" or one of engine_names()
+  std::optional<double> max_memory = {};   ///< GiB; empty: what the machine has available
 };
 
 using OptionValue = std::variant<bool, std::int64_t, double, std::string>;
@@ -126,8 +127,15 @@ RestoreOptions resolve(Task task, const RestoreOptions& given);
 /// help texts; empty for what the user must or may say himself: sigma, factor and watch.
 std::optional<OptionValue> preset_value(const OptionSpec& spec, Task task, Preset preset);
 
-/// The network that resolved options describe.
+/// What resolved options describe: the network, the problem without the picture of --input, and the
+/// fit.
 NetworkOptions network_options(const RestoreOptions& resolved);
+ProblemOptions problem_options(const RestoreOptions& resolved);
+FitOptions fit_options(const RestoreOptions& resolved);
+/// throws Error{too_large} if fitting a picture of this shape takes more memory than --max-memory,
+/// or than the machine has.
+void require_memory(Task task, const Shape& picture, const Operator& A,
+                    const RestoreOptions& resolved, const Engine& engine);
 
 /// docs/options.md, generated.
 std::string options_markdown();

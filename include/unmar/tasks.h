@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <stop_token>
+#include <string_view>
 
 #include "unmar/engine.h"
 #include "unmar/fit.h"
@@ -27,6 +28,14 @@ struct Restored {
   std::optional<double> psnr_input, ssim_input;
 };
 
+/// What a fit is about, for those who want to show it: the loss compares A f(z) with y.
+struct FitScene {
+  const Image& input;  ///< what came in, in the size of the result: see Restored::psnr_input
+  const Tensor& z;     ///< what the network starts from, [1,c,h,w], without the jitter
+  const Operator& A;   ///< the damage
+  const Tensor& y;     ///< the observation without what A hides, of A's output shape
+};
+
 /// What a restoration may use and report beside its options. All of it is borrowed for the call.
 struct RestoreContext {
   /// The clean picture, of the size of the result: adds PSNR and SSIM. It never changes the result.
@@ -34,11 +43,17 @@ struct RestoreContext {
   /// Called once everything that is given was found good and the work begins; options, engine and
   /// params are filled in.
   std::function<void(const Restored&)> on_start = {};
+  /// Called after on_start; the scene is valid until restore() returns.
+  std::function<void(const FitScene&)> on_scene = {};
   std::function<void(const FitProgress&)> on_iteration = {};
-  /// Called every `preview_every` iterations with the picture as it would be returned now.
+  /// Called every `preview_every` iterations, before on_iteration, with the picture as it would be
+  /// returned now.
   std::function<void(int iteration, const Image& preview)> on_preview = {};
   int preview_every = 0;        ///< 0: never
   std::stop_token cancel = {};  ///< ends the fit after the current iteration, with the best so far
+  /// FitProgress::save of a restoration of the same pictures with the same options: goes on behind
+  /// it. Borrowed; empty: begins anew.
+  std::string_view resume = {};
 };
 
 /// mask: for inpaint only; white (1) known, black (0) to be filled, values between weight the loss.
@@ -47,6 +62,12 @@ struct RestoreContext {
 /// size and for a mask that is all black or all white, and what fit() throws.
 Restored restore(Task task, const Image& observed, const Image* mask, const RestoreOptions& options,
                  const RestoreContext& context = {});
+
+/// The picture that restore() would hand out if it had chosen this moment of its fit: known pixels
+/// pasted back, values clamped, with the source of the result. `moment`: FitProgress::average, or
+/// `restored` without averaging. throws as restore() for the task, pictures and options.
+Image finish_moment(Task task, const Image& observed, const Image* mask,
+                    const RestoreOptions& options, const Tensor& moment);
 
 /// Removes noise.
 Restored denoise(const Image& noisy, const RestoreOptions& options = {},

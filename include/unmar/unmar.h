@@ -1,7 +1,12 @@
 #pragma once
 
 /// All of Unmar.
+#include "unmar/archive.h"
+#include "unmar/checksum.h"
+#include "unmar/dataset.h"
+#include "unmar/ddpm_unet.h"
 #include "unmar/deep_image_prior.h"
+#include "unmar/diffusion.h"
 #include "unmar/engine.h"
 #include "unmar/error.h"
 #include "unmar/fit.h"
@@ -14,4 +19,7 @@
 #include "unmar/stop.h"
 #include "unmar/tasks.h"
 #include "unmar/tensor.h"
+#include "unmar/trainer.h"
+#include "unmar/unet_model.h"
 #include "unmar/version.h"
+#include "unmar/weights.h"

@@ -23,8 +23,13 @@ std::uint32_t loop_of(std::uint64_t ticket) { return static_cast<std::uint32_t>(
 
 }  // namespace
 
+int thread_count(int threads) {
+  return threads > 0 ? threads
+                     : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
 ThreadPool::ThreadPool(int threads) {
-  if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  threads = thread_count(threads);
   for (int thread = 1; thread < threads; ++thread)
     workers_.emplace_back([this, thread] { worker(thread); });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fit/running_average.h"
+#include "fit/state.h"
 #include "unmar/fit.h"
 
 namespace unmar {
@@ -26,6 +27,13 @@ class Choice {
   void keep_state(const Program& program, bool wanted) {
     if (state_pending_ && wanted) state_ = program.state();
     state_pending_ = false;
+  }
+
+  void serialize(Archive& archive, const Shape& picture) {
+    archive(iteration_, picture_, average_pending_, state_pending_);
+    archive.require(picture_.empty() || picture_.shape() == picture,
+                    "it is of a picture of another size");
+    unmar::serialize(archive, state_);
   }
 
   int iteration() const { return iteration_; }  ///< -1: none yet

@@ -153,11 +153,12 @@ Tensor DeepImagePrior::generate_prior(const Tensor& target_image, int iterations
   fit_options.average = context.average;
   fit_options.return_state = true;
 
+  const ProblemOptions problem_options = this->problem_options(reg_noise_std);
+  require_memory("DeepImagePrior", 0, image, A, problem_options, fit_options, *engine);
   std::vector<FitResult> results;
   Tensor restored(with_n(image, n));
   for (int i = 0; i < n; ++i) {
-    const Problem problem =
-        make_problem(slice(target_image, i), image, A, problem_options(reg_noise_std));
+    const Problem problem = make_problem(slice(target_image, i), image, A, problem_options);
     const auto stopper = context.make_stopper ? context.make_stopper() : make_fixed_count();
     std::stop_source cancel;
     results.push_back(fit(

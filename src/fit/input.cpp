@@ -3,6 +3,7 @@
 #include <numbers>
 
 #include "base/fail.h"
+#include "fit/problem_graph.h"
 #include "unmar/fit.h"
 #include "unmar/random.h"
 
@@ -96,14 +97,25 @@ int input_channels(const ProblemOptions& options) {
   return options.input_channels;
 }
 
+Size input_size(const Shape& image, const ProblemOptions& options) {
+  return options.own_network ? Size{image.h, image.w} : network_input_size(image, options.network);
+}
+
+bool is_picture(InputKind kind) { return kind == InputKind::observed || kind == InputKind::guide; }
+
 }  // namespace
 
+Shape input_shape(const Shape& image, const ProblemOptions& options) {
+  const Size size = input_size(image, options);
+  if (!is_picture(options.input)) return {image.n, input_channels(options), size.h, size.w};
+  const int channels = options.picture.empty() ? image.c : options.picture.shape().c;
+  return {image.n, channels, size.h, size.w};
+}
+
 Tensor make_input(const Shape& image, const ProblemOptions& options) {
-  const Size size =
-      options.own_network ? Size{image.h, image.w} : network_input_size(image, options.network);
-  if (options.input == InputKind::observed || options.input == InputKind::guide)
-    return picture_input(image, size, options.picture);
-  Tensor z({image.n, input_channels(options), size.h, size.w});
+  if (is_picture(options.input))
+    return picture_input(image, input_size(image, options), options.picture);
+  Tensor z(input_shape(image, options));
   const Random random(options.seed, "z");
   if (options.input == InputKind::uniform) random.uniform(z.values(), 0.f, 0.1f);
   if (options.input == InputKind::normal) random.normal(z.values(), 0.f, 0.1f);

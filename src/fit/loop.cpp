@@ -6,6 +6,7 @@
 #include "fit/choice.h"
 #include "fit/rollback.h"
 #include "fit/running_average.h"
+#include "fit/state.h"
 #include "unmar/fit.h"
 
 namespace unmar {
@@ -52,7 +53,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// One run of fit(). Allocates while it is made; then only for history rows and snapshots.
+/// One run of fit(). Allocates while it is made; then only for snapshots.
 class Fit {
  public:
   Fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,
@@ -69,25 +70,30 @@ class Fit {
     for (const Watcher& watcher : options.watchers)
       result_.watched.push_back({.name = watcher.name});
     reserves_.assign(options.watchers.size(), -1);
+    constexpr int kMostRows = 100'000;  // beyond that they grow
+    result_.history.reserve(static_cast<std::size_t>(std::min(options.iterations, kMostRows)));
+    if (!options.resume.empty()) resume(options.resume);
   }
 
   FitResult run(const std::function<void(const FitProgress&)>& on_iteration,
                 const std::stop_token& cancel) {
     const auto start = Clock::now();
-    bool stop = false;
-    for (int i = 0; i < options_.iterations && !stop; ++i) {
+    const double before = result_.seconds;
+    while (result_.iterations < options_.iterations && !stopped_) {
+      const int i = result_.iterations;
       if (i > 0 && cancel.stop_requested()) {
         result_.stopped_by = StoppedBy::cancelled;
         break;
       }
-      stop = iterate(i);
-      result_.seconds = seconds_since(start);
+      stopped_ = iterate(i);
+      result_.seconds = before + seconds_since(start);
       if (on_iteration)
         on_iteration({result_.history.back(), options_.iterations, result_.seconds,
                       result_.best_iteration, out_,
-                      options_.average > 0.f ? average_.value() : no_average_});
+                      options_.average > 0.f ? average_.value() : no_average_,
+                      [this] { return save(); }});
     }
-    if (stop) result_.stopped_by = StoppedBy::stopper;
+    if (stopped_) result_.stopped_by = StoppedBy::stopper;
     return finish();
   }
 
@@ -221,6 +227,53 @@ class Fit {
       choice->keep_state(*program_, options_.return_chosen_state);
   }
 
+  std::string save() {
+    Archive archive;
+    TrainState state = program_->state();
+    serialize(archive, state);
+    return archive.take();
+  }
+
+  void resume(std::string_view bytes) {
+    Archive archive(bytes, "fit: the state to resume");
+    TrainState state;
+    serialize(archive, state);
+    archive.expect_end();
+    program_->restore(state);
+  }
+
+  /// All but what problem and options say; `state` is the program's.
+  void serialize(Archive& archive, TrainState& state) {
+    std::string stopper = stopper_.name();
+    archive(stopper);
+    if (stopper != stopper_.name())
+      fail(ErrorCode::bad_input, "fit: the state to resume is of stopper '{}', this fit has '{}'",
+           stopper, stopper_.name());
+    archive(state);
+    const TrainState own = archive.reading() ? program_->state() : TrainState{};
+    if (archive.reading()) require_same_network(state, own);
+    rollback_.serialize(archive, own);
+    archive(average_, out_);
+    const Shape& picture = average_.value().shape();
+    archive.require(out_.shape() == picture, "it is of a picture of another size");
+    best_.serialize(archive, picture);
+    reserve_.serialize(archive, picture);
+    archive(stopper_chose_, stopped_, last_not_finite_);
+    archive(result_.best_iteration, result_.iterations, result_.seconds, result_.final_loss,
+            result_.rollbacks, result_.history);
+    const auto rows = static_cast<std::size_t>(result_.iterations);
+    archive.require(result_.iterations > 0 && result_.history.size() == rows,
+                    "the history has not one row per iteration");
+    archive.require(result_.best_iteration >= 0 && result_.best_iteration < result_.iterations,
+                    "the chosen iteration is none of its own");
+    stopper_.serialize(archive);
+    const std::size_t watchers = options_.watchers.size();
+    archive(result_.stopper_seconds, reserves_, result_.watched);
+    archive.require(reserves_.size() == watchers && result_.watched.size() == watchers,
+                    "it has other watchers");
+    for (const Watcher& watcher : options_.watchers) watcher.stopper->serialize(archive);
+  }
+
   FitResult finish() {
     best_.keep_picture(average_);
     keep_chosen_states();
@@ -246,6 +299,7 @@ class Fit {
   Choice best_, reserve_;
   std::vector<int> reserves_;  ///< iterations, of the watchers
   bool stopper_chose_ = false;
+  bool stopped_ = false;  ///< by the stopper
   int last_not_finite_ = -1;
   FitResult result_;
 };

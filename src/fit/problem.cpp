@@ -1,7 +1,9 @@
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "base/fail.h"
+#include "fit/problem_graph.h"
 #include "unmar/fit.h"
 
 namespace unmar {
@@ -36,21 +38,22 @@ std::shared_ptr<const Tensor> seen_values(const Tensor& hidden) {
 }
 
 /// What the loss compares with. A value that is not finite would only show up as a diverged fit.
-std::shared_ptr<const Tensor> target(const Tensor& y, const Operator& A, const Tensor* seen) {
+std::shared_ptr<const Tensor> target(const Tensor& y, const Operator& A, const Tensor& hidden) {
   auto part = std::make_shared<Tensor>(A.known_part(y));
   for (const float v : part->values())
     if (!std::isfinite(v))
       fail(ErrorCode::bad_input, "problem: the observation holds {}; mask such pixels as missing",
            v);
-  if (seen)
-    for (std::size_t i = 0; i < part->count(); ++i) part->data()[i] *= seen->data()[i];
+  if (!hidden.empty())
+    for (std::size_t i = 0; i < part->count(); ++i)
+      if (hidden.data()[i] > 0.f) part->data()[i] = 0.f;
   return part;
 }
 
 /// Lets only those parameters learn that the options name.
 void freeze(Graph& graph, Optimise optimise) {
   const bool norms_only = optimise == Optimise::norms || optimise == Optimise::norms_and_input;
-  bool learns = false;
+  bool learns = learns_input(optimise);
   for (std::size_t i = 0; i < graph.params().size(); ++i) {
     const Op& op = graph.node(graph.params()[i].node).op;
     const bool learned =
@@ -67,17 +70,16 @@ void freeze(Graph& graph, Optimise optimise) {
 
 }  // namespace
 
-Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
-                     const ProblemOptions& options) {
-  check(y, x_shape, A, options);
+bool learns_input(Optimise optimise) {
+  return optimise == Optimise::input || optimise == Optimise::weights_and_input ||
+         optimise == Optimise::norms_and_input;
+}
+
+Problem write_problem(Op z_op, Op y_op, const Shape& x_shape, const Operator& A,
+                      const ProblemOptions& options) {
   Problem problem;
   Graph& graph = problem.graph;
-
-  const auto input = std::make_shared<const Tensor>(make_input(x_shape, options));
-  const bool learned_input = options.optimise == Optimise::input ||
-                             options.optimise == Optimise::weights_and_input ||
-                             options.optimise == Optimise::norms_and_input;
-  NodeId z = graph.add(learned_input ? Op{Learned{input}} : Op{Constant{input}}, {}, "z");
+  NodeId z = graph.add(std::move(z_op), {}, "z");
   if (options.reg_noise_std > 0.f) z = graph.add(Jitter{options.reg_noise_std}, {z}, "z.jitter");
   if (options.keep_input) {
     problem.input = z;
@@ -91,12 +93,11 @@ Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
   graph.keep(x);
 
   NodeId observed = A.write(graph, x);
-  std::shared_ptr<const Tensor> seen;
   if (!options.hidden.empty()) {
-    seen = seen_values(options.hidden);
-    observed = graph.add(Multiply{}, {observed, graph.add(Constant{seen}, {}, "seen")}, "observed");
+    const NodeId seen = graph.add(Constant{seen_values(options.hidden)}, {}, "seen");
+    observed = graph.add(Multiply{}, {observed, seen}, "observed");
   }
-  const NodeId known = graph.add(Constant{target(y, A, seen.get())}, {}, "y");
+  const NodeId known = graph.add(std::move(y_op), {}, "y");
   const bool mse = options.loss == LossKind::mse;
   problem.fidelity = graph.add(mse ? Op{Mse{}} : Op{L1{}}, {observed, known}, "fidelity");
   graph.keep(problem.fidelity);
@@ -108,6 +109,14 @@ Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
   graph.set_loss(loss);
   freeze(graph, options.optimise);
   return problem;
+}
+
+Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
+                     const ProblemOptions& options) {
+  check(y, x_shape, A, options);
+  const auto input = std::make_shared<const Tensor>(make_input(x_shape, options));
+  return write_problem(learns_input(options.optimise) ? Op{Learned{input}} : Op{Constant{input}},
+                       Constant{target(y, A, options.hidden)}, x_shape, A, options);
 }
 
 }  // namespace unmar

@@ -36,4 +36,12 @@ int Rollback::undo(Program& program, RunningAverage& average) {
   return iteration_;
 }
 
+void Rollback::serialize(Archive& archive, const TrainState& program) {
+  archive(state_, iteration_, snapshot_fidelity_, last_fidelity_, undos_);
+  archive.require(on() || !state_, "it can roll back but this fit does not");
+  archive.require(!archive.reading() || !state_ || same_shapes(*state_, program),
+                  "its snapshot is of another network");
+  if (state_) archive(*average_);
+}
+
 }  // namespace unmar

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "fit/running_average.h"
+#include "fit/state.h"
 #include "unmar/fit.h"
 
 namespace unmar {
@@ -29,6 +30,10 @@ class Rollback {
 
   /// Back to the snapshot; returns the iteration that it was taken before.
   int undo(Program& program, RunningAverage& average);
+
+  /// Between steps. Without the candidate: if there is one, before_step() replaces it.
+  /// `program`: a state with the shapes of this fit.
+  void serialize(Archive& archive, const TrainState& program);
 
   static constexpr int kMaxUndos = 3;
 

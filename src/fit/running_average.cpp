@@ -27,4 +27,10 @@ void RunningAverage::assign(const RunningAverage& other) {
   if (started_) copy_values(other.value_, value_);
 }
 
+void RunningAverage::serialize(Archive& archive) {
+  const Shape shape = value_.shape();
+  archive(started_, value_);
+  archive.require(value_.shape() == shape, "it is of a picture of another size");
+}
+
 }  // namespace unmar

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "unmar/tensor.h"
+#include "unmar/archive.h"
 
 namespace unmar {
 
@@ -19,6 +19,7 @@ class RunningAverage {
   Tensor take() { return std::move(value_); }
 
   void assign(const RunningAverage& other);  ///< without allocating
+  void serialize(Archive& archive);
 
  private:
   Tensor value_;

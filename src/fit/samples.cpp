@@ -40,4 +40,13 @@ const std::vector<std::size_t>& Samples::of(const Tensor& out, const char* where
   return at_;
 }
 
+void Samples::serialize(Archive& archive) {
+  archive(shape_.n, shape_.c, shape_.h, shape_.w);
+  if (!archive.reading()) return;
+  at_.clear();
+  const auto samples = static_cast<long double>(shape_.n) * shape_.c * shape_.h * shape_.w;
+  archive.require(samples >= 0 && samples < 0x1p62L, "it watches a picture that cannot be");
+  if (shape_.count() > 0) at_ = spread_samples(shape_.count(), max_);
+}
+
 }  // namespace unmar

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "unmar/tensor.h"
+#include "unmar/archive.h"
 
 namespace unmar {
 
@@ -22,6 +22,8 @@ class Samples {
   /// The positions; chosen at the first call. throws Error{bad_argument} naming `where` if the
   /// shape of `out` is not that of the first.
   const std::vector<std::size_t>& of(const Tensor& out, const char* where);
+  std::size_t count() const { return at_.size(); }  ///< 0 before the first call
+  void serialize(Archive& archive);
 
  private:
   std::size_t max_;

@@ -32,6 +32,12 @@ class Auto final : public Stopper {
     guard_->rewind(iteration);
   }
 
+  void serialize(Archive& archive) override {
+    archive(ended_, by_guard_);
+    judge_->serialize(archive);
+    guard_->serialize(archive);
+  }
+
  private:
   std::unique_ptr<Stopper> judge_, guard_;
   bool ended_ = false, by_guard_ = false;

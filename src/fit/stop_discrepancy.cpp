@@ -71,6 +71,8 @@ class Discrepancy final : public Stopper {
   std::optional<double> signal() const override { return ratio_; }
   void rewind(int) override {}  // each iterate is judged by itself
 
+  void serialize(Archive& archive) override { archive(ratio_, ended_); }
+
  private:
   Tensor y_, known_;
   std::vector<double> expected_;  ///< variance of the noise for values from 0 to 1

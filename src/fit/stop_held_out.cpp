@@ -53,6 +53,11 @@ class HeldOut final : public Stopper {
   // The iterates since the snapshot were good ones, and the average forgets them soon.
   void rewind(int) override {}
 
+  void serialize(Archive& archive) override {
+    archive(valley_, average_, error_);
+    archive.require(average_.empty() || average_.size() == at_.size(), "other values are hidden");
+  }
+
  private:
   Shape shape_;
   LossKind loss_;

@@ -48,6 +48,11 @@ class MovingVariance final : public Stopper {
   // anew would start from zero, a false minimum.
   void rewind(int) override {}
 
+  void serialize(Archive& archive) override {
+    archive(samples_, valley_, mean_, variance_, seen_);
+    archive.require(mean_.size() == samples_.count(), "the mean has not one value per sample");
+  }
+
  private:
   float alpha_;
   Samples samples_;

@@ -68,6 +68,12 @@ class SelfReference final : public Stopper {
   std::optional<double> signal() const override { return error_; }
   void rewind(int) override {}  // as for held-out values: the average forgets
 
+  void serialize(Archive& archive) override {
+    archive(valley_, average_, error_);
+    archive.require(average_.empty() || average_.size() == planes_ * at_.size(),
+                    "other pixels are watched");
+  }
+
  private:
   void choose_blocks(const Tensor& y, const Tensor& known, std::size_t max_samples) {
     const auto columns = static_cast<std::size_t>((shape_.w + kBlock - 1) / kBlock);

@@ -60,6 +60,12 @@ class Sure final : public Stopper {
   std::optional<double> signal() const override { return risk_; }
   void rewind(int) override {}  // each probe is judged by itself
 
+  void serialize(Archive& archive) override {
+    archive(plain_, jitter_, risk_, ended_);
+    archive.require(plain_.empty() || plain_.shape() == y_.shape(),
+                    "it is of a picture of another size");
+  }
+
  private:
   double risk(const Tensor& out) const {
     double squares = 0, jitter = 0, response = 0;

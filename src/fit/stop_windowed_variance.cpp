@@ -43,6 +43,11 @@ class WindowedVariance final : public Stopper {
     signal_.reset();
   }
 
+  void serialize(Archive& archive) override {
+    archive(samples_, valley_, ring_, sum_, sum_of_squares_, next_, filled_, signal_);
+    archive.require(next_ < window_ && filled_ <= window_, "a place lies outside of the window");
+  }
+
  private:
   /// Replaces the oldest iterate by `out`; O(samples).
   void push(const Tensor& out) {

@@ -12,6 +12,7 @@ class Valley {
   Stopper::Verdict observe(int iteration, double value);
   /// Call when there is no value: an ended search says so again.
   Stopper::Verdict idle() const { return {false, ended_}; }
+  void serialize(Archive& archive) { archive(found_, ended_, lowest_, waited_); }
 
  private:
   int patience_, min_start_;

@@ -1,6 +1,7 @@
 #include "unmar/graph.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/fail.h"
 #include "base/overloaded.h"
@@ -14,6 +15,7 @@ const char* op_name(const Op& op) {
                         [](const Constant&) { return "constant"; },
                         [](const Learned&) { return "learned"; },
                         [](const Jitter&) { return "jitter"; },
+                        [](const Dropout&) { return "dropout"; },
                         [](const Conv2d&) { return "conv2d"; },
                         [](const ConvTranspose2d&) { return "conv_transpose2d"; },
                         [](const PixelShuffle&) { return "pixel_shuffle"; },
@@ -27,6 +29,8 @@ const char* op_name(const Op& op) {
                         [](const Activation&) { return "activation"; },
                         [](const Add&) { return "add"; },
                         [](const Multiply&) { return "multiply"; },
+                        [](const TimeEmbedding&) { return "time_embedding"; },
+                        [](const Attention&) { return "attention"; },
                         [](const Mse&) { return "mse"; },
                         [](const L1&) { return "l1"; },
                         [](const TotalVariation&) { return "total_variation"; },
@@ -34,6 +38,20 @@ const char* op_name(const Op& op) {
                     },
                     op);
 }
+
+namespace {
+
+/// Engines number pixels with int, and bytes with 64 bits.
+void require_countable(const Shape& s, const std::string& where) {
+  constexpr double kMostPixels = std::numeric_limits<int>::max(), kMostValues = 0x1p48;
+  const double pixels = static_cast<double>(s.n) * s.h * s.w;
+  if (pixels > kMostPixels || pixels * s.c > kMostValues)
+    fail(ErrorCode::too_large,
+         "{}: {} is more than can be counted ({:.0f} pixels, {:.0f} values); use a smaller picture",
+         where, to_string(s), kMostPixels, kMostValues);
+}
+
+}  // namespace
 
 NodeId Graph::add(Op op, std::vector<NodeId> src, std::string name) {
   const NodeId id{static_cast<int>(nodes_.size())};
@@ -51,6 +69,7 @@ NodeId Graph::add(Op op, std::vector<NodeId> src, std::string name) {
 
   Node node{std::move(op), std::move(src), {}, std::move(name), {}};
   node.shape = infer_shape(node.op, shapes, where);
+  require_countable(node.shape, where);
   for (Param& param : param_specs(node.op, shapes.empty() ? node.shape : shapes[0], node.name)) {
     param.node = id;
     node.params.push_back(static_cast<int>(params_.size()));
@@ -67,6 +86,19 @@ std::size_t Graph::param_count() const {
 }
 
 void Graph::freeze(int param) { params_[static_cast<std::size_t>(param)].frozen = true; }
+
+void Graph::rename(int param, std::string name) {
+  std::string& own = params_[static_cast<std::size_t>(param)].name;
+  if (own != name &&
+      std::any_of(params_.begin(), params_.end(), [&](const Param& p) { return p.name == name; }))
+    fail(ErrorCode::bad_argument, "graph: parameter '{}' cannot be renamed to '{}': it is taken",
+         own, name);
+  own = std::move(name);
+}
+
+void Graph::set_init(int param, Init init) {
+  params_[static_cast<std::size_t>(param)].init = std::move(init);
+}
 
 bool Graph::learns(NodeId id) const {
   return std::any_of(node(id).params.begin(), node(id).params.end(),

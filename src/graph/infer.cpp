@@ -30,11 +30,16 @@ Shape infer_conv(const Conv2d& op, const Shape& src, const std::string& where) {
   require(op.stride >= 1, where, fmt::format("stride must be at least 1, got {}", op.stride));
   require(op.shuffle >= 1 && op.out_c % (op.shuffle * op.shuffle) == 0, where,
           fmt::format("out_c {} is not a multiple of shuffle {} squared", op.out_c, op.shuffle));
-  const int pad = (op.kernel - 1) / 2;
+  require(!op.pad_end || (op.kernel >= op.stride && src.h >= op.stride && src.w >= op.stride),
+          where,
+          fmt::format("pad_end needs a kernel and a source of stride {} at least, got {} and {}x{}",
+                      op.stride, op.kernel, src.w, src.h));
+  const int total = pad_total(op), pad = total - pad_begin(op);
   require(op.border != Border::reflect || (src.h > pad && src.w > pad), where,
           fmt::format("reflection by {} needs a source larger than that, got {}x{}", pad, src.w,
                       src.h));
-  return {src.n, op.out_c, (src.h - 1) / op.stride + 1, (src.w - 1) / op.stride + 1};
+  return {src.n, op.out_c, (src.h + total - op.kernel) / op.stride + 1,
+          (src.w + total - op.kernel) / op.stride + 1};
 }
 
 Shape infer_shrink(const Shape& src, int factor, const std::string& where) {
@@ -84,6 +89,37 @@ Shape infer_concat(Sources src, const std::string& where) {
   return dst;
 }
 
+Shape infer_add(Sources src, const std::string& where) {
+  require_sources(src, 2, where);
+  Shape b = src[1];
+  if (b.h == 1 && b.w == 1) b.h = src[0].h, b.w = src[0].w;
+  require(src[0] == b, where,
+          fmt::format("second source must have the first's shape or one pixel: {} and {}",
+                      to_string(src[0]), to_string(src[1])));
+  return src[0];
+}
+
+Shape infer_time_embedding(const TimeEmbedding& op, const Shape& src, const std::string& where) {
+  require(src == Shape{src.n, 1, 1, 1}, where,
+          fmt::format("takes times [n,1,1,1], got {}", to_string(src)));
+  require(op.channels >= 2 && op.channels % 2 == 0, where,
+          fmt::format("channels must be even and at least 2, got {}", op.channels));
+  require(op.freq_shift < static_cast<float>(op.channels / 2), where,
+          fmt::format("freq_shift must be below channels / 2 = {}, got {}", op.channels / 2,
+                      op.freq_shift));
+  return {src.n, op.channels, 1, 1};
+}
+
+Shape infer_attention(const Attention& op, Sources src, const std::string& where) {
+  require_sources(src, 3, where);
+  require(src[0] == src[1] && src[0] == src[2], where,
+          fmt::format("sources differ in shape: {}, {} and {}", to_string(src[0]),
+                      to_string(src[1]), to_string(src[2])));
+  require(op.heads >= 1 && src[0].c % op.heads == 0, where,
+          fmt::format("{} channels cannot be split into {} equal heads", src[0].c, op.heads));
+  return src[0];
+}
+
 }  // namespace
 
 Shape infer_shape(const Op& op, Sources src, const std::string& where) {
@@ -108,6 +144,11 @@ Shape infer_shape(const Op& op, Sources src, const std::string& where) {
             return o.start->shape();
           },
           [&](const Jitter&) { return one(); },
+          [&](const Dropout& o) {
+            require(o.rate >= 0.f && o.rate < 1.f, where,
+                    fmt::format("rate must be from 0 to below 1, got {}", o.rate));
+            return one();
+          },
           [&](const Conv2d& o) { return infer_conv(o, one(), where); },
           [&](const ConvTranspose2d& o) { return infer_conv_transpose(o, one(), where); },
           [&](const PixelShuffle& o) { return infer_shuffle(o, one(), where); },
@@ -129,10 +170,9 @@ Shape infer_shape(const Op& op, Sources src, const std::string& where) {
           },
           [&](const Norm& o) { return infer_norm(o, one(), where); },
           [&](const Activation&) { return one(); },
-          [&](const Add&) {
-            require_equal(src, where);
-            return src[0];
-          },
+          [&](const Add&) { return infer_add(src, where); },
+          [&](const TimeEmbedding& o) { return infer_time_embedding(o, one(), where); },
+          [&](const Attention& o) { return infer_attention(o, src, where); },
           [&](const Multiply&) {
             require_sources(src, 2, where);
             Shape b = src[1];

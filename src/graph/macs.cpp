@@ -2,18 +2,26 @@
 
 namespace unmar {
 
+std::uint64_t count_macs(const Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  if (std::holds_alternative<Attention>(node.op))  // q k^T, then times v
+    return 2 * node.shape.count() * static_cast<std::uint64_t>(node.shape.h) *
+           static_cast<std::uint64_t>(node.shape.w);
+  std::uint64_t taps = 0;
+  if (const auto* conv = std::get_if<Conv2d>(&node.op))
+    taps = static_cast<std::uint64_t>(conv->kernel) * static_cast<std::uint64_t>(conv->kernel);
+  if (std::holds_alternative<ConvTranspose2d>(node.op)) taps = 1;  // one reaches each result
+  if (std::holds_alternative<Attention>(node.op))  // q k^T, then times v
+    return 2 * node.shape.count() * static_cast<std::uint64_t>(node.shape.h) *
+           static_cast<std::uint64_t>(node.shape.w);
+  if (taps == 0) return 0;
+  return taps * static_cast<std::uint64_t>(graph.shape(node.src[0]).c) * node.shape.count();
+}
+
 std::uint64_t count_macs(const Graph& graph) {
   std::uint64_t sum = 0;
-  for (const Node& node : graph.nodes()) {
-    if (node.src.empty()) continue;
-    const Shape& src = graph.shape(node.src[0]);
-    const auto pairs = static_cast<std::uint64_t>(src.c) * static_cast<std::uint64_t>(node.shape.c);
-    if (const auto* conv = std::get_if<Conv2d>(&node.op))
-      sum += pairs * static_cast<std::uint64_t>(conv->kernel * conv->kernel) *
-             (node.shape.count() / static_cast<std::uint64_t>(node.shape.c));
-    if (std::holds_alternative<ConvTranspose2d>(node.op))  // one tap reaches each result
-      sum += pairs * (node.shape.count() / static_cast<std::uint64_t>(node.shape.c));
-  }
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i)
+    sum += count_macs(graph, {static_cast<int>(i)});
   return sum;
 }
 

@@ -29,10 +29,15 @@ std::string details(const Op& op) {
   return std::visit(
       Overloaded{
           [](const Jitter& o) { return fmt::format("sigma {:.3g}", o.sigma); },
+          [](const Dropout& o) { return fmt::format("{:.3g}", o.rate); },
+          [](const Attention& o) {
+            return fmt::format("{} head{}", o.heads, o.heads == 1 ? "" : "s");
+          },
           [](const Conv2d& o) {
             const std::string stride = o.stride > 1 ? fmt::format(" / {}", o.stride) : "";
             const bool mirrors = o.kernel > 1 && o.border == Border::reflect;
-            return fmt::format("{0}x{0}{1}{2}", o.kernel, stride, mirrors ? ", reflect" : "");
+            return fmt::format("{0}x{0}{1}{2}{3}", o.kernel, stride, mirrors ? ", reflect" : "",
+                               o.pad_end ? ", end" : "");
           },
           [](const ConvTranspose2d& o) { return fmt::format("{0}x{0} * {0}", o.stride); },
           [](const PixelShuffle& o) { return fmt::format("* {}", o.factor); },

@@ -70,19 +70,20 @@ TemporaryFile::~TemporaryFile() {
   ::close(folder_);
 }
 
-void TemporaryFile::write(std::span<const std::byte> bytes) {
+void TemporaryFile::write_parts(std::span<const std::span<const std::byte>> parts) {
   const int file = ::openat(folder_, name_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC);
   if (file < 0) fail_with(errno);
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const int error = errno;
-      ::close(file);
-      fail_with(error);
+  for (std::span<const std::byte> bytes : parts)
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(file, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) {
+        const int error = errno;
+        ::close(file);
+        fail_with(error);
+      }
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
     }
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
   if (::close(file) != 0) fail_with(errno);  // network disks report a full disk here
 }
 
@@ -102,6 +103,13 @@ void TemporaryFile::commit() {
   if (::fstatat(folder_, final_name.c_str(), &old, 0) == 0) {
     // Not fatal: some file systems have no permissions.
     (void)::fchmodat(folder_, name_.c_str(), old.st_mode & 07777, 0);
+  }
+  // Else a power cut could leave the new name with none of the bytes. Errors: not every file system
+  // can; the bytes are there all the same.
+  const int file = ::openat(folder_, name_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file >= 0) {
+    (void)::fsync(file);
+    ::close(file);
   }
   if (::renameat(folder_, name_.c_str(), folder_, final_name.c_str()) != 0) fail_with(errno);
   name_.clear();

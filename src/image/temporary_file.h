@@ -18,7 +18,9 @@ class TemporaryFile {
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 
-  void write(std::span<const std::byte> bytes);
+  void write(std::span<const std::byte> bytes) { write_parts({&bytes, 1}); }
+  /// One behind the other.
+  void write_parts(std::span<const std::span<const std::byte>> parts);
 
   /// A path for a library that wants to write the file itself. It holds nothing of the user's
   /// folder names, which some libraries take apart. Works while this object lives.

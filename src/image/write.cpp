@@ -126,11 +126,16 @@ VImage wrapped(std::vector<T>& samples, const Image& image, SampleFormat format,
   return pixels;
 }
 
-void save(const VImage& pixels, FileKind kind, int quality, TemporaryFile& file) {
-  if (kind == FileKind::fits) {  // its library writes to named files only
-    pixels.fitssave(file.path_for_library().c_str());
-    return;
-  }
+using Blob = std::unique_ptr<VipsArea, void (*)(VipsArea*)>;
+
+std::span<const std::byte> bytes_of(const Blob& blob) {
+  std::size_t size = 0;
+  const void* data = vips_blob_get(reinterpret_cast<VipsBlob*>(blob.get()), &size);
+  return {static_cast<const std::byte*>(data), size};
+}
+
+/// Not FITS, whose library writes to named files only.
+Blob encoded(const VImage& pixels, FileKind kind, int quality) {
   vips::VOption* options = VImage::option();
   VipsBlob* blob = nullptr;
   switch (kind) {
@@ -157,10 +162,14 @@ void save(const VImage& pixels, FileKind kind, int quality, TemporaryFile& file)
     case FileKind::fits:
       break;
   }
-  const std::unique_ptr<VipsArea, void (*)(VipsArea*)> owner(VIPS_AREA(blob), vips_area_unref);
-  std::size_t size = 0;
-  const auto* data = static_cast<const std::byte*>(vips_blob_get(blob, &size));
-  file.write({data, size});
+  return {VIPS_AREA(blob), vips_area_unref};
+}
+
+void save(const VImage& pixels, FileKind kind, int quality, TemporaryFile& file) {
+  if (kind == FileKind::fits)
+    pixels.fitssave(file.path_for_library().c_str());
+  else
+    file.write(bytes_of(encoded(pixels, kind, quality)));
 }
 
 /// FITS comes in blocks: at least one of header, then the pixels.
@@ -169,14 +178,31 @@ bool is_whole_fits(std::uintmax_t size, std::uintmax_t pixel_bytes) {
   return size % kBlock == 0 && size / kBlock > (pixel_bytes + kBlock - 1) / kBlock;
 }
 
-template <class T>
-void encode(const Image& image, SampleFormat format, FileKind kind, int quality,
-            const fs::path& path, TemporaryFile& file) {
+/// Calls body(samples as a picture of libvips, bytes of the samples).
+template <class T, class Body>
+void with_pixels_of(const Image& image, SampleFormat format, FileKind kind, Body body) {
   const bool with_alpha = abilities(kind).alpha && !image.source.alpha.empty();
   std::vector<T> samples = interleaved<T>(image, format, with_alpha);
-  save(wrapped(samples, image, format, kind), kind, quality, file);
+  body(wrapped(samples, image, format, kind), samples.size() * sizeof(T));
+}
+
+template <class Body>
+void with_pixels(const Image& image, SampleFormat format, FileKind kind, Body body) {
+  switch (format) {
+    case SampleFormat::u8:
+      return with_pixels_of<std::uint8_t>(image, format, kind, body);
+    case SampleFormat::u16:
+      return with_pixels_of<std::uint16_t>(image, format, kind, body);
+    case SampleFormat::f32:
+      return with_pixels_of<float>(image, format, kind, body);
+  }
+}
+
+void encode_to(TemporaryFile& file, const VImage& pixels, std::size_t bytes, FileKind kind,
+               int quality, const fs::path& path) {
+  save(pixels, kind, quality, file);
   // libvips does not pass on every error of its FITS library, such as a full disk at the end.
-  if (kind == FileKind::fits && !is_whole_fits(file.size(), samples.size() * sizeof(T))) {
+  if (kind == FileKind::fits && !is_whole_fits(file.size(), bytes)) {
     take_vips_error();
     fail(ErrorCode::io, "{}: cannot write '{}': it came out short; is the disk full?", kWhere,
          path.string());
@@ -192,22 +218,37 @@ void write_image(const fs::path& path, const Image& image, const WriteOptions& o
   start_vips();
   TemporaryFile file(kWhere, path);
   try {
-    switch (format) {
-      case SampleFormat::u8:
-        encode<std::uint8_t>(image, format, kind, options.quality, path, file);
-        break;
-      case SampleFormat::u16:
-        encode<std::uint16_t>(image, format, kind, options.quality, path, file);
-        break;
-      case SampleFormat::f32:
-        encode<float>(image, format, kind, options.quality, path, file);
-        break;
-    }
+    with_pixels(image, format, kind, [&](const VImage& pixels, std::size_t bytes) {
+      encode_to(file, pixels, bytes, kind, options.quality, path);
+    });
   } catch (const vips::VError&) {
     fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWhere, path.string(),
          take_vips_error());
   }
   file.commit();
+}
+
+std::string encode_image(const Image& image, const std::string& extension,
+                         const WriteOptions& options) {
+  const fs::path path = "picture" + extension;
+  const FileKind kind = kind_of_extension("encode_image", path);
+  if (kind == FileKind::fits)
+    fail(ErrorCode::bad_argument, "encode_image: FITS is written to files only; use .tif");
+  const SampleFormat format = format_to_write(kind, image, options, path);
+  check(image, kind, options, path);
+  start_vips();
+  std::string bytes;
+  try {
+    with_pixels(image, format, kind, [&](const VImage& pixels, std::size_t) {
+      const Blob blob = encoded(pixels, kind, options.quality);
+      const auto span = bytes_of(blob);
+      bytes.assign(reinterpret_cast<const char*>(span.data()), span.size());
+    });
+  } catch (const vips::VError&) {
+    fail(ErrorCode::io, "encode_image: the {} encoder failed ({})", name_of(kind),
+         take_vips_error());
+  }
+  return bytes;
 }
 
 void check_writable(const fs::path& path) {

@@ -185,6 +185,9 @@ std::vector<OptionSpec> run() {
       in_unit("threads", integer("threads", &R::threads, 0, 1024, "cores to use; 0 for all")),
       text("engine", &R::engine,
            "what computes; auto is the fastest, 'unmar info' lists the others"),
+      in_unit("GiB", number("max-memory", &R::max_memory, 0.001, 1'000'000,
+                            "memory that the fit may take; otherwise what the machine has "
+                            "available")),
   };
 }
 

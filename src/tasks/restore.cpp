@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/fail.h"
 #include "tasks/plan.h"
 #include "tasks/stopping.h"
@@ -49,24 +51,47 @@ Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o) {
   return to_tensor(*o.guide);
 }
 
-ProblemOptions problem_options(Task task, const Plan& plan, const Stopping& stopping,
-                               const RestoreOptions& o) {
+/// Before the plan is made, which may already be large. A mask costs a picture more.
+void require_memory_for(Task task, const Image& observed, const RestoreOptions& o,
+                        const Engine& engine) {
+  if (observed.empty()) return;  // make_plan() refuses it
+  const int factor = task == Task::upscale ? o.factor.value() : 1;
+  constexpr int kMostSide = 1 << 24;  // no overflow below; the graph says what is too large
+  const Shape picture{1, observed.channels(), std::min(observed.height(), kMostSide) * factor,
+                      std::min(observed.width(), kMostSide) * factor};
+  const auto A = task == Task::upscale ? make_reduction(o.kernel.value(), factor) : make_identity();
+  require_memory(task, picture, *A, o, engine);
+}
+
+/// Passes the fit's progress on, and a preview now and then.
+std::function<void(const FitProgress&)> reporter(const Plan& plan, const RestoreContext& context) {
+  const bool previews = context.on_preview && context.preview_every > 0;
+  if (!previews) return context.on_iteration;
+  return [&plan, &context](const FitProgress& progress) {
+    const int done = progress.row.iteration + 1;
+    if (done % context.preview_every == 0)
+      context.on_preview(
+          done, finish(plan, progress.average.empty() ? progress.restored : progress.average));
+    if (context.on_iteration) context.on_iteration(progress);
+  };
+}
+
+}  // namespace
+
+ProblemOptions problem_options(const RestoreOptions& o) {
   ProblemOptions problem;
   problem.network = network_options(o);
   problem.input = o.input.value();
   problem.input_channels = o.input_channels.value();
-  problem.picture = input_picture(task, plan, o);
   problem.optimise = o.optimise.value();
   problem.reg_noise_std = static_cast<float>(o.reg_noise_std.value());
   problem.loss = o.loss.value();
   problem.tv_weight = static_cast<float>(o.tv_weight.value());
   problem.seed = static_cast<std::uint64_t>(o.seed.value());
-  problem.hidden = stopping.hidden;
-  problem.keep_input = stopping.probes;
   return problem;
 }
 
-FitOptions fit_options(const Stopping& stopping, const RestoreOptions& o) {
+FitOptions fit_options(const RestoreOptions& o) {
   FitOptions fit;
   fit.iterations = o.iterations.value();
   fit.adam.lr = static_cast<float>(o.lr.value());
@@ -75,25 +100,15 @@ FitOptions fit_options(const Stopping& stopping, const RestoreOptions& o) {
   fit.average = o.average.value() ? static_cast<float>(o.average_decay.value()) : 0.f;
   fit.keep = o.keep.value();
   fit.rollback_db = static_cast<float>(o.rollback.value());
-  for (const auto& [name, stopper] : stopping.watchers)
-    fit.watchers.push_back({name, stopper.get()});
   return fit;
 }
 
-/// Passes the fit's progress on, and a preview now and then.
-std::function<void(const FitProgress&)> reporter(const Plan& plan, const RestoreContext& context) {
-  const bool previews = context.on_preview && context.preview_every > 0;
-  if (!previews) return context.on_iteration;
-  return [&plan, &context](const FitProgress& progress) {
-    if (context.on_iteration) context.on_iteration(progress);
-    const int done = progress.row.iteration + 1;
-    if (done % context.preview_every == 0)
-      context.on_preview(
-          done, finish(plan, progress.average.empty() ? progress.restored : progress.average));
-  };
+void require_memory(Task task, const Shape& picture, const Operator& A,
+                    const RestoreOptions& resolved, const Engine& engine) {
+  const double limit = resolved.max_memory.value_or(0) * 0x1p30;
+  require_memory(to_string(task), static_cast<std::size_t>(limit), picture, A,
+                 problem_options(resolved), fit_options(resolved), engine);
 }
-
-}  // namespace
 
 Image finish(const Plan& plan, const Tensor& restored) {
   Image image = clamped(to_image(restored, plan.source));
@@ -114,23 +129,35 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   Restored result;
   result.options = resolve(task, given);
   const RestoreOptions& options = result.options;
+  const auto engine = make_engine(options.engine.value());
+  require_memory_for(task, observed, options, *engine);
   const Plan plan = make_plan(task, observed, mask, options);
   if (context.reference) check_reference(task, observed, plan, *context.reference);
 
-  const auto engine = make_engine(options.engine.value());
   result.engine = engine->info();
   const Shape x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()};
   const Stopping stopping = make_stopping(task, plan, options);
-  const Problem problem =
-      make_problem(plan.y, x_shape, *plan.A, problem_options(task, plan, stopping, options));
+  ProblemOptions start = problem_options(options);
+  start.picture = input_picture(task, plan, options);
+  start.hidden = stopping.hidden;
+  start.keep_input = stopping.probes;
+  const Problem problem = make_problem(plan.y, x_shape, *plan.A, start);
   result.network = network_options(options);
   result.params = problem.graph.param_count();
   if (context.on_start) context.on_start(result);
+  // Made anew for who looks: the problem keeps its own within the graph.
+  const Tensor z = context.on_scene ? make_input(x_shape, start) : Tensor();
+  const Tensor y = context.on_scene ? plan.A->known_part(plan.y) : Tensor();
+  if (context.on_scene) context.on_scene({plan.input, z, *plan.A, y});
 
   const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
+  FitOptions how = fit_options(options);
+  how.resume = context.resume;
+  for (const auto& [name, stopper] : stopping.watchers)
+    how.watchers.push_back({name, stopper.get()});
   result.fit =
-      fit(problem, *engine, fit_options(stopping, options), *stopping.stopper,
-          context.reference ? &reference : nullptr, reporter(plan, context), context.cancel);
+      fit(problem, *engine, how, *stopping.stopper, context.reference ? &reference : nullptr,
+          reporter(plan, context), context.cancel);
 
   result.image = finish(plan, result.fit.best);
   if (context.reference) {
@@ -140,6 +167,16 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
     result.ssim_input = ssim(plan.input, *context.reference);
   }
   return result;
+}
+
+Image finish_moment(Task task, const Image& observed, const Image* mask,
+                    const RestoreOptions& options, const Tensor& moment) {
+  const Plan plan = make_plan(task, observed, mask, resolve(task, options));
+  const Shape expected{1, plan.input.channels(), plan.input.height(), plan.input.width()};
+  if (moment.shape() != expected)
+    fail(ErrorCode::bad_input, "{}: the moment of the fit is {} but the result is {}",
+         to_string(task), to_string(moment.shape()), to_string(expected));
+  return finish(plan, moment);
 }
 
 }  // namespace unmar

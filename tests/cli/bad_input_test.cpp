@@ -113,6 +113,14 @@ TEST_F(BadInput, AnOutputThatCannotBeWrittenIsKnownBeforeTheFit) {
   expect_refusal(good + Words{"--snapshots", "good.png"}, kFailure, {"--snapshots", "good.png"});
 }
 
+TEST_F(BadInput, AFitThatNeedsMoreMemoryThanItMayTakeIsRefusedBeforeItStarts) {
+  put("large.png", test_picture(300, 400));
+  expect_refusal(denoise("large.png") + Words{"--max-memory", "0.001"}, kFailure,
+                 {"denoise: a fit of 400x300 with this network needs ", "2 MiB are allowed",
+                  "--channels", "--max-memory"});
+  EXPECT_EQ(run(denoise("large.png") + Words{"--max-memory", "1", "--iterations", "1"}).code, 0);
+}
+
 TEST_F(BadInput, ComparingDifferentSizesIsRefused) {
   put("other.png", test_picture(16, 17));
   expect_refusal({"compare", "good.png", "other.png"}, kFailure, {"16x16 px", "17x16 px"});

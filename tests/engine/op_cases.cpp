@@ -151,6 +151,31 @@ void add_conv(Table& table) {
   }
 }
 
+void add_conv_pad_end(Table& table) {
+  struct Row {
+    int kernel, stride;
+    Border border;
+    int out_c;
+    Shape src;
+    bool sparse = false;
+  };
+  constexpr Border zero = Border::zero, reflect = Border::reflect;
+  const Row rows[] = {{3, 2, zero, 24, {2, 13, 8, 6}},  {3, 2, zero, 3, {1, 24, 7, 5}},
+                      {3, 2, zero, 13, {1, 3, 33, 64}}, {3, 2, zero, 3, {1, 13, 2, 2}, true},
+                      {3, 1, zero, 24, {1, 24, 7, 5}},  {5, 2, reflect, 3, {1, 13, 8, 6}},
+                      {1, 1, zero, 13, {2, 24, 7, 5}}};
+  for (const Row& r : rows)
+    table.push_back({fmt::format("conv.pad_end.k{}.s{}.{}.o{}.{}", r.kernel, r.stride,
+                                 r.border == zero ? "zero" : "reflect", r.out_c, size_name(r.src)),
+                     [r] {
+                       CaseGraph g =
+                           unary(Conv2d{r.out_c, r.kernel, r.stride, r.border, true, 1, true},
+                                 uniform(r.src, "x"));
+                       g.sparse = r.sparse;
+                       return g;
+                     }});
+}
+
 void add_pool(Table& table) {
   struct Row {
     int factor;
@@ -425,6 +450,20 @@ void add_add(Table& table) {
                        const NodeId a = input(g, s, "a"), b = input(g, s, "b");
                        return finish(g, g.graph.add(Add{}, {a, b}, "op"));
                      }});
+  for (const Shape& s : {Shape{1, 1, 7, 5}, Shape{3, 13, 7, 5}, Shape{2, 3, 33, 64}})
+    table.push_back({"add.one_pixel." + size_name(s), [s] {
+                       CaseGraph g;
+                       const NodeId a = input(g, s, "a");
+                       const NodeId b = input(g, Shape{s.n, s.c, 1, 1}, "b");
+                       return finish(g, g.graph.add(Add{}, {a, b}, "op"));
+                     }});
+  table.push_back({"add.one_pixel.b_shared", [] {
+                     CaseGraph g;
+                     const NodeId a = input(g, Shape{2, 3, 7, 5}, "a");
+                     const NodeId b = input(g, Shape{2, 3, 1, 1}, "b");
+                     const NodeId once = g.graph.add(Add{}, {a, b}, "once");
+                     return finish(g, g.graph.add(Add{}, {once, b}, "twice"));
+                   }});
   table.push_back({"add.twice_the_same", [] {
                      CaseGraph g;
                      const NodeId a = input(g, Shape{1, 3, 7, 5}, "a");
@@ -523,6 +562,84 @@ void add_jitter(Table& table) {
        {Shape{1, 1, 1, 1}, Shape{1, 3, 7, 5}, Shape{2, 13, 33, 64}, Shape{1, 32, 7, 5}})
     table.push_back(
         {"jitter." + size_name(s), [s] { return unary(Jitter{0.1f}, uniform(s, "x")); }});
+}
+
+void add_dropout(Table& table) {
+  struct Row {
+    float rate;
+    Shape src;
+  };
+  for (const Row& r : {Row{0.f, {1, 3, 7, 5}}, Row{0.1f, {2, 13, 33, 64}}, Row{0.3f, {2, 3, 7, 5}},
+                       Row{0.75f, {1, 32, 7, 5}}})
+    table.push_back({fmt::format("dropout.{}.{}", r.rate, size_name(r.src)), [r] {
+                       CaseGraph g = unary(Dropout{r.rate}, uniform(r.src, "x"));
+                       g.sparse = r.rate > 0.5f;
+                       return g;
+                     }});
+}
+
+void add_time_embedding(Table& table) {
+  struct Row {
+    int n, channels;
+    bool flip;
+    float shift, latest;  ///< times from 0 to latest
+  };
+  const Row rows[] = {{1, 2, true, 0.f, 9.f},
+                      {3, 32, false, 1.f, 30.f},
+                      {3, 32, true, 0.f, 30.f},
+                      {2, 26, true, 0.5f, 9.f}};
+  for (const Row& r : rows)
+    table.push_back({fmt::format("time_embedding.{}.shift{}.c{}.n{}", r.flip ? "flip" : "sin_first",
+                                 r.shift, r.channels, r.n),
+                     [r] {
+                       return unary(TimeEmbedding{r.channels, r.flip, r.shift},
+                                    uniform({r.n, 1, 1, 1}, "x", 0.f, r.latest));
+                     }});
+}
+
+void add_attention(Table& table) {
+  struct Row {
+    int heads;
+    Shape src;
+  };
+  const Row rows[] = {{1, {1, 1, 7, 5}},  {1, {2, 13, 7, 5}},  {2, {2, 24, 7, 5}},
+                      {4, {1, 32, 4, 4}}, {1, {1, 128, 7, 5}}, {2, {1, 6, 17, 16}},
+                      {3, {1, 3, 1, 2}}};
+  for (const Row& r : rows)
+    table.push_back({fmt::format("attention.heads{}.{}", r.heads, size_name(r.src)), [r] {
+                       CaseGraph g;
+                       const NodeId q = input(g, r.src, "q"), k = input(g, r.src, "k");
+                       const NodeId v = input(g, r.src, "v");
+                       return finish(g, g.graph.add(Attention{r.heads}, {q, k, v}, "op"));
+                     }});
+  table.push_back({"attention.far_apart", [] {  // exponents that would overflow
+                     CaseGraph g;
+                     const Shape s{1, 13, 4, 5};
+                     const NodeId q = input(g, uniform(s, "q", -9, 9), "q");
+                     const NodeId k = input(g, uniform(s, "k", -9, 9), "k");
+                     const NodeId v = input(g, s, "v");
+                     g.sparse = true;
+                     return finish(g, g.graph.add(Attention{1}, {q, k, v}, "op"));
+                   }});
+  table.push_back({"attention.of_one_source", [] {
+                     CaseGraph g;
+                     const NodeId x = input(g, Shape{2, 24, 17, 16}, "x");
+                     return finish(g, g.graph.add(Attention{2}, {x, x, x}, "op"));
+                   }});
+  table.push_back({"attention.one_pixel", [] {
+                     CaseGraph g;
+                     const Shape s{2, 13, 1, 1};
+                     const NodeId q = input(g, s, "q"), k = input(g, s, "k"), v = input(g, s, "v");
+                     g.vanishing = {"q", "k"};
+                     return finish(g, g.graph.add(Attention{1}, {q, k, v}, "op"));
+                   }});
+  table.push_back({"attention.of_constant_keys", [] {
+                     CaseGraph g;
+                     const Shape s{1, 13, 7, 5};
+                     const NodeId q = input(g, s, "q"), v = input(g, s, "v");
+                     const NodeId k = constant(g, uniform(s, "k"), "k");
+                     return finish(g, g.graph.add(Attention{1}, {q, k, v}, "op"));
+                   }});
 }
 
 // ---- chains: what a fast engine fuses, shares or overwrites -----------------------------------
@@ -659,6 +776,15 @@ void add_chains(Table& table) {
                      }
                      return finish(g, x);
                    }});
+  table.push_back({"chain.enlarged_jitter", [=] {  // as convdecoder's input
+                     CaseGraph g;
+                     NodeId x = input(g, Shape{1, 5, 5, 4});
+                     x = g.graph.add(Jitter{0.03f}, {x}, "jitter");
+                     x = g.graph.add(enlarged(g.graph.shape(x), 2), {x}, "twice");
+                     x = g.graph.add(enlarged(g.graph.shape(x), 2), {x}, "four times");
+                     x = g.graph.add(reflect_conv(13), {x}, "a");
+                     return finish(g, g.graph.add(reflect_conv(3), {x}, "b"));
+                   }});
   table.push_back({"chain.unet", [=] {
                      CaseGraph g;
                      NodeId z = input(g, uniform({1, 3, 9, 14}, "z"), "z", false);
@@ -672,6 +798,61 @@ void add_chains(Table& table) {
                      x = g.graph.add(Conv2d{12, 3, 1, Border::zero, true, 2}, {x}, "four");
                      x = g.graph.add(PixelShuffle{2}, {x}, "shuffle");
                      return finish(g, x);
+                   }});
+  table.push_back({"chain.denoising_unet", [=] {
+                     CaseGraph g;
+                     const Conv2d conv{24, 3, 1, Border::zero, true};
+                     const Norm norm{NormKind::group, 4, 1e-6f};
+                     const NodeId x = input(g, uniform({2, 3, 8, 12}, "z"), "z");
+                     const NodeId t = input(g, uniform({2, 1, 1, 1}, "t", 0, 99), "t", false);
+                     NodeId emb = g.graph.add(TimeEmbedding{8}, {t}, "time");
+                     emb = g.graph.add(Conv2d{16, 1}, {emb}, "linear");
+                     emb = g.graph.add(silu, {emb}, "linear.act");
+                     const auto resnet = [&](NodeId from, const std::string& name) {
+                       NodeId h = g.graph.add(norm, {from}, name + ".norm1");
+                       h = g.graph.add(silu, {h}, name + ".act1");
+                       h = g.graph.add(conv, {h}, name + ".conv1");
+                       const NodeId e = g.graph.add(Conv2d{24, 1}, {emb}, name + ".emb");
+                       h = g.graph.add(Add{}, {h, e}, name + ".add");
+                       h = g.graph.add(norm, {h}, name + ".norm2");
+                       h = g.graph.add(silu, {h}, name + ".act2");
+                       h = g.graph.add(Dropout{0.2f}, {h}, name + ".dropout");
+                       h = g.graph.add(conv, {h}, name + ".conv2");
+                       if (g.graph.shape(from).c != 24)
+                         from = g.graph.add(Conv2d{24, 1}, {from}, name + ".shortcut");
+                       return g.graph.add(Add{}, {h, from}, name + ".sum");
+                     };
+                     const NodeId in = g.graph.add(conv, {x}, "in");
+                     const NodeId top = resnet(in, "top");
+                     Conv2d half = conv;
+                     half.stride = 2;
+                     half.pad_end = true;
+                     NodeId h = g.graph.add(half, {top}, "half");
+                     const NodeId n = g.graph.add(norm, {h}, "attention.norm");
+                     const NodeId q = g.graph.add(Conv2d{24, 1}, {n}, "q");
+                     const NodeId k = g.graph.add(Conv2d{24, 1}, {n}, "k");
+                     g.vanishing.push_back("k.bias");  // shifts all scores of a row alike
+                     const NodeId v = g.graph.add(Conv2d{24, 1}, {n}, "v");
+                     NodeId a = g.graph.add(Attention{3}, {q, k, v}, "attention");
+                     a = g.graph.add(Conv2d{24, 1}, {a}, "attention.out");
+                     h = g.graph.add(Add{}, {a, h}, "attention.sum");
+                     h = g.graph.add(enlarged(g.graph.shape(h), 2, ResizeKind::nearest), {h}, "up");
+                     h = g.graph.add(conv, {h}, "up.conv");
+                     h = resnet(g.graph.add(Concat{}, {h, top}, "join1"), "up1");
+                     h = resnet(g.graph.add(Concat{}, {h, in}, "join0"), "up0");
+                     return finish(g, g.graph.add(Conv2d{3, 3, 1}, {h}, "last"));
+                   }});
+  table.push_back({"chain.sums_in_place", [=] {
+                     CaseGraph g;
+                     const NodeId x = input(g, Shape{1, 13, 7, 5});
+                     const NodeId a = g.graph.add(Conv2d{13}, {x}, "a");
+                     const NodeId b = g.graph.add(Conv2d{13}, {x}, "b");
+                     g.graph.keep(b);
+                     const NodeId ab = g.graph.add(Add{}, {a, b}, "ab");
+                     const NodeId ba = g.graph.add(Add{}, {b, x}, "ba");
+                     const NodeId s = g.graph.add(silu, {ab}, "act");
+                     const NodeId sum = g.graph.add(Add{}, {s, ab}, "sum");
+                     return finish(g, g.graph.add(Concat{}, {sum, ba}, "join"));
                    }});
   table.push_back({"chain.convs_in_a_row", [=] {
                      CaseGraph g;
@@ -689,6 +870,7 @@ const std::vector<OpCase>& op_cases() {
   static const Table table = [] {
     Table t;
     add_conv(t);
+    add_conv_pad_end(t);
     add_pool(t);
     add_resize(t);
     add_upsample(t);
@@ -705,6 +887,9 @@ const std::vector<OpCase>& op_cases() {
     add_learned(t);
     add_losses(t);
     add_jitter(t);
+    add_dropout(t);
+    add_time_embedding(t);
+    add_attention(t);
     add_chains(t);
     return t;
   }();

@@ -161,6 +161,117 @@ TEST_P(ProgramOf, step_moves_each_parameter_as_adam_says) {
     }
 }
 
+TEST_P(ProgramOf, clips_the_norm_of_all_gradients_together) {
+  const auto program = compile();
+  program->forward(5);
+  program->backward();
+  const std::vector<Tensor> grads = program->param_grads();
+  double squares = 0;
+  for (const Tensor& grad : grads)
+    for (const float g : grad.values()) squares += double{g} * double{g};
+  const auto norm = static_cast<float>(std::sqrt(squares));
+
+  Adam adam{.lr = 0.1f, .beta1 = 0.5f, .beta2 = 0.75f, .eps = 0.5f, .clip_norm = norm / 4};
+  const TrainState before = program->state();
+  program->step(adam, 5);
+  const TrainState after = program->state();
+  for (std::size_t k = 0; k < grads.size(); ++k)
+    for (std::size_t i = 0; i < grads[k].count(); ++i) {
+      const double g = grads[k].values()[i] / 4;
+      ASSERT_NEAR(after.params[k].values()[i],
+                  before.params[k].values()[i] - 0.1 * g / (std::abs(g) + 0.5), 1e-6)
+          << graph_.params()[k].name << " " << i;
+    }
+
+  const auto stepped = [&](float clip_norm) {
+    adam.clip_norm = clip_norm;
+    program->restore(before);
+    program->step(adam, 5);
+    return all_of(program->state());
+  };
+  EXPECT_EQ(bit_difference(stepped(0.f), stepped(norm * 1.001f)), "") << "below the limit";
+}
+
+TEST_P(ProgramOf, clips_to_the_same_bits_with_any_number_of_threads) {
+  graph_.set_loss(graph_.add(  // parameters that fill more than one chunk
+      Mse{}, {graph_.add(Conv2d{4}, {graph_.add(Conv2d{1200}, {act_}, "wide")}, "back"), y_}, "l"));
+  const auto stepped = [&](int threads) {
+    auto program = make_engine(GetParam())->compile(graph_, {.seed = 7, .threads = threads});
+    program->set_input(x_, value_);
+    program->step({.clip_norm = 1e-3f}, 0);
+    program->step({.clip_norm = 1e-3f}, 1);
+    return all_of(program->state());
+  };
+  const Outcome expected = stepped(1);
+  for (const int threads : {2, 3})
+    EXPECT_EQ(bit_difference(expected, stepped(threads)), "") << threads;
+}
+
+TEST_P(ProgramOf, averages_the_parameters_from_the_first_step_on) {
+  auto program = make_engine(GetParam())->compile(graph_, {.seed = 7, .ema_decay = 0.75f});
+  program->set_input(x_, value_);
+  program->step({}, 0);
+  const TrainState first = program->state();
+  ASSERT_EQ(first.averages.size(), first.params.size());
+  program->step({}, 1);
+  const TrainState second = program->state();
+  for (std::size_t k = 0; k < first.params.size(); ++k)
+    for (std::size_t i = 0; i < first.params[k].count(); ++i) {
+      const float p1 = first.params[k].values()[i], p2 = second.params[k].values()[i];
+      ASSERT_EQ(first.averages[k].values()[i], p1);
+      ASSERT_NE(p1, p2);
+      ASSERT_NEAR(second.averages[k].values()[i], 0.75f * p1 + 0.25f * p2, 1e-7);
+    }
+  program->step({}, 2);
+  const TrainState expected = program->state();
+  program->restore(second);
+  program->step({}, 2);
+  for (std::size_t k = 0; k < expected.averages.size(); ++k)
+    EXPECT_TRUE(
+        std::ranges::equal(program->state().averages[k].values(), expected.averages[k].values()));
+}
+
+TEST_P(ProgramOf, averages_from_the_parameters_of_a_state_without_averages) {
+  const TrainState plain = compile()->state();
+  EXPECT_TRUE(plain.averages.empty());
+  auto program = make_engine(GetParam())->compile(graph_, {.seed = 8, .ema_decay = 0.75f});
+  program->restore(plain);
+  for (std::size_t k = 0; k < plain.params.size(); ++k)
+    EXPECT_TRUE(
+        std::ranges::equal(program->state().averages[k].values(), plain.params[k].values()));
+}
+
+TEST_P(ProgramOf, drops_the_same_elements_again_only_in_the_same_iteration) {
+  const NodeId dropout = graph_.add(Dropout{0.5f}, {x_}, "dropout");
+  graph_.keep(dropout);
+  const auto program = compile();
+  program->forward(3);
+  const std::vector<float> first = read(*program, dropout);
+  program->forward(4);
+  EXPECT_NE(read(*program, dropout), first);
+  program->forward(3);
+  EXPECT_EQ(read(*program, dropout), first);
+  program->forward(3, false);
+  EXPECT_TRUE(std::ranges::equal(read(*program, dropout), value_.values()));
+}
+
+// Words of block 0 of the stream (7, "dropout"): what Random calls uniform.
+TEST_P(ProgramOf, keeps_what_is_not_below_the_rate) {
+  graph_.keep(graph_.add(Dropout{0.25f}, {x_}, "dropout"));
+  const auto program = compile(7);
+  program->forward(0);
+  Tensor t;
+  program->read({static_cast<int>(graph_.nodes().size()) - 1}, t);
+  std::vector<float> unit(t.count());
+  Random(7, "dropout").uniform(unit, 0.f, 1.f);
+  for (int c = 0; c < 3; ++c)
+    for (int y = 0; y < 6; ++y)
+      for (int x = 0; x < 5; ++x) {
+        const bool kept = unit[static_cast<std::size_t>((y * 5 + x) * 3 + c)] >= 0.25f;
+        ASSERT_FLOAT_EQ(t.at(0, c, y, x), kept ? value_.at(0, c, y, x) / 0.75f : 0.f);
+      }
+}
+
 TEST_P(ProgramOf, a_loss_that_is_not_finite_updates_nothing) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), 1e30f}) {
     const auto program = compile();

@@ -78,5 +78,16 @@ TEST(RefConv, weight_gradient_pairs_each_tap_with_the_pixels_it_saw) {
   EXPECT_THAT(op.d_param(0), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
 }
 
+// The quirk of the published diffusion networks: a zero below and to the right, none above.
+TEST(RefConv, pad_end_starts_at_the_first_pixel) {
+  const Tensor ones({1, 1, 3, 3}, 1.f), sixteen = counted({1, 1, 4, 4});
+  Conv2d op = plain(3, 2, Border::zero);
+  op.pad_end = true;
+  EXPECT_THAT(
+      Hand(op, {sixteen}, {ones}).dst(),
+      ElementsAre(45, 2 + 3 + 6 + 7 + 10 + 11, 8 + 9 + 10 + 12 + 13 + 14, 10 + 11 + 14 + 15));
+  EXPECT_THAT(Hand(op, {kNine}, {ones}).dst(), ElementsAre(45));
+}
+
 }  // namespace
 }  // namespace unmar::test

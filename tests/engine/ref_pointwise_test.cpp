@@ -134,5 +134,49 @@ TEST(RefWeightedSum, adds_each_source_times_its_own_weight) {
   EXPECT_THAT(op.d_src(1), ElementsAre(-2));
 }
 
+constexpr float kWaveTolerance = 1e-6f;  // float rounding of numbers up to 1
+
+TEST(RefTimeEmbedding, runs_from_frequency_1_to_1e_minus_4_as_ho_et_al_have_it) {
+  const Hand op(TimeEmbedding{8, false, 1.f}, {tensor({1, 1, 1, 1}, {999})});
+  const std::vector<float> expected{-0.0264607527f, 0.684864229f,  0.835648501f,  0.0997339157f,
+                                    0.999649853f,   -0.728670699f, -0.549264584f, 0.995014144f};
+  EXPECT_THAT(op.dst(), testing::Pointwise(testing::FloatNear(kWaveTolerance), expected));
+}
+
+TEST(RefTimeEmbedding, puts_the_cosines_first_when_flipped) {
+  const Hand op(TimeEmbedding{8, true, 0.f}, {tensor({1, 1, 1, 1}, {250})});
+  const std::vector<float> expected{0.240988305f, 0.991202812f, -0.801143616f, 0.968912422f,
+                                    -0.97052802f, -0.13235175f, 0.598472144f,  0.247403959f};
+  EXPECT_THAT(op.dst(), testing::Pointwise(testing::FloatNear(kWaveTolerance), expected));
+}
+
+TEST(RefAttention, takes_the_mean_of_all_values_where_all_keys_are_equal) {
+  const Tensor q = tensor({1, 1, 1, 2}, {5, -3}), k({1, 1, 1, 2}, 2.f);
+  EXPECT_THAT(Hand(Attention{1}, {q, k, tensor({1, 1, 1, 2}, {10, 20})}).dst(),
+              ElementsAre(15, 15));
+}
+
+TEST(RefAttention, divides_the_scores_of_each_head_by_the_root_of_its_channels) {
+  // Head 0: channels 0 to 3, of which only the first is not 0. Scores of pixel 0: 0 and
+  // 2 ln 3, halved, so weights 1/4 and 3/4. Head 1 sees nothing of that.
+  const float ln9 = 2 * std::log(3.f);
+  Tensor q({1, 8, 1, 2}), k({1, 8, 1, 2}), v({1, 8, 1, 2});
+  q.at(0, 0, 0, 0) = 1;
+  k.at(0, 0, 0, 1) = ln9;
+  v.at(0, 0, 0, 1) = v.at(0, 7, 0, 1) = 8;
+  const Hand op(Attention{2}, {q, k, v});
+  EXPECT_FLOAT_EQ(op.dst()[0], 6);
+  EXPECT_FLOAT_EQ(op.dst()[1], 4);
+  EXPECT_FLOAT_EQ(op.dst()[14], 4);
+}
+
+TEST(RefAdd, gives_each_pixel_the_one_of_the_second_source) {
+  Hand op(Add{}, {counted({2, 1, 1, 2}), tensor({2, 1, 1, 1}, {10, 20})});
+  EXPECT_THAT(op.dst(), ElementsAre(10, 11, 22, 23));
+  op.backward({1, 2, 3, 4});
+  EXPECT_THAT(op.d_src(0), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(op.d_src(1), ElementsAre(3, 7));
+}
+
 }  // namespace
 }  // namespace unmar::test

@@ -120,5 +120,50 @@ TEST(InferShape, inputs_and_constants_have_no_sources) {
   EXPECT_EQ(refusal(Constant{std::make_shared<Tensor>()}, {}), "op 'a': has no value");
 }
 
+TEST(InferShape, conv_padded_at_the_end_rounds_the_size_down_when_it_strides) {
+  const Conv2d op{4, 3, 2, Border::zero, true, 1, true};
+  EXPECT_EQ(infer(op, {kSrc}), (Shape{2, 4, 3, 2}));
+  EXPECT_EQ(infer(op, {{1, 3, 8, 6}}), (Shape{1, 4, 4, 3}));
+  EXPECT_EQ(refusal(op, {{1, 3, 1, 6}}),
+            "op 'a': pad_end needs a kernel and a source of stride 2 at least, got 3 and 6x1");
+  EXPECT_EQ(refusal(Conv2d{4, 1, 2, Border::zero, true, 1, true}, {kSrc}),
+            "op 'a': pad_end needs a kernel and a source of stride 2 at least, got 1 and 5x7");
+}
+
+TEST(InferShape, add_takes_one_pixel_for_all) {
+  EXPECT_EQ(infer(Add{}, {kSrc, {2, 3, 1, 1}}), kSrc);
+  for (const Shape& wrong : {Shape{1, 3, 1, 1}, Shape{2, 1, 1, 1}, Shape{2, 3, 7, 1}})
+    EXPECT_EQ(refusal(Add{}, {kSrc, wrong}),
+              "op 'a': second source must have the first's shape or one pixel: [2,3,7,5] and " +
+                  to_string(wrong));
+  EXPECT_EQ(refusal(Add{}, {kSrc}), "op 'a': takes 2 sources, got 1");
+}
+
+TEST(InferShape, time_embedding_takes_one_time_per_picture) {
+  EXPECT_EQ(infer(TimeEmbedding{8}, {{5, 1, 1, 1}}), (Shape{5, 8, 1, 1}));
+  EXPECT_EQ(refusal(TimeEmbedding{8}, {kSrc}), "op 'a': takes times [n,1,1,1], got [2,3,7,5]");
+  EXPECT_EQ(refusal(TimeEmbedding{7}, {{5, 1, 1, 1}}),
+            "op 'a': channels must be even and at least 2, got 7");
+  EXPECT_EQ(refusal(TimeEmbedding{2, true, 1.f}, {{5, 1, 1, 1}}),
+            "op 'a': freq_shift must be below channels / 2 = 1, got 1");
+}
+
+TEST(InferShape, attention_takes_three_equal_sources_and_heads_that_divide_the_channels) {
+  EXPECT_EQ(infer(Attention{3}, {kSrc, kSrc, kSrc}), kSrc);
+  EXPECT_EQ(refusal(Attention{2}, {kSrc, kSrc, kSrc}),
+            "op 'a': 3 channels cannot be split into 2 equal heads");
+  EXPECT_EQ(refusal(Attention{0}, {kSrc, kSrc, kSrc}),
+            "op 'a': 3 channels cannot be split into 0 equal heads");
+  EXPECT_EQ(refusal(Attention{1}, {kSrc, kSrc}), "op 'a': takes 3 sources, got 2");
+  EXPECT_EQ(refusal(Attention{1}, {kSrc, kSrc, {2, 3, 5, 7}}),
+            "op 'a': sources differ in shape: [2,3,7,5], [2,3,7,5] and [2,3,5,7]");
+}
+
+TEST(InferShape, dropout_keeps_something) {
+  EXPECT_EQ(infer(Dropout{0.5f}, {kSrc}), kSrc);
+  EXPECT_EQ(refusal(Dropout{1.f}, {kSrc}), "op 'a': rate must be from 0 to below 1, got 1");
+  EXPECT_EQ(refusal(Dropout{-0.5f}, {kSrc}), "op 'a': rate must be from 0 to below 1, got -0.5");
+}
+
 }  // namespace
 }  // namespace unmar

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "error_text.h"
 #include "unmar/graph.h"
 
 namespace unmar {
@@ -81,6 +82,19 @@ TEST(Draw, does_not_change_when_another_node_is_put_in_front) {
   longer.add(Conv2d{4}, {y}, "a");
   ASSERT_EQ(longer.params()[2].name, "a.weight");
   EXPECT_TRUE(equal(draw(plain.params()[0], 7), draw(longer.params()[2], 7)));
+}
+
+TEST(Parameters, take_the_name_and_the_start_that_they_are_given) {
+  Graph g;
+  const NodeId x = g.add(Input{{1, 3, 8, 8}}, {});
+  const NodeId n = g.add(Norm{}, {x}, "norm1");
+  g.rename(g.node(n).params[0], "norm1.weight");
+  g.set_init(g.node(n).params[0], {Init::Kind::constant, 0.5f});
+  EXPECT_EQ(g.params()[0].name, "norm1.weight");
+  EXPECT_TRUE(equal(draw(g.params()[0], 7), Tensor({1, 3, 1, 1}, 0.5f)));
+  g.rename(0, "norm1.weight");  // its own
+  EXPECT_EQ(test::error_text([&] { g.rename(1, "norm1.weight"); }),
+            "graph: parameter 'norm1.beta' cannot be renamed to 'norm1.weight': it is taken");
 }
 
 }  // namespace

@@ -63,8 +63,10 @@ Op to_op(const Json& json) {
        [&] {
          const auto border =
              choose<Border>(json, "border", {{"zero", Border::zero}, {"reflect", Border::reflect}});
-         return Conv2d{number("out_c"), number("kernel"), number("stride"), border,
-                       json.at("bias").get<bool>()};
+         Conv2d op{number("out_c"), number("kernel"), number("stride"), border,
+                   json.at("bias").get<bool>()};
+         op.pad_end = json.value("pad_end", false);
+         return op;
        }},
       {"conv_transpose2d",
        [&] {
@@ -126,6 +128,12 @@ Op to_op(const Json& json) {
        }},
       {"add", [&] { return Add{}; }},
       {"multiply", [&] { return Multiply{}; }},
+      {"time_embedding",
+       [&] {
+         return TimeEmbedding{number("channels"), json.at("flip_sin_to_cos").get<bool>(),
+                              real("freq_shift")};
+       }},
+      {"attention", [&] { return Attention{number("heads")}; }},
       {"mse", [&] { return Mse{}; }},
       {"l1", [&] { return L1{}; }},
       {"total_variation",
@@ -213,6 +221,8 @@ PassFixture to_fixture(const Json& json, const std::vector<float>& samples) {
     const auto picture = json.at("picture").get<std::vector<int>>();
     fixture.picture = {1, picture.at(0), picture.at(1), picture.at(2)};
   }
+  if (json.contains("ddpm_unet"))
+    fixture.ddpm_unet = ddpm_unet_from_json(json.at("ddpm_unet").dump(), "fixture");
   fixture.inputs = reader.given(json.at("inputs"));
   fixture.params = reader.given(json.at("params"));
   fixture.target = reader.value(json.at("target"));

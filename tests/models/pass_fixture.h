@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "unmar/ddpm_unet.h"
 #include "unmar/models.h"
 #include "unmar/tensor.h"
 
@@ -31,7 +32,8 @@ struct Given {
 struct PassFixture {
   std::optional<Op> op;  ///< its node is called "op"
   std::optional<NetworkOptions> network;
-  Shape picture;  ///< of the network
+  Shape picture;                             ///< of the network
+  std::optional<DdpmUnetOptions> ddpm_unet;  ///< its inputs are the sample and the times
   std::vector<Given> inputs, params;
   Tensor target;
   Expected output;

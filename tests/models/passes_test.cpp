@@ -28,13 +28,19 @@ class GoldenPass : public testing::TestWithParam<std::tuple<std::string, std::st
     fixture_ = load_pass(std::get<1>(GetParam()));
     for (const Given& given : fixture_.inputs)
       inputs_.push_back(graph_.add(Input{given.value.shape(), true}, {}, given.name));
-    out_ = fixture_.op ? graph_.add(*fixture_.op, inputs_, "op")
-                       : write_network(graph_, inputs_[0], fixture_.picture, *fixture_.network);
+    out_ = write();
     ASSERT_EQ(graph_.shape(out_), fixture_.target.shape());
     graph_.keep(out_);
     const NodeId target =
         graph_.add(Constant{std::make_shared<const Tensor>(fixture_.target)}, {}, "target");
     graph_.set_loss(graph_.add(Mse{}, {out_, target}, "loss"));
+  }
+
+  NodeId write() {
+    if (fixture_.op) return graph_.add(*fixture_.op, inputs_, "op");
+    if (fixture_.ddpm_unet)
+      return write_ddpm_unet(graph_, inputs_[0], inputs_[1], *fixture_.ddpm_unet);
+    return write_network(graph_, inputs_[0], fixture_.picture, *fixture_.network);
   }
 
   /// Names and shapes, sorted.

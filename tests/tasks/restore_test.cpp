@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "tasks/support.h"
@@ -175,6 +176,91 @@ TEST(Restore, TheLastPreviewIsTheResult) {
   const Restored result = inpaint(picture, mask_with_hole(picture), tiny(15), context);
   EXPECT_EQ(iterations, (std::vector<int>{5, 10, 15}));
   EXPECT_TRUE(same_pixels(last, result.image));
+}
+
+TEST(Restore, AMomentFinishedLaterIsThePictureThatWasHandedOut) {
+  Image picture = test_picture();
+  picture.source.format = SampleFormat::u16;
+  picture.source.alpha.assign(picture.plane(0).size(), 0.5f);
+  const Image mask = mask_with_hole(picture);
+  Tensor average;
+  RestoreContext context;
+  context.on_iteration = [&](const FitProgress& p) { average = p.average; };
+  const Restored result = inpaint(picture, mask, tiny(), context);
+  const Image again = finish_moment(Task::inpaint, picture, &mask, tiny(), average);
+  EXPECT_TRUE(same_pixels(again, result.image));
+  EXPECT_EQ(again.source.format, SampleFormat::u16);
+  EXPECT_EQ(again.source.alpha, picture.source.alpha);
+  EXPECT_THAT(error_of(
+                  [&] {
+                    finish_moment(Task::inpaint, picture, &mask, tiny(), Tensor({1, 3, 4, 4}));
+                  },
+                  ErrorCode::bad_input),
+              testing::HasSubstr("[1,3,4,4]"));
+}
+
+TEST(Restore, TheSceneIsWhatTheLossCompares) {
+  const Image picture = test_picture();
+  RestoreContext context;
+  const Image mask = mask_with_hole(picture);
+  int scenes = 0;
+  double expected = 0;
+  std::optional<FitScene> scene;
+  context.on_scene = [&](const FitScene& s) {
+    ++scenes;
+    scene.emplace(s);  // what it borrows stays until the end
+    EXPECT_EQ(s.z.shape().c, 4);
+    EXPECT_EQ(s.input.at(0, 9, 12), 0.f);  // in the hole
+  };
+  context.on_iteration = [&](const FitProgress& p) {
+    const Tensor seen = apply(scene->A, p.restored);
+    expected = 0;
+    for (std::size_t i = 0; i < seen.count(); ++i) {
+      const auto d = static_cast<double>(seen.data()[i] - scene->y.data()[i]);
+      expected += d * d / static_cast<double>(seen.count());
+    }
+    EXPECT_NEAR(p.row.loss, expected, 1e-5);
+  };
+  inpaint(picture, mask, tiny(), context);
+  EXPECT_EQ(scenes, 1);
+}
+
+TEST(Restore, ResumedInTheMiddleGivesTheSamePicture) {
+  std::vector<std::string> states;
+  RestoreContext context;
+  context.on_iteration = [&](const FitProgress& p) { states.push_back(p.save()); };
+  const Restored whole = upscale(test_picture(8, 12), 2, tiny(), context);
+  const Restored resumed = upscale(test_picture(8, 12), 2, tiny(), {.resume = states[4]});
+  EXPECT_TRUE(same_pixels(whole.image, resumed.image));
+  EXPECT_EQ(resumed.fit.history.size(), whole.fit.history.size());
+}
+
+// Whoever adds a rule must let it be saved.
+TEST(Restore, EveryStopRuleCanBeResumedBitForBit) {
+  const Image picture = noisy(test_picture(), 0.1f);
+  for (const std::string& rule : option_spec("stop").choices) {
+    SCOPED_TRACE(rule);
+    RestoreOptions options = tiny(30);
+    options.sigma = 25;
+    options.window = 4;
+    options.patience = 8;
+    options.min_start = 3;
+    set_option(options, Task::denoise, option_spec("stop"), rule);
+    if (rule == "sure") options.input = InputKind::observed;
+    std::vector<std::string> states;
+    RestoreContext context;
+    context.on_iteration = [&](const FitProgress& p) { states.push_back(p.save()); };
+    const Restored whole = denoise(picture, options, context);
+    ASSERT_GE(whole.fit.iterations, 4);
+    for (const std::size_t at : {std::size_t{0}, std::size_t{3}, states.size() - 2}) {
+      const Restored resumed = denoise(picture, options, {.resume = states[at]});
+      EXPECT_TRUE(same_pixels(whole.image, resumed.image));
+      EXPECT_EQ(resumed.fit.best_iteration, whole.fit.best_iteration);
+      ASSERT_EQ(resumed.fit.iterations, whole.fit.iterations);
+      for (std::size_t i = 0; i < whole.fit.history.size(); ++i)
+        EXPECT_EQ(resumed.fit.history[i].signal, whole.fit.history[i].signal);
+    }
+  }
 }
 
 TEST(Restore, CancellingReturnsAPictureAfterOneIteration) {

@@ -24,8 +24,11 @@ struct ConvPlaces {
 /// Gathers the pixels under the kernel (im2col) and multiplies; any kernel and stride.
 std::unique_ptr<Step> make_gemm_conv(const ConvPlaces& places, Buffers& buffers, int threads);
 
-/// Winograd F(4x4, 3x3): 2.25 multiplications per output and tap pair instead of 9; stride 1 only.
+/// Winograd F(6x6, 3x3) or F(4x4, 3x3): 1.8 or 2.25 multiplications per output and channel pair
+/// instead of 9; stride 1 only.
 std::unique_ptr<Step> make_winograd_conv(const ConvPlaces& places, Buffers& buffers, int threads);
+/// What it costs: multiplications per channel pair, the transforms of the weights included.
+double winograd_cost(const Shape& dst);
 
 /// Picks one of the two.
 std::unique_ptr<Step> make_conv(const ConvPlaces& places, Buffers& buffers, int threads);
@@ -36,6 +39,9 @@ inline int border_index(Border border, int i, int size) {
   if (border == Border::zero) return -1;
   return i < 0 ? -i : 2 * (size - 1) - i;
 }
+
+/// `count` matrices of rows x cols, one behind the other, each turned to cols x rows.
+void transpose(const Pass& pass, const float* src, int count, int rows, int cols, float* dst);
 
 /// Backward of the weights sums over pixels in this many groups, each in order, then over the
 /// groups: the result does not depend on the number of threads.

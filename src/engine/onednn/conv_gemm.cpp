@@ -1,10 +1,8 @@
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
 #include "engine/onednn/conv.h"
 #include "engine/onednn/kernels.h"
-#include "engine/onednn/matmul.h"
 #include "engine/onednn/range.h"
 
 namespace unmar::cpu {
@@ -18,43 +16,20 @@ class GemmConv : public Step {
     taps_ = p_.op.kernel * p_.op.kernel;
     depth_ = taps_ * src.c;
     pointwise_ = p_.op.kernel == 1 && p_.op.stride == 1;
+    gathers_ = !pointwise_ || p_.norm;
+    in_place_ = p_.d_src && p_.d_src.place.buffer == p_.d_dst.buffer;
 
     cut_strips(dst);
-    const int full = strip_rows_ * dst.w;
-    const int tail = (dst.h - (strips_per_image_ - 1) * strip_rows_) * dst.w;
     groups_ = std::min(kWeightGroups, strips_per_image_ * dst.n);
-
-    gathers_ = !pointwise_ || p_.norm;
-    const std::ptrdiff_t a_row = gathers_ ? depth_ : p_.src.ld;
-    forward_.emplace(
-        MatMulSpec{.n = dst.c, .k = depth_, .a_row = a_row, .b_row = dst.c, .c_row = p_.dst.ld},
-        &MatMulSpec::m, full, tail, threads);
-    columns_ =
-        buffers.make_scratch(static_cast<std::size_t>(threads) * static_cast<std::size_t>(full) *
-                             static_cast<std::size_t>(depth_));
+    columns_ = buffers.make_scratch(static_cast<std::size_t>(threads) *
+                                    static_cast<std::size_t>(columns_stride()));
     if (!p_.d_dst) return;
 
-    d_weight_.emplace(MatMulSpec{.m = depth_,
-                                 .n = dst.c,
-                                 .a_row = 1,
-                                 .a_col = a_row,
-                                 .b_row = p_.d_dst.ld,
-                                 .c_row = dst.c,
-                                 .accumulate = true},
-                      &MatMulSpec::k, full, tail, threads);
-    partial_stride_ = static_cast<std::ptrdiff_t>(depth_ + 1) * dst.c;  // weight, then bias
+    const std::ptrdiff_t weights = static_cast<std::ptrdiff_t>(depth_) * dst.c;
+    partial_stride_ = weights + dst.c;  // weight, then bias
     partials_ =
         buffers.make(static_cast<std::size_t>(groups_) * static_cast<std::size_t>(partial_stride_));
-    if (!p_.d_src) return;
-    const bool add = pointwise_ && p_.d_src.accumulate;
-    d_src_.emplace(MatMulSpec{.n = depth_,
-                              .k = dst.c,
-                              .a_row = p_.d_dst.ld,
-                              .b_row = 1,
-                              .b_col = dst.c,
-                              .c_row = pointwise_ ? p_.d_src.place.ld : depth_,
-                              .accumulate = add},
-                   &MatMulSpec::m, full, tail, threads);
+    if (p_.d_src) transposed_ = buffers.make_scratch(static_cast<std::size_t>(weights));
   }
 
   Uses uses() override {
@@ -62,34 +37,37 @@ class GemmConv : public Step {
     if (gathers_) u.forward.push_back(columns_);
     if (!p_.d_dst) return u;
     u.backward = {p_.src.buffer, p_.d_dst.buffer, partials_};
-    if (gathers_) u.backward.push_back(columns_);
-    if (p_.d_src) u.backward.push_back(p_.d_src.place.buffer);
+    if (gathers_ || in_place_) u.backward.push_back(columns_);
+    if (p_.d_src) u.backward.insert(u.backward.end(), {p_.d_src.place.buffer, transposed_});
     return u;
+  }
+
+  StepFacts facts() const override {
+    const std::uint64_t macs = p_.dst.shape.count() * static_cast<std::uint64_t>(depth_);
+    const bool learns = p_.d_dst && (p_.weight.grad || p_.bias.grad);
+    return {gathers_ ? "gathered" : "direct", macs * (1u + learns + static_cast<bool>(p_.d_src))};
   }
 
   void forward(const Pass& pass) override {
     const View dst = p_.dst.view();
     pass.pool->run(strip_count(), [&](int index, int thread) {
       const Strip s = strip(index);
-      float* out = dst.row(s.dst_row);
-      forward_->run(s.pixels, gather(s, thread), p_.weight.value, out, thread);
-      if (p_.bias.value) add_to_pixels(out, dst.ld, s.pixels, dst.c, p_.bias.value);
+      gemm({.m = s.pixels,
+            .n = dst.c,
+            .k = depth_,
+            .a_row = column_row(),
+            .b_row = dst.c,
+            .c_row = dst.ld,
+            .bias = p_.bias.value},
+           gather(s, thread), p_.weight.value, dst.row(s.dst_row));
     });
   }
 
   void backward(const Pass& pass) override {
     if (!p_.d_dst) return;
-    if (p_.weight.grad || p_.bias.grad) backward_weights(pass);
-    if (!p_.d_src) return;
-    if (pointwise_) {
-      const View d_src = p_.d_src.place.view(), d_dst = p_.d_dst.view();
-      pass.pool->run(strip_count(), [&](int index, int thread) {
-        const Strip s = strip(index);
-        d_src_->run(s.pixels, d_dst.row(s.dst_row), p_.weight.value, d_src.row(s.dst_row), thread);
-      });
-    } else {
-      backward_source(pass);
-    }
+    if (p_.d_src) transpose(pass, p_.weight.value, 1, depth_, p_.dst.shape.c, transposed_->data);
+    backward_strips(pass);
+    if (p_.d_src && !pointwise_) backward_source(pass);
   }
 
  private:
@@ -113,16 +91,18 @@ class GemmConv : public Step {
     const int y0 = at * strip_rows_, rows = std::min(strip_rows_, p_.dst.shape.h - y0);
     return {image, y0, rows, image * p_.dst.shape.h + y0, rows * p_.dst.shape.w};
   }
-  float* columns(int thread) const {
-    return columns_->data +
-           static_cast<std::ptrdiff_t>(thread) * strip_rows_ * p_.dst.shape.w * depth_;
+  std::ptrdiff_t columns_stride() const {
+    return static_cast<std::ptrdiff_t>(strip_rows_) * p_.dst.shape.w * depth_;
   }
+  float* columns(int thread) const { return columns_->data + thread * columns_stride(); }
+  /// Distance of two pixels in what gather() returns.
+  std::ptrdiff_t column_row() const { return gathers_ ? depth_ : p_.src.ld; }
 
   /// Calls body(column, source pixel or -1) for each destination pixel of the strip and each tap.
   template <class Body>
   void for_taps(const Strip& s, const Body& body) const {
     const Shape& src = p_.src.shape;
-    const int k = p_.op.kernel, pad = (k - 1) / 2;
+    const int k = p_.op.kernel, pad = pad_begin(p_.op);
     std::ptrdiff_t column = 0;
     for (int y = s.y0; y < s.y0 + s.rows; ++y)
       for (int x = 0; x < p_.dst.shape.w; ++x)
@@ -161,18 +141,21 @@ class GemmConv : public Step {
     return to;
   }
 
-  void backward_weights(const Pass& pass) {
-    const View d_dst = p_.d_dst.view();
-    const std::ptrdiff_t weights = static_cast<std::ptrdiff_t>(depth_) * d_dst.c;
+  /// The weights' gradient, group by group; for 1x1 kernels the source's from the same strip of
+  /// d_dst, whose place it may take.
+  void backward_strips(const Pass& pass) {
+    const std::ptrdiff_t weights = static_cast<std::ptrdiff_t>(depth_) * p_.dst.shape.c;
+    const bool source = p_.d_src && pointwise_;
+    if (!p_.weight.grad && !p_.bias.grad && !source) return;
     pass.pool->run(groups_, [&](int group, int thread) {
       float* partial = partials_->data + group * partial_stride_;
-      std::fill_n(partial, partial_stride_, 0.f);
+      std::fill_n(partial + weights, p_.dst.shape.c, 0.f);
       const Range range = part(strip_count(), groups_, group);
       for (int index = range.begin; index < range.end; ++index) {
         const Strip s = strip(index);
-        const float* grad = d_dst.row(s.dst_row);
-        d_weight_->run(s.pixels, gather(s, thread), grad, partial, thread);
-        if (p_.bias.grad) sum_pixels(grad, d_dst.ld, s.pixels, d_dst.c, partial + weights);
+        if (p_.weight.grad) multiply_weights(s, thread, index > range.begin, partial);
+        if (p_.bias.grad) sum_strip(s, partial + weights);
+        if (source) backward_pixels(s, thread);
       }
     });
     for (int group = 0; group < groups_; ++group) {
@@ -180,15 +163,54 @@ class GemmConv : public Step {
       if (p_.weight.grad)
         scale_add(p_.weight.grad, partial, 1.f, static_cast<std::size_t>(weights), group > 0);
       if (p_.bias.grad)
-        scale_add(p_.bias.grad, partial + weights, 1.f, static_cast<std::size_t>(d_dst.c),
+        scale_add(p_.bias.grad, partial + weights, 1.f, static_cast<std::size_t>(p_.dst.shape.c),
                   group > 0);
     }
+  }
+
+  void multiply_weights(const Strip& s, int thread, bool accumulate, float* sum) const {
+    const View d_dst = p_.d_dst.view();
+    gemm({.m = depth_,
+          .n = d_dst.c,
+          .k = s.pixels,
+          .a_row = 1,
+          .a_col = column_row(),
+          .b_row = d_dst.ld,
+          .c_row = d_dst.c,
+          .accumulate = accumulate},
+         gather(s, thread), d_dst.row(s.dst_row), sum);
+  }
+  void sum_strip(const Strip& s, float* sum) const {
+    const View d_dst = p_.d_dst.view();
+    sum_pixels(d_dst.row(s.dst_row), d_dst.ld, s.pixels, d_dst.c, sum);
+  }
+
+  /// d_dst of the strip times the turned weights: rows of depth_ numbers, `row` apart.
+  void multiply_back(const Strip& s, float* to, std::ptrdiff_t row, bool accumulate) const {
+    const View d_dst = p_.d_dst.view();
+    gemm({.m = s.pixels,
+          .n = depth_,
+          .k = d_dst.c,
+          .a_row = d_dst.ld,
+          .b_row = depth_,
+          .c_row = row,
+          .accumulate = accumulate},
+         d_dst.row(s.dst_row), transposed_->data, to);
+  }
+
+  void backward_pixels(const Strip& s, int thread) const {
+    const View d_src = p_.d_src.place.view();
+    float* to = d_src.row(s.dst_row);
+    if (!in_place_) return multiply_back(s, to, d_src.ld, p_.d_src.accumulate);
+    const float* from = columns(thread);
+    multiply_back(s, columns(thread), depth_, false);
+    for (int i = 0; i < s.pixels; ++i) std::copy_n(from + i * depth_, depth_, to + i * d_src.ld);
   }
 
   /// Columns of gradients, added back onto the pixels they were gathered from. Neighbouring strips
   /// share source rows, so first all even strips run in parallel, then all odd ones.
   void backward_source(const Pass& pass) {
-    const View d_src = p_.d_src.place.view(), d_dst = p_.d_dst.view();
+    const View d_src = p_.d_src.place.view();
     if (!p_.d_src.accumulate)
       pass.pool->run(d_src.rows(), [&](int row, int) {
         for (int x = 0; x < d_src.w; ++x) std::fill_n(d_src.row(row) + x * d_src.ld, d_src.c, 0.f);
@@ -199,7 +221,7 @@ class GemmConv : public Step {
         const Strip s = strip(chunk / std::max(half, 1) * strips_per_image_ +
                               chunk % std::max(half, 1) * 2 + parity);
         float* from = columns(thread);
-        d_src_->run(s.pixels, d_dst.row(s.dst_row), p_.weight.value, from, thread);
+        multiply_back(s, from, depth_, false);
         for_taps(s, [&](std::ptrdiff_t column, std::ptrdiff_t pixel) {
           if (pixel >= 0)
             scale_add(d_src.pixel(pixel), from + column, 1.f, static_cast<std::size_t>(d_src.c),
@@ -213,13 +235,27 @@ class GemmConv : public Step {
   int taps_ = 0, depth_ = 0;  ///< depth: taps * in_c, the inner length of the product
   bool pointwise_ = false;    ///< 1x1, stride 1
   bool gathers_ = true;       ///< else the source itself is the left factor
+  bool in_place_ = false;     ///< the source's gradient takes the place of the one behind
   int strip_rows_ = 1, strips_per_image_ = 1, groups_ = 1;
   std::ptrdiff_t partial_stride_ = 0;
-  std::optional<PieceMatMul> forward_, d_weight_, d_src_;
-  Buffer *columns_ = nullptr, *partials_ = nullptr;
+  Buffer *columns_ = nullptr, *partials_ = nullptr, *transposed_ = nullptr;
 };
 
 }  // namespace
+
+void transpose(const Pass& pass, const float* src, int count, int rows, int cols, float* dst) {
+  constexpr int kBlock = 16;  // rows and columns at a time: a cache line of each
+  const int blocks = (cols + kBlock - 1) / kBlock;
+  pass.pool->run(count * blocks, [&](int chunk, int) {
+    const std::ptrdiff_t matrix = static_cast<std::ptrdiff_t>(chunk / blocks) * rows * cols;
+    const int first = chunk % blocks * kBlock, last = std::min(first + kBlock, cols);
+    for (int top = 0; top < rows; top += kBlock)
+      for (int col = first; col < last; ++col)
+        for (int row = top; row < std::min(top + kBlock, rows); ++row)
+          dst[matrix + static_cast<std::ptrdiff_t>(col) * rows + row] =
+              src[matrix + static_cast<std::ptrdiff_t>(row) * cols + col];
+  });
+}
 
 std::unique_ptr<Step> make_gemm_conv(const ConvPlaces& places, Buffers& buffers, int threads) {
   return std::make_unique<GemmConv>(places, buffers, threads);
@@ -229,9 +265,11 @@ std::unique_ptr<Step> make_conv(const ConvPlaces& places, Buffers& buffers, int 
   // Below these sizes the transforms cost more than the multiplications they save.
   constexpr int kLeastChannels = 16, kLeastSide = 4;
   const Shape& src = places.src.shape;
-  const bool winograd = places.op.kernel == 3 && places.op.stride == 1 && src.c >= kLeastChannels &&
-                        places.op.out_c >= kLeastChannels && src.h >= kLeastSide &&
-                        src.w >= kLeastSide;
+  const Shape& dst = places.dst.shape;
+  const double direct = 9.0 * dst.n * dst.h * dst.w;
+  const bool winograd = places.op.kernel == 3 && places.op.stride == 1 && !places.op.pad_end &&
+                        src.c >= kLeastChannels && places.op.out_c >= kLeastChannels &&
+                        src.h >= kLeastSide && src.w >= kLeastSide && winograd_cost(dst) < direct;
   return winograd ? make_winograd_conv(places, buffers, threads)
                   : make_gemm_conv(places, buffers, threads);
 }

@@ -1,33 +1,21 @@
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <optional>
 
 #include "engine/onednn/conv.h"
 #include "engine/onednn/kernels.h"
-#include "engine/onednn/matmul.h"
 #include "engine/onednn/range.h"
 
 namespace unmar::cpu {
 namespace {
 
-/// Tiles of side x side outputs over a domain of h x w whose first row and column are `first`,
-/// taken `strip` tiles at a time.
+/// Tiles of side x side outputs over a domain of h x w whose first row and column are `first`.
 struct Tiling {
-  int side, n, h, w, first, strip = 0;
+  int side, n, h, w, first;
   int rows() const { return (h + side - 1) / side; }
   int cols() const { return (w + side - 1) / side; }
   int points() const { return (side + 2) * (side + 2); }
   int count() const { return n * rows() * cols(); }
-  int strips() const { return (count() + strip - 1) / strip; }
-  int piece() const { return std::min(count(), strip); }
-  int last_piece() const { return count() - (strips() - 1) * strip; }
-  Range tiles_of(int index) const {
-    return {index * strip, std::min(count(), (index + 1) * strip)};
-  }
-  Tiling with_strip(int tiles) const {
-    Tiling t = *this;
-    t.strip = tiles;
-    return t;
-  }
   struct Tile {
     int image, y, x;  ///< of its first output
   };
@@ -37,10 +25,14 @@ struct Tiling {
   }
 };
 
-/// The tile with fewer multiplications: large ones reach farther over the edge.
+/// Multiplications per pair of channels. Transforming the weights costs as much as some tiles.
+double cost(const Tiling& t) {
+  constexpr int kWeightTiles = 16;
+  return static_cast<double>(t.count() + kWeightTiles) * t.points();
+}
+/// The cheaper tile: large ones reach farther over the edge and have more weights to transform.
 Tiling best_tiling(int n, int h, int w, int first) {
   const Tiling four{4, n, h, w, first}, six{kMostTile, n, h, w, first};
-  const auto cost = [](const Tiling& t) { return t.count() * t.points(); };
   return cost(six) < cost(four) ? six : four;
 }
 
@@ -55,74 +47,64 @@ class WinogradConv : public Step {
     // Through a reflecting border the source's gradient first covers a ring of one pixel around it.
     const int ring = p_.op.border == Border::reflect ? 1 : 0;
     d_tiling_ = best_tiling(src.n, src.h + 2 * ring, src.w + 2 * ring, -ring);
-    tiling_.strip = cached_strip(tiling_);
-    d_tiling_.strip = cached_strip(d_tiling_);
-    w_tiling_ = tiling_.with_strip(std::max(tiling_.strip, kWeightStrip));
-    const int most_points = std::max(tiling_.points(), d_tiling_.points());
-    const int longest =
-        std::max(w_tiling_.points() * w_tiling_.strip, d_tiling_.points() * d_tiling_.strip);
-
     weight_stride_ = static_cast<std::ptrdiff_t>(in_c_) * out_c_;
-    scratch_stride_ = static_cast<std::ptrdiff_t>(longest) * (in_c_ + out_c_);
-    scratch_ = buffers.make_scratch(static_cast<std::size_t>(threads) *
-                                    static_cast<std::size_t>(scratch_stride_));
+    const int most_points = std::max(tiling_.points(), d_tiling_.points());
     weights_ = buffers.make_scratch(static_cast<std::size_t>(most_points * weight_stride_));
 
-    forward_.emplace(MatMulSpec{.batch = tiling_.points(),
-                                .n = out_c_,
-                                .k = in_c_,
-                                .a_row = in_c_,
-                                .b_row = out_c_,
-                                .c_row = out_c_},
-                     &MatMulSpec::m, tiling_.piece(), tiling_.last_piece(), threads);
+    strip_floats_ =
+        std::max(floats_of(tiling_, strip_of(tiling_)), floats_of(d_tiling_, strip_of(d_tiling_)));
+    std::ptrdiff_t scratch = threads * strip_floats_;
+    if (p_.d_dst)
+      scratch = std::max(scratch, floats_of(tiling_, std::min(kWeightStrip, tiling_.count())));
+    scratch_ = buffers.make_scratch(static_cast<std::size_t>(scratch));
+
     if (!p_.d_dst) return;
-    d_weight_.emplace(MatMulSpec{.batch = tiling_.points(),
-                                 .m = in_c_,
-                                 .n = out_c_,
-                                 .a_row = 1,
-                                 .a_col = in_c_,
-                                 .b_row = out_c_,
-                                 .c_row = out_c_,
-                                 .accumulate = true},
-                      &MatMulSpec::k, w_tiling_.piece(), w_tiling_.last_piece(), threads);
-    groups_ = std::min(kWeightGroups, w_tiling_.strips());
-    partial_stride_ = tiling_.points() * weight_stride_ + out_c_;  // weight, then bias
-    partials_ =
-        buffers.make(static_cast<std::size_t>(groups_) * static_cast<std::size_t>(partial_stride_));
+    sums_ = buffers.make_scratch(static_cast<std::size_t>(tiling_.points() * weight_stride_));
     if (!p_.d_src) return;
-    d_src_.emplace(MatMulSpec{.batch = d_tiling_.points(),
-                              .n = in_c_,
-                              .k = out_c_,
-                              .a_row = out_c_,
-                              .b_row = 1,
-                              .b_col = out_c_,
-                              .c_row = in_c_},
-                   &MatMulSpec::m, d_tiling_.piece(), d_tiling_.last_piece(), threads);
-    ring_ = buffers.make(static_cast<std::size_t>(src.n) * ring_pixels() *
-                         static_cast<std::size_t>(in_c_));
+    transposed_ = buffers.make_scratch(static_cast<std::size_t>(9 * weight_stride_));
+    ring_ = buffers.make_scratch(static_cast<std::size_t>(src.n) * ring_pixels() *
+                                 static_cast<std::size_t>(in_c_));
   }
 
   Uses uses() override {
     Uses u{{p_.src.buffer, p_.dst.buffer, scratch_, weights_}, {}};
     if (!p_.d_dst) return u;
-    u.backward = {p_.src.buffer, p_.d_dst.buffer, scratch_, partials_};
-    if (p_.d_src) u.backward.insert(u.backward.end(), {p_.d_src.place.buffer, weights_, ring_});
+    u.backward = {p_.src.buffer, p_.d_dst.buffer, scratch_, sums_};
+    if (p_.d_src)
+      u.backward.insert(u.backward.end(), {p_.d_src.place.buffer, weights_, transposed_, ring_});
     return u;
   }
 
+  StepFacts facts() const override {
+    const auto macs = [&](const Tiling& t) {
+      return static_cast<std::uint64_t>(t.count()) * static_cast<std::uint64_t>(t.points()) *
+             static_cast<std::uint64_t>(weight_stride_);
+    };
+    const bool learns = p_.weight.grad || p_.bias.grad;
+    return {fmt::format("winograd {0}x{0}", tiling_.side),
+            macs(tiling_) * (p_.d_dst && learns ? 2 : 1) + (p_.d_src ? macs(d_tiling_) : 0)};
+  }
+
   void forward(const Pass& pass) override {
-    transform_weights(pass, tiling_, false);
+    transform_weights(pass, tiling_, p_.weight.value, false);
     const View src = p_.src.view(), dst = p_.dst.view();
     for_strips(pass, tiling_, [&](Range tiles, int thread) {
-      const auto [in, out, in_stride, out_stride] = scratch(tiling_, tiles, thread);
+      const Points p = points(tiling_, tiles.size(), thread);
       for (int t = tiles.begin; t < tiles.end; ++t)
-        read_source(src, tiling_.tile(t), in + (t - tiles.begin) * in_c_, in_stride);
-      forward_->run(tiles.size(), in, weights_->data, out, thread);
+        read_source(src, tiling_.tile(t), p.in + (t - tiles.begin) * in_c_, p.in_stride);
+      for (int point = 0; point < tiling_.points(); ++point)
+        gemm({.m = tiles.size(),
+              .n = out_c_,
+              .k = in_c_,
+              .a_row = in_c_,
+              .b_row = out_c_,
+              .c_row = out_c_},
+             p.in + point * p.in_stride, weights_->data + point * weight_stride_,
+             p.out + point * p.out_stride);
       for (int t = tiles.begin; t < tiles.end; ++t) {
-        const Tiling::Tile tile = tiling_.tile(t);
-        float* pixels[kMostTile * kMostTile];
-        output_pixels(dst, tile, pixels);
-        winograd_output(tiling_.side, out + (t - tiles.begin) * out_c_, out_stride, out_c_,
+        float* table[kMostTile * kMostTile];
+        const auto pixels = output_pixels<float>(dst, tiling_.tile(t), table);
+        winograd_output(tiling_.side, p.out + (t - tiles.begin) * out_c_, p.out_stride, out_c_,
                         p_.bias.value, pixels, false);
       }
     });
@@ -135,48 +117,59 @@ class WinogradConv : public Step {
   }
 
  private:
-  /// Tiles whose points, of both sides, stay in the second-level cache while they are transformed,
-  /// multiplied and transformed back. Odd, so that the vectors of a tile do not fall into the same
-  /// few sets of the first-level cache.
-  int cached_strip(const Tiling& t) const {
-    constexpr int kCacheFloats = 1 << 18;
-    return std::clamp(kCacheFloats / (t.points() * (in_c_ + out_c_)), 15, 95) | 1;
-  }
-  /// The weights' gradient is summed over strips, in matrices that do not stay in cache: longer
-  /// ones.
-  static constexpr int kWeightStrip = 63;
-
-  /// The transformed tiles of one strip on the source's and on the destination's side: a matrix
-  /// [tiles][channels] per point each.
-  struct Transformed {
+  /// The transformed tiles of a strip on the source's and on the destination's side: a matrix
+  /// [tiles][channels] per point each, `stride` apart.
+  struct Points {
     float *in, *out;
     std::ptrdiff_t in_stride, out_stride;
   };
-  Transformed scratch(const Tiling& tiling, Range tiles, int thread) const {
-    float* in = scratch_->data + thread * scratch_stride_;
-    const std::ptrdiff_t in_stride = static_cast<std::ptrdiff_t>(tiles.size()) * in_c_;
-    const std::ptrdiff_t out_stride = static_cast<std::ptrdiff_t>(tiles.size()) * out_c_;
-    return {in, in + tiling.points() * in_stride, in_stride, out_stride};
+  /// An odd number of cache lines, so that the points of a tile do not fall into the same few sets
+  /// of the first-level cache.
+  static std::ptrdiff_t point_stride(int tiles, int c) {
+    constexpr std::ptrdiff_t kLine = 16;
+    return ((static_cast<std::ptrdiff_t>(tiles) * c + kLine - 1) / kLine | 1) * kLine;
   }
+  std::ptrdiff_t floats_of(const Tiling& t, int tiles) const {
+    return t.points() * (point_stride(tiles, in_c_) + point_stride(tiles, out_c_));
+  }
+  Points points(const Tiling& t, int tiles, int thread) const {
+    const std::ptrdiff_t in_stride = point_stride(tiles, in_c_);
+    float* in = scratch_->data + thread * strip_floats_;
+    return {in, in + t.points() * in_stride, in_stride, point_stride(tiles, out_c_)};
+  }
+
+  /// Tiles whose points, of both sides, stay in the second-level cache while they are transformed,
+  /// multiplied and transformed back; in whole tiles of the product, and some strips per thread.
+  int strip_of(const Tiling& t) const {
+    constexpr int kCacheFloats = 1 << 18, kStrips = 4;
+    const int rows = gemm_rows();
+    if (t.count() < 2 * rows) return (t.count() + 1) / 2;
+    const int cached = kCacheFloats / (t.points() * (in_c_ + out_c_));
+    return std::clamp(std::min(cached, t.count() / kStrips) / rows, 1, 7) * rows;
+  }
+  /// Tiles whose products the weights' gradient is summed over at a time. The sums, one matrix per
+  /// point, do not fit a cache, so that fewer tiles would cost more.
+  static constexpr int kWeightStrip = 112;
 
   template <class Body>
   void for_strips(const Pass& pass, const Tiling& tiling, const Body& body) const {
-    pass.pool->run(tiling.strips(),
-                   [&](int index, int thread) { body(tiling.tiles_of(index), thread); });
+    const int strip = strip_of(tiling), count = tiling.count();
+    pass.pool->run((count + strip - 1) / strip, [&](int index, int thread) {
+      body(Range{index * strip, std::min(count, (index + 1) * strip)}, thread);
+    });
   }
 
-  /// Kernels are shared out in chunks that are worth a thread's while.
-  int weight_chunks() const {
+  /// Calls body(first kernel, kernels) for chunks of kernels that are worth a thread's while.
+  template <class Body>
+  void for_kernels(const Pass& pass, const Body& body) const {
     constexpr int kKernelsPerChunk = 1024;
-    return std::max(1, in_c_ * out_c_ / kKernelsPerChunk);
+    const int count = in_c_ * out_c_, chunks = std::max(1, count / kKernelsPerChunk);
+    pass.pool->run(chunks, [&](int chunk, int) { body(part(count, chunks, chunk)); });
   }
 
-  void transform_weights(const Pass& pass, const Tiling& tiling, bool flip) {
-    const int count = in_c_ * out_c_;
-    const int chunks = weight_chunks();
-    pass.pool->run(chunks, [&](int chunk, int) {
-      const Range r = part(count, chunks, chunk);
-      winograd_weights(tiling.side, p_.weight.value + r.begin, count,
+  void transform_weights(const Pass& pass, const Tiling& tiling, const float* taps, bool flip) {
+    for_kernels(pass, [&](Range r) {
+      winograd_weights(tiling.side, taps + r.begin, weight_stride_,
                        static_cast<std::size_t>(r.size()), flip, weights_->data + r.begin,
                        weight_stride_);
     });
@@ -190,9 +183,12 @@ class WinogradConv : public Step {
   /// Transforms the pixels that start one pixel above and left of the tile.
   static void read_tile(const View& v, int side, const Tiling::Tile& tile, Border border,
                         const PixelMap& map, float* dst, std::ptrdiff_t stride) {
+    const int input = side + 2;
+    if (inside(v, tile.y - 1, tile.x - 1, input))
+      return winograd_input(side, grid<const float>(v, tile.image, tile.y - 1, tile.x - 1), map,
+                            v.c, dst, stride);
     const float* pixels[kMostTileInput * kMostTileInput];
     int cols[kMostTileInput];
-    const int input = side + 2;
     for (int i = 0; i < input; ++i) cols[i] = column(border, tile.x - 1 + i, v.w);
     for (int i = 0; i < input; ++i) {
       const int y = column(border, tile.y - 1 + i, v.h);
@@ -200,7 +196,7 @@ class WinogradConv : public Step {
       for (int j = 0; j < input; ++j)
         pixels[i * input + j] = row && cols[j] >= 0 ? row + cols[j] * v.ld : nullptr;
     }
-    winograd_input(side, pixels, map, v.c, dst, stride);
+    winograd_input(side, {.table = pixels}, map, v.c, dst, stride);
   }
   /// border_index, but tiles at the lower right edge also reach beyond the border: zeros, as
   /// nothing reads the result.
@@ -208,73 +204,80 @@ class WinogradConv : public Step {
     return i > size ? -1 : border_index(border, i, size);
   }
 
-  void output_pixels(const View& v, const Tiling::Tile& tile, float** pixels) const {
+  static bool inside(const View& v, int y, int x, int side) {
+    return y >= 0 && x >= 0 && y + side <= v.h && x + side <= v.w;
+  }
+  template <class T>
+  static TilePixels<T> grid(const View& v, int image, int y, int x) {
+    return {.first = v.row(image * v.h + y) + x * v.ld, .row = v.w * v.ld, .col = v.ld};
+  }
+
+  /// The pixels of a tile of the destination; those beyond it are nullptr. `table` is used if
+  /// needed.
+  template <class T>
+  TilePixels<T> output_pixels(const View& v, const Tiling::Tile& tile, T** table) const {
+    if (inside(v, tile.y, tile.x, tiling_.side)) return grid<T>(v, tile.image, tile.y, tile.x);
     for (int i = 0; i < tiling_.side; ++i)
       for (int j = 0; j < tiling_.side; ++j) {
         const int y = tile.y + i, x = tile.x + j;
-        pixels[i * tiling_.side + j] =
+        table[i * tiling_.side + j] =
             y < v.h && x < v.w ? v.row(tile.image * v.h + y) + x * v.ld : nullptr;
       }
+    return {.table = table};
   }
 
+  /// Strip by strip: first all threads transform its tiles, then they share out the points. So each
+  /// sum is one thread's at a time, in the order of the tiles.
   void backward_weights(const Pass& pass) {
+    constexpr int kTilesPerChunk = 4;
     const View src = p_.src.view(), d_dst = p_.d_dst.view();
-    const int all_strips = w_tiling_.strips();
-    pass.pool->run(groups_, [&](int group, int thread) {
-      float* partial = partials_->data + group * partial_stride_;
-      float* bias = partial + tiling_.points() * weight_stride_;
-      std::fill_n(partial, partial_stride_, 0.f);
-      const Range range = part(all_strips, groups_, group);
-      for (int strip = range.begin; strip < range.end; ++strip) {
-        const Range tiles = w_tiling_.tiles_of(strip);
-        const auto [in, out, in_stride, out_stride] = scratch(tiling_, tiles, thread);
-        for (int t = tiles.begin; t < tiles.end; ++t) {
-          const Tiling::Tile tile = tiling_.tile(t);
-          read_source(src, tile, in + (t - tiles.begin) * in_c_, in_stride);
-          float* pixels[kMostTile * kMostTile];
-          output_pixels(d_dst, tile, pixels);
-          winograd_output_adjoint(tiling_.side, pixels, out_c_, out + (t - tiles.begin) * out_c_,
-                                  out_stride);
+    for (int first = 0; first < tiling_.count(); first += kWeightStrip) {
+      const int tiles = std::min(kWeightStrip, tiling_.count() - first);
+      const Points p = points(tiling_, tiles, 0);
+      const int chunks = (tiles + kTilesPerChunk - 1) / kTilesPerChunk;
+      pass.pool->run(chunks, [&](int chunk, int) {
+        const Range r = part(tiles, chunks, chunk);
+        for (int t = r.begin; t < r.end; ++t) {
+          const Tiling::Tile tile = tiling_.tile(first + t);
+          read_source(src, tile, p.in + t * in_c_, p.in_stride);
+          const float* table[kMostTile * kMostTile];
+          const auto pixels = output_pixels<const float>(d_dst, tile, table);
+          winograd_output_adjoint(tiling_.side, pixels, out_c_, p.out + t * out_c_, p.out_stride);
         }
-        d_weight_->run(tiles.size(), in, out, partial, thread);
-        if (p_.bias.grad) sum_tiles(d_dst, tiles, bias);
-      }
-    });
-    if (p_.bias.grad)
-      for (int group = 0; group < groups_; ++group)
-        scale_add(p_.bias.grad,
-                  partials_->data + group * partial_stride_ + tiling_.points() * weight_stride_,
-                  1.f, static_cast<std::size_t>(out_c_), group > 0);
-
+      });
+      pass.pool->run(tiling_.points(), [&](int point, int) {
+        const float* out = p.out + point * p.out_stride;
+        gemm({.m = in_c_,
+              .n = out_c_,
+              .k = tiles,
+              .a_row = 1,
+              .a_col = in_c_,
+              .b_row = out_c_,
+              .c_row = out_c_,
+              .accumulate = first > 0},
+             p.in + point * p.in_stride, out, sums_->data + point * weight_stride_);
+        if (p_.bias.grad && point == sum_point(tiling_.side)) sum_bias(out, tiles, first > 0);
+      });
+    }
     if (!p_.weight.grad) return;
-    const int count = in_c_ * out_c_;
-    const int chunks = weight_chunks();
-    pass.pool->run(chunks, [&](int chunk, int) {
-      const Range r = part(count, chunks, chunk);
-      float* sum = partials_->data + r.begin;  // the first group's becomes the sum
-      for (int group = 1; group < groups_; ++group)
-        for (int point = 0; point < tiling_.points(); ++point)
-          scale_add(sum + point * weight_stride_,
-                    sum + group * partial_stride_ + point * weight_stride_, 1.f,
-                    static_cast<std::size_t>(r.size()), true);
-      winograd_weights_adjoint(tiling_.side, sum, weight_stride_,
-                               static_cast<std::size_t>(r.size()), p_.weight.grad + r.begin, count);
+    for_kernels(pass, [&](Range r) {
+      winograd_weights_adjoint(tiling_.side, sums_->data + r.begin, weight_stride_,
+                               static_cast<std::size_t>(r.size()), p_.weight.grad + r.begin,
+                               weight_stride_);
     });
   }
 
-  void sum_tiles(const View& v, Range tiles, float* sum) const {
-    for (int t = tiles.begin; t < tiles.end; ++t) {
-      const Tiling::Tile tile = tiling_.tile(t);
-      const int rows = std::min(tiling_.side, v.h - tile.y),
-                cols = std::min(tiling_.side, v.w - tile.x);
-      for (int i = 0; i < rows; ++i)
-        sum_pixels(v.row(tile.image * v.h + tile.y + i) + tile.x * v.ld, v.ld, cols, v.c, sum);
-    }
+  /// The point at 1, 1 of the adjoint is the plain sum of the tile's pixels.
+  static int sum_point(int side) { return (side + 2) + 1; }
+  void sum_bias(const float* out, int tiles, bool accumulate) const {
+    if (!accumulate) std::fill_n(p_.bias.grad, out_c_, 0.f);
+    sum_pixels(out, out_c_, tiles, out_c_, p_.bias.grad);
   }
 
   /// The convolution of d_dst, zeros around it, with the turned kernels.
   void backward_source(const Pass& pass) {
-    transform_weights(pass, d_tiling_, true);
+    transpose(pass, p_.weight.value, 9, in_c_, out_c_, transposed_->data);
+    transform_weights(pass, d_tiling_, transposed_->data, true);
     const View d_dst = p_.d_dst.view(), d_src = p_.d_src.place.view();
     const bool add = p_.d_src.accumulate;
     if (ring())
@@ -282,16 +285,24 @@ class WinogradConv : public Step {
           ring_->data,
           static_cast<std::size_t>(d_src.n) * ring_pixels() * static_cast<std::size_t>(in_c_), 0.f);
     for_strips(pass, d_tiling_, [&](Range tiles, int thread) {
-      const auto [in, out, in_stride, out_stride] = scratch(d_tiling_, tiles, thread);
+      const Points p = points(d_tiling_, tiles.size(), thread);
       for (int t = tiles.begin; t < tiles.end; ++t)
         read_tile(d_dst, d_tiling_.side, d_tiling_.tile(t), Border::zero, {},
-                  out + (t - tiles.begin) * out_c_, out_stride);
-      d_src_->run(tiles.size(), out, weights_->data, in, thread);
+                  p.out + (t - tiles.begin) * out_c_, p.out_stride);
+      for (int point = 0; point < d_tiling_.points(); ++point)
+        gemm({.m = tiles.size(),
+              .n = in_c_,
+              .k = out_c_,
+              .a_row = out_c_,
+              .b_row = in_c_,
+              .c_row = in_c_},
+             p.out + point * p.out_stride, weights_->data + point * weight_stride_,
+             p.in + point * p.in_stride);
       for (int t = tiles.begin; t < tiles.end; ++t) {
-        float* pixels[kMostTile * kMostTile];
-        source_pixels(d_src, d_tiling_.tile(t), pixels);
-        winograd_output(d_tiling_.side, in + (t - tiles.begin) * in_c_, in_stride, in_c_, nullptr,
-                        pixels, add);
+        float* table[kMostTile * kMostTile];
+        const auto pixels = source_pixels(d_src, d_tiling_.tile(t), table);
+        winograd_output(d_tiling_.side, p.in + (t - tiles.begin) * in_c_, p.in_stride, in_c_,
+                        nullptr, pixels, add);
       }
     });
     if (ring()) fold_ring(d_src);
@@ -315,13 +326,14 @@ class WinogradConv : public Step {
            (static_cast<std::size_t>(image) * ring_pixels() + static_cast<std::size_t>(at)) *
                static_cast<std::size_t>(in_c_);
   }
-  void source_pixels(const View& v, const Tiling::Tile& tile, float** pixels) const {
+  TilePixels<float> source_pixels(const View& v, const Tiling::Tile& tile, float** table) const {
     const int margin = ring() ? 1 : 0;
     const int side = d_tiling_.side;
+    if (inside(v, tile.y, tile.x, side)) return grid<float>(v, tile.image, tile.y, tile.x);
     for (int i = 0; i < side; ++i)
       for (int j = 0; j < side; ++j) {
         const int y = tile.y + i, x = tile.x + j;
-        float*& pixel = pixels[i * side + j];
+        float*& pixel = table[i * side + j];
         if (y >= v.h + margin || x >= v.w + margin)
           pixel = nullptr;
         else if (y < 0 || y >= v.h || x < 0 || x >= v.w)
@@ -329,6 +341,7 @@ class WinogradConv : public Step {
         else
           pixel = v.row(tile.image * v.h + y) + x * v.ld;
       }
+    return {.table = table};
   }
   /// What reached the ring belongs to the pixels it mirrors.
   void fold_ring(const View& v) const {
@@ -351,14 +364,16 @@ class WinogradConv : public Step {
   }
 
   ConvPlaces p_;
-  int in_c_ = 0, out_c_ = 0, groups_ = 1;
-  Tiling tiling_{}, w_tiling_{}, d_tiling_{};  ///< forward, weights' and source's gradient
-  std::ptrdiff_t weight_stride_ = 0, scratch_stride_ = 0, partial_stride_ = 0;
-  std::optional<PieceMatMul> forward_, d_weight_, d_src_;
-  Buffer *scratch_ = nullptr, *weights_ = nullptr, *partials_ = nullptr, *ring_ = nullptr;
+  int in_c_ = 0, out_c_ = 0;
+  Tiling tiling_{}, d_tiling_{};  ///< of the destination, and of the source's gradient
+  std::ptrdiff_t weight_stride_ = 0, strip_floats_ = 0;
+  Buffer *scratch_ = nullptr, *weights_ = nullptr, *transposed_ = nullptr, *ring_ = nullptr;
+  Buffer* sums_ = nullptr;  ///< the weights' gradient, transformed
 };
 
 }  // namespace
+
+double winograd_cost(const Shape& dst) { return cost(best_tiling(dst.n, dst.h, dst.w, 0)); }
 
 std::unique_ptr<Step> make_winograd_conv(const ConvPlaces& places, Buffers& buffers, int threads) {
   return std::make_unique<WinogradConv>(places, buffers, threads);

@@ -17,8 +17,13 @@ struct Act {
   float slope = 0.f;
 };
 Act to_act(const Activation& op);
+/// None, or a (leaky) ReLU: it may be worked out again by everything that reads.
+inline bool is_cheap(const Act& act) {
+  return act.kind == Act::Kind::none || act.kind == Act::Kind::leaky_relu;
+}
 
 /// What a pixel becomes while it is read: act(x * scale + shift), per channel. Without scale: x.
+/// act is_cheap().
 struct PixelMap {
   Act act;
   const float* scale = nullptr;
@@ -29,7 +34,7 @@ struct PixelMap {
 void scale_add(float* dst, const float* src, float weight, std::size_t count,
                bool accumulate);  ///< dst (+)= weight * src
 void add_to_pixels(float* dst, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c,
-                   const float* row);  ///< e.g. a bias
+                   const float* row);  ///< one row of c numbers to each
 void sum_pixels(const float* src, std::ptrdiff_t ld, std::ptrdiff_t pixels, int c,
                 float* sum);  ///< sum += over pixels
 void activate(const Act& act, const float* src, float* dst, std::size_t count);
@@ -37,6 +42,9 @@ void activate_backward(const Act& act, const float* src, const float* d_dst, flo
                        std::size_t count, bool accumulate);
 void adam_update(float* value, float* m, float* v, const float* grad, std::size_t count,
                  const AdamStep& adam);
+void approach(float* average, const float* value, float share,
+              std::size_t count);  ///< average += share * (value - average)
+double sum_squares(const float* src, std::size_t count);
 
 // kernels_resample.cpp
 /// dst = sum over k < taps of weight[k] * rows[k].
@@ -56,6 +64,20 @@ void max_pixels(const float* const* src, int count, int c, float* dst);
 /// Adds d_dst to the first of the pixels that is the largest.
 void max_pixels_backward(const float* const* src, int count, int c, const float* d_dst,
                          float* const* d_src);
+
+// kernels_gemm.cpp
+/// C = A B (+ C, or + bias in every row): A is m x k, B is k x n, C is m x n. Strides are in
+/// floats; the rows of B and C are contiguous. Every element sums over k in order, however m and n
+/// are cut.
+struct Gemm {
+  int m = 0, n = 0, k = 0;
+  std::ptrdiff_t a_row = 0, a_col = 1;
+  std::ptrdiff_t b_row = 0, c_row = 0;
+  bool accumulate = false;
+  const float* bias = nullptr;  ///< n numbers, without `accumulate`
+};
+void gemm(const Gemm& g, const float* a, const float* b, float* c);
+int gemm_rows();  ///< m is best a multiple of this
 
 // kernels_norm.cpp
 /// sum += x - base, square += (x - base)^2 per channel. `base` near the mean keeps the digits that
@@ -82,19 +104,37 @@ inline constexpr std::size_t kNoiseBlocks = 16;  ///< Philox blocks of four numb
 /// 4 * kNoiseBlocks numbers of N(0,1), those that the Jitter op defines from `first_block` on.
 void gaussian_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t first_block,
                     float* dst);
+/// As many of [0, 1), the 24 upper bits of each word of these blocks.
+void uniform_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t first_block,
+                   float* dst);
+
+// kernels_attention.cpp
+/// Each of `count` rows becomes softmax(scale * row); scale > 0.
+void softmax_rows(float* rows, int count, int length, float scale);
+/// grads, behind softmax_rows, become those in front; values: what softmax_rows made.
+void softmax_rows_backward(const float* values, float* grads, int count, int length, float scale);
 
 // kernels_winograd.cpp: F(4x4, 3x3) and F(6x6, 3x3), Lavin and Gray, "Fast Algorithms for
 // Convolutional Neural Networks", CVPR 2016. `tile` is 4 or 6: outputs per side. A tile of
 // c-vectors, tile + 2 a side, becomes (tile + 2)^2 c-vectors, its points, `stride` floats apart.
 inline constexpr int kMostTile = 6, kMostTileInput = kMostTile + 2;
-/// pixels: (tile + 2)^2 pointers, row by row; nullptr reads as zeros, whatever the map.
-void winograd_input(int tile, const float* const* pixels, const PixelMap& map, int c, float* dst,
-                    std::ptrdiff_t stride);
-/// pixels: tile^2 pointers, row by row; nullptr is not written. bias may be nullptr.
+/// The pixels of a tile: `table` has a pointer for each, row by row, or they lie at
+/// first + y * row + x * col.
+template <class T>
+struct TilePixels {
+  T* const* table = nullptr;
+  T* first = nullptr;
+  std::ptrdiff_t row = 0, col = 0;
+};
+/// pixels: tile + 2 a side; nullptr reads as zeros, whatever the map. Its activation: see
+/// is_cheap().
+void winograd_input(int tile, const TilePixels<const float>& pixels, const PixelMap& map, int c,
+                    float* dst, std::ptrdiff_t stride);
+/// pixels: tile a side; nullptr is not written. bias may be nullptr.
 void winograd_output(int tile, const float* src, std::ptrdiff_t stride, int c, const float* bias,
-                     float* const* pixels, bool accumulate);
+                     const TilePixels<float>& pixels, bool accumulate);
 /// The adjoint of winograd_output: tile^2 pixels (nullptr: zeros) -> points.
-void winograd_output_adjoint(int tile, const float* const* pixels, int c, float* dst,
+void winograd_output_adjoint(int tile, const TilePixels<const float>& pixels, int c, float* dst,
                              std::ptrdiff_t stride);
 /// `count` kernels: weights [9], taps `tap_stride` apart -> points, `stride` apart; flip: of the
 /// kernels turned by 180 degrees.

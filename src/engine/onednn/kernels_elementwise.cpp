@@ -2,6 +2,9 @@
 #define HWY_TARGET_INCLUDE "engine/onednn/kernels_elementwise.cpp"
 #include <hwy/foreach_target.h>  // includes this file again for each instruction set
 
+#include <algorithm>
+#include <cmath>
+
 #include "engine/onednn/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -56,7 +59,7 @@ void activate_backward(const Act& act, const float* src, const float* d_dst, flo
 void adam_update(float* value, float* m, float* v, const float* grad, std::size_t count,
                  const AdamStep& adam) {
   for_lanes(count, [&](auto d, std::size_t i) HWY_ATTR {
-    const auto g = hn::LoadU(d, grad + i);
+    const auto g = hn::Mul(hn::LoadU(d, grad + i), hn::Set(d, adam.grad_scale));
     const auto new_m = hn::MulAdd(hn::Set(d, adam.beta1), hn::LoadU(d, m + i),
                                   hn::Mul(hn::Set(d, 1.f - adam.beta1), g));
     const auto new_v = hn::MulAdd(hn::Set(d, adam.beta2), hn::LoadU(d, v + i),
@@ -68,6 +71,39 @@ void adam_update(float* value, float* m, float* v, const float* grad, std::size_
     hn::StoreU(new_v, d, v + i);
     hn::StoreU(hn::Sub(hn::LoadU(d, value + i), change), d, value + i);
   });
+}
+
+void approach(float* average, const float* value, float share, std::size_t count) {
+  if (share == 1.f) return void(std::copy_n(value, count, average));
+  for_lanes(count, [&](auto d, std::size_t i) HWY_ATTR {
+    const auto a = hn::LoadU(d, average + i);
+    const auto way = hn::Sub(hn::LoadU(d, value + i), a);
+    hn::StoreU(hn::MulAdd(hn::Set(d, share), way, a), d, average + i);
+  });
+}
+
+/// Float sums over short runs, double over these.
+double sum_squares(const float* src, std::size_t count) {
+  constexpr std::size_t kRun = 1024;
+  const hn::ScalableTag<float> d;
+  const std::size_t lanes = hn::Lanes(d);
+  double sum = 0;
+  for (std::size_t begin = 0; begin < count; begin += kRun) {
+    const std::size_t end = std::min(count, begin + kRun);
+    auto squares = hn::Zero(d);
+    std::size_t i = begin;
+    for (; i + lanes <= end; i += lanes) {
+      const auto x = hn::LoadU(d, src + i);
+      squares = hn::MulAdd(x, x, squares);
+    }
+    const float run = hn::GetLane(hn::SumOfLanes(d, squares));
+    if (std::isfinite(run))
+      sum += static_cast<double>(run);
+    else
+      i = begin;  // too large for float
+    for (; i < end; ++i) sum += static_cast<double>(src[i]) * static_cast<double>(src[i]);
+  }
+  return sum;
 }
 
 }  // namespace
@@ -83,6 +119,8 @@ HWY_EXPORT(sum_pixels);
 HWY_EXPORT(activate);
 HWY_EXPORT(activate_backward);
 HWY_EXPORT(adam_update);
+HWY_EXPORT(approach);
+HWY_EXPORT(sum_squares);
 
 Act to_act(const Activation& op) {
   switch (op.kind) {
@@ -123,6 +161,12 @@ void activate_backward(const Act& act, const float* src, const float* d_dst, flo
 void adam_update(float* value, float* m, float* v, const float* grad, std::size_t count,
                  const AdamStep& adam) {
   HWY_DYNAMIC_DISPATCH(adam_update)(value, m, v, grad, count, adam);
+}
+void approach(float* average, const float* value, float share, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(approach)(average, value, share, count);
+}
+double sum_squares(const float* src, std::size_t count) {
+  return HWY_DYNAMIC_DISPATCH(sum_squares)(src, count);
 }
 
 }  // namespace unmar::cpu

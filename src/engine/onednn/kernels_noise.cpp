@@ -70,6 +70,16 @@ void gaussian_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t fi
   }
 }
 
+void uniform_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t first_block,
+                   float* dst) {
+  Words words;
+  philox_blocks(first_block, iteration, key, words);
+  const hn::CappedTag<float, kNoiseBlocks> d;
+  for (std::size_t i = 0; i < kNoiseBlocks; i += hn::Lanes(d))
+    hn::StoreInterleaved4(unit(d, words.w[0] + i), unit(d, words.w[1] + i), unit(d, words.w[2] + i),
+                          unit(d, words.w[3] + i), d, dst + 4 * i);
+}
+
 }  // namespace
 }  // namespace unmar::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -78,10 +88,15 @@ HWY_AFTER_NAMESPACE();
 namespace unmar::cpu {
 
 HWY_EXPORT(gaussian_noise);
+HWY_EXPORT(uniform_noise);
 
 void gaussian_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t first_block,
                     float* dst) {
   HWY_DYNAMIC_DISPATCH(gaussian_noise)(key, iteration, first_block, dst);
+}
+void uniform_noise(std::uint64_t key, std::uint64_t iteration, std::uint64_t first_block,
+                   float* dst) {
+  HWY_DYNAMIC_DISPATCH(uniform_noise)(key, iteration, first_block, dst);
 }
 
 }  // namespace unmar::cpu

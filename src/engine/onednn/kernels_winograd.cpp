@@ -133,88 +133,136 @@ HWY_INLINE void with_tile(int tile, const Body& body) {
   return tile == Tile6::kTile ? body(Tile6{}) : body(Tile4{});
 }
 
-/// One tile: load(d, row, col, i) -> In x In values, transform both ways, store(d, row, col, i, v).
-/// `step` is the one-dimensional transform In -> Out.
+/// One tile: load(d, i) tells how to get the value at (row, col), `step`, the one-dimensional
+/// transform In -> Out, is applied both ways, store(d, i) tells where its results go.
 template <int In, int Out, class Load, class Transform, class Store>
 HWY_INLINE void transform_tile(std::size_t c, const Load& load, const Transform& step,
                                const Store& store) {
   for_lanes(c, [&](auto d, std::size_t i) HWY_ATTR {
     using V = hn::Vec<decltype(d)>;
+    const auto value = load(d, i);
+    const auto keep = store(d, i);
     V half[Out][In];
     for (int col = 0; col < In; ++col) {
       V x[In], y[Out];
-      for (int row = 0; row < In; ++row) x[row] = load(d, row, col, i);
+      for (int row = 0; row < In; ++row) x[row] = value(row, col);
       step(d, x, y);
       for (int row = 0; row < Out; ++row) half[row][col] = y[row];
     }
     for (int row = 0; row < Out; ++row) {
       V y[Out];
       step(d, half[row], y);
-      for (int col = 0; col < Out; ++col) store(d, row, col, i, y[col]);
+      for (int col = 0; col < Out; ++col) keep(row, col, y[col]);
     }
   });
 }
 
-template <class D>
-HWY_INLINE hn::Vec<D> load_or_zero(D d, const float* p, std::size_t i) {
-  return p ? hn::LoadU(d, p + i) : hn::Zero(d);
+/// at(row, col) -> a pixel of a tile; nullptr only where they may_miss.
+template <class T>
+struct GridPixels {
+  static constexpr bool may_miss = false;
+  TilePixels<T> pixels;
+  HWY_INLINE T* operator()(int row, int col) const {
+    return pixels.first + row * pixels.row + col * pixels.col;
+  }
+};
+template <class T>
+struct TablePixels {
+  static constexpr bool may_miss = true;
+  T* const* table;
+  int side;
+  HWY_INLINE T* operator()(int row, int col) const { return table[row * side + col]; }
+};
+template <class T, class Body>
+HWY_INLINE void with_pixels(const TilePixels<T>& pixels, int side, const Body& body) {
+  if (pixels.table) return body(TablePixels<T>{pixels.table, side});
+  body(GridPixels<T>{pixels});
 }
 
-void winograd_input(int tile, const float* const* pixels, const PixelMap& map, int c, float* dst,
-                    std::ptrdiff_t stride) {
+/// Of pixels at(row, col), through `map`, which never makes more of a missing pixel than zeros.
+template <class At, class Map>
+HWY_INLINE auto pixel_loader(const At& at, const Map& map) {
+  return [&at, &map](auto d, std::size_t i) HWY_ATTR {
+    const auto mapped = map(d, i);
+    return [&at, mapped, d, i](int row, int col) HWY_ATTR {
+      const float* p = at(row, col);
+      if constexpr (At::may_miss)
+        if (!p) return hn::Zero(d);
+      return mapped(hn::LoadU(d, p + i));
+    };
+  };
+}
+constexpr auto kAsItIs = [](auto, std::size_t) { return [](auto x) { return x; }; };
+
+/// Points of `kIn` a side, `stride` apart.
+HWY_INLINE auto point_loader(const float* src, std::ptrdiff_t stride, int side) {
+  return [=](auto d, std::size_t i) HWY_ATTR {
+    return [=](int row, int col)
+               HWY_ATTR { return hn::LoadU(d, src + (row * side + col) * stride + i); };
+  };
+}
+HWY_INLINE auto point_storer(float* dst, std::ptrdiff_t stride, int side) {
+  return [=](auto d, std::size_t i) HWY_ATTR {
+    return [=](int row, int col, auto v)
+               HWY_ATTR { hn::StoreU(v, d, dst + (row * side + col) * stride + i); };
+  };
+}
+
+void winograd_input(int tile, const TilePixels<const float>& pixels, const PixelMap& map, int c,
+                    float* dst, std::ptrdiff_t stride) {
   with_tile(tile, [&](auto f) HWY_ATTR {
     constexpr int kIn = decltype(f)::kInput;
-    const auto transform = [&](const auto& load) HWY_ATTR {
-      transform_tile<kIn, kIn>(
-          static_cast<std::size_t>(c), load,
-          [](auto d, const auto* x, auto* y) HWY_ATTR { decltype(f)::input(d, x, y); },
-          [&](auto d, int row, int col, std::size_t i, auto v)
-              HWY_ATTR { hn::StoreU(v, d, dst + (row * kIn + col) * stride + i); });
-    };
-    if (!map.scale)
-      return transform([&](auto d, int row, int col, std::size_t i)
-                           HWY_ATTR { return load_or_zero(d, pixels[row * kIn + col], i); });
-    with_act(map.act, [&](auto act) HWY_ATTR {
-      transform([&](auto d, int row, int col, std::size_t i) HWY_ATTR {
-        const float* p = pixels[row * kIn + col];
-        if (!p) return hn::Zero(d);
-        return act.value(d, hn::MulAdd(hn::LoadU(d, p + i), hn::LoadU(d, map.scale + i),
-                                       hn::LoadU(d, map.shift + i)));
+    with_pixels(pixels, kIn, [&](auto at) HWY_ATTR {
+      const auto transform = [&](const auto& mapped) HWY_ATTR {
+        transform_tile<kIn, kIn>(
+            static_cast<std::size_t>(c), pixel_loader(at, mapped),
+            [](auto d, const auto* x, auto* y) HWY_ATTR { decltype(f)::input(d, x, y); },
+            point_storer(dst, stride, kIn));
+      };
+      if (!map.scale) return transform(kAsItIs);
+      with_cheap_act(map.act, [&](auto act) HWY_ATTR {
+        transform([&](auto d, std::size_t i) HWY_ATTR {
+          const auto scale = hn::LoadU(d, map.scale + i), shift = hn::LoadU(d, map.shift + i);
+          return [=](auto x) HWY_ATTR { return act.value(d, hn::MulAdd(x, scale, shift)); };
+        });
       });
     });
   });
 }
 
 void winograd_output(int tile, const float* src, std::ptrdiff_t stride, int c, const float* bias,
-                     float* const* pixels, bool accumulate) {
+                     const TilePixels<float>& pixels, bool accumulate) {
   with_tile(tile, [&](auto f) HWY_ATTR {
     constexpr int kIn = decltype(f)::kInput, kOut = decltype(f)::kTile;
-    transform_tile<kIn, kOut>(
-        static_cast<std::size_t>(c),
-        [&](auto d, int row, int col, std::size_t i)
-            HWY_ATTR { return hn::LoadU(d, src + (row * kIn + col) * stride + i); },
-        [](auto d, const auto* x, auto* y) HWY_ATTR { decltype(f)::output(d, x, y); },
-        [&](auto d, int row, int col, std::size_t i, auto v) HWY_ATTR {
-          float* pixel = pixels[row * kOut + col];
-          if (!pixel) return;
-          if (bias) v = hn::Add(v, hn::LoadU(d, bias + i));
-          if (accumulate) v = hn::Add(v, hn::LoadU(d, pixel + i));
-          hn::StoreU(v, d, pixel + i);
-        });
+    with_pixels(pixels, kOut, [&](auto at) HWY_ATTR {
+      transform_tile<kIn, kOut>(
+          static_cast<std::size_t>(c), point_loader(src, stride, kIn),
+          [](auto d, const auto* x, auto* y) HWY_ATTR { decltype(f)::output(d, x, y); },
+          [&](auto d, std::size_t i) HWY_ATTR {
+            const auto offset = bias ? hn::LoadU(d, bias + i) : hn::Zero(d);
+            return [&, d, i, offset](int row, int col, auto v) HWY_ATTR {
+              float* pixel = at(row, col);
+              if constexpr (decltype(at)::may_miss)
+                if (!pixel) return;
+              v = hn::Add(v, offset);
+              if (accumulate) v = hn::Add(v, hn::LoadU(d, pixel + i));
+              hn::StoreU(v, d, pixel + i);
+            };
+          });
+    });
   });
 }
 
-void winograd_output_adjoint(int tile, const float* const* pixels, int c, float* dst,
+void winograd_output_adjoint(int tile, const TilePixels<const float>& pixels, int c, float* dst,
                              std::ptrdiff_t stride) {
   with_tile(tile, [&](auto f) HWY_ATTR {
     constexpr int kIn = decltype(f)::kInput, kOut = decltype(f)::kTile;
-    transform_tile<kOut, kIn>(
-        static_cast<std::size_t>(c),
-        [&](auto d, int row, int col, std::size_t i)
-            HWY_ATTR { return load_or_zero(d, pixels[row * kOut + col], i); },
-        [](auto d, const auto* x, auto* y) HWY_ATTR { decltype(f)::output_adjoint(d, x, y); },
-        [&](auto d, int row, int col, std::size_t i, auto v)
-            HWY_ATTR { hn::StoreU(v, d, dst + (row * kIn + col) * stride + i); });
+    with_pixels(pixels, kOut, [&](auto at) HWY_ATTR {
+      transform_tile<kOut, kIn>(
+          static_cast<std::size_t>(c), pixel_loader(at, kAsItIs),
+          [](auto d, const auto* x, auto* y) HWY_ATTR { decltype(f)::output_adjoint(d, x, y); },
+          point_storer(dst, stride, kIn));
+    });
   });
 }
 
@@ -222,15 +270,12 @@ void winograd_weights(int tile, const float* weights, std::ptrdiff_t tap_stride,
                       bool flip, float* dst, std::ptrdiff_t stride) {
   with_tile(tile, [&](auto f) HWY_ATTR {
     constexpr int kIn = decltype(f)::kInput;
+    // Turned by 180 degrees, the taps are read from the last to the first.
+    const float* first = flip ? weights + 8 * tap_stride : weights;
     transform_tile<3, kIn>(
-        count,
-        [&](auto d, int row, int col, std::size_t i) HWY_ATTR {
-          const int tap = flip ? 8 - (row * 3 + col) : row * 3 + col;
-          return hn::LoadU(d, weights + tap * tap_stride + i);
-        },
+        count, point_loader(first, flip ? -tap_stride : tap_stride, 3),
         [](auto d, const auto* x, auto* y) HWY_ATTR { decltype(f)::weights(d, x, y); },
-        [&](auto d, int row, int col, std::size_t i, auto v)
-            HWY_ATTR { hn::StoreU(v, d, dst + (row * kIn + col) * stride + i); });
+        point_storer(dst, stride, kIn));
   });
 }
 
@@ -239,12 +284,9 @@ void winograd_weights_adjoint(int tile, const float* src, std::ptrdiff_t stride,
   with_tile(tile, [&](auto f) HWY_ATTR {
     constexpr int kIn = decltype(f)::kInput;
     transform_tile<kIn, 3>(
-        count,
-        [&](auto d, int row, int col, std::size_t i)
-            HWY_ATTR { return hn::LoadU(d, src + (row * kIn + col) * stride + i); },
+        count, point_loader(src, stride, kIn),
         [](auto d, const auto* x, auto* y) HWY_ATTR { decltype(f)::weights_adjoint(d, x, y); },
-        [&](auto d, int row, int col, std::size_t i, auto v)
-            HWY_ATTR { hn::StoreU(v, d, d_weights + (row * 3 + col) * tap_stride + i); });
+        point_storer(d_weights, tap_stride, 3));
   });
 }
 
@@ -261,15 +303,15 @@ HWY_EXPORT(winograd_output_adjoint);
 HWY_EXPORT(winograd_weights);
 HWY_EXPORT(winograd_weights_adjoint);
 
-void winograd_input(int tile, const float* const* pixels, const PixelMap& map, int c, float* dst,
-                    std::ptrdiff_t stride) {
+void winograd_input(int tile, const TilePixels<const float>& pixels, const PixelMap& map, int c,
+                    float* dst, std::ptrdiff_t stride) {
   HWY_DYNAMIC_DISPATCH(winograd_input)(tile, pixels, map, c, dst, stride);
 }
 void winograd_output(int tile, const float* src, std::ptrdiff_t stride, int c, const float* bias,
-                     float* const* pixels, bool accumulate) {
+                     const TilePixels<float>& pixels, bool accumulate) {
   HWY_DYNAMIC_DISPATCH(winograd_output)(tile, src, stride, c, bias, pixels, accumulate);
 }
-void winograd_output_adjoint(int tile, const float* const* pixels, int c, float* dst,
+void winograd_output_adjoint(int tile, const TilePixels<const float>& pixels, int c, float* dst,
                              std::ptrdiff_t stride) {
   HWY_DYNAMIC_DISPATCH(winograd_output_adjoint)(tile, pixels, c, dst, stride);
 }

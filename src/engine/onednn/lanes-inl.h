@@ -116,6 +116,13 @@ HWY_INLINE void with_act(const Act& act, const Body& body) {
   }
 }
 
+/// The same for an activation that is_cheap().
+template <class Body>
+HWY_INLINE void with_cheap_act(const Act& act, const Body& body) {
+  if (act.kind == Act::Kind::none) return body(ActOp<Act::Kind::none>{});
+  body(ActOp<Act::Kind::leaky_relu>{act.slope});
+}
+
 }  // namespace unmar::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -35,8 +35,10 @@ class Lowering {
 
   Lowered run() {
     for (std::size_t i = 0; i < count(); ++i) {
+      current_ = id(i);
       if (!fused_[i]) lower_node(id(i));
-      for (std::size_t r = 0; r < i; ++r)
+      // Backward runs these in reverse: what others are made of comes first.
+      for (std::size_t r = i; r-- > 0;)
         if (last_reader_[r] == static_cast<int>(i)) add_recompute(id(r));
     }
     return std::move(out_);
@@ -121,6 +123,25 @@ class Lowering {
     return has_grad_[at(source)] && readers_[at(source)] == 1 && !lives_elsewhere(node(source).op);
   }
 
+  /// The same for a 1x1 convolution that keeps the number of channels: it works strip by strip.
+  bool conv_in_place(const Node& n) const {
+    const auto* conv = std::get_if<Conv2d>(&n.op);
+    if (!conv || conv->kernel != 1 || conv->stride != 1) return false;
+    const NodeId source = n.src[0];
+    return node(source).shape == n.shape && has_grad_[at(source)] && readers_[at(source)] == 1 &&
+           !lives_elsewhere(node(source).op);
+  }
+
+  /// A sum takes the place of its first source if that is a convolution's result, which nothing
+  /// needs any more, and their gradients are one if nothing else reads the source.
+  void add_in_place(const Node& n, std::size_t i) {
+    const NodeId a = n.src[0];
+    if (readers_[at(a)] != 1 || lives_elsewhere(node(a).op)) return;
+    if (has_grad_[at(a)]) out_.grad[at(a)] = out_.grad[i];
+    if (std::holds_alternative<Conv2d>(node(a).op) && !g_.kept(a))
+      out_.value[at(a)] = out_.value[i];
+  }
+
   static bool lives_elsewhere(const Op& op) {
     return std::holds_alternative<Input>(op) || std::holds_alternative<Constant>(op) ||
            std::holds_alternative<Learned>(op);
@@ -139,7 +160,8 @@ class Lowering {
         out_.value[i].buffer->data = param(n, 0).value;
         if (out_.grad[i]) out_.grad[i].buffer->data = param(n, 0).grad;
       }
-      if (norm_in_place(n)) out_.grad[at(sources(n)[0])] = out_.grad[i];
+      if (std::holds_alternative<Add>(n.op)) add_in_place(n, i);
+      if (norm_in_place(n) || conv_in_place(n)) out_.grad[at(sources(n)[0])] = out_.grad[i];
       if (!std::holds_alternative<Concat>(n.op)) continue;
       int channel = 0;
       for (const NodeId s : n.src) {
@@ -191,11 +213,18 @@ class Lowering {
     for (const Node& n : g_.nodes())
       if (std::holds_alternative<Concat>(n.op))
         for (const NodeId s : n.src) placed_in_concat_[at(s)] = in_place(n, s);
+    std::vector<bool> remade(count(), false);
+    for (std::size_t i = 0; i < count(); ++i) {
+      if (!recomputes(id(i))) continue;
+      remade[i] = true;
+      for (const NodeId s : node(id(i)).src)
+        if (placed_in_concat_[at(s)]) remade[at(s)] = true;
+    }
     last_reader_.assign(count(), -1);
     std::vector<int> last(count(), -1);
     for (std::size_t i = count(); i-- > 0;)
       for (const NodeId s : node(id(i)).src) {
-        const bool reads_through = fused_[i] || folded_[i];
+        const bool reads_through = fused_[i] || folded_[i] || remade[i];
         last[at(s)] = std::max({last[at(s)], static_cast<int>(i), reads_through ? last[i] : -1});
       }
     for (std::size_t i = 0; i < count(); ++i)
@@ -242,6 +271,7 @@ class Lowering {
 
   Step* add(std::unique_ptr<Step> step) {
     out_.steps.push_back(std::move(step));
+    out_.node_of.push_back(current_);
     return out_.steps.back().get();
   }
   /// A step that makes (a part of) the value of n.
@@ -267,6 +297,7 @@ class Lowering {
   }
   /// Everything that makes the value of n, which is a concat or stands alone.
   void add_recompute(NodeId n) {
+    current_ = n;
     std::vector<Step*> steps = makers_[at(n)];
     if (std::holds_alternative<Concat>(node(n).op))
       for (const NodeId s : node(n).src)
@@ -288,9 +319,22 @@ class Lowering {
     const Node& nd = node(n);
     const UnaryPlaces p = unary(n);
     const auto [src, norm] = folded_source(n);
-    add(make_conv(
-        {o, src, p.dst, norm.scales, norm.act, p.d_dst, p.d_src, param(nd, 0), param(nd, 1)},
-        out_.buffers, threads_));
+    ConvPlaces places{o,       src,     p.dst,        norm.scales, norm.act,
+                      p.d_dst, p.d_src, param(nd, 0), param(nd, 1)};
+    if (o.kernel == 1 && o.stride == 1 && !norm.scales)  // pictures do not matter: one high one
+      for (Place* place : {&places.src, &places.dst, &places.d_dst, &places.d_src.place}) {
+        place->shape.h *= place->shape.n;
+        place->shape.n = 1;
+      }
+    add(make_conv(places, out_.buffers, threads_));
+  }
+
+  void add_attention(const Attention& o, NodeId n) {
+    const auto value = [&](std::size_t slot) { return out_.value[at(node(n).src[slot])]; };
+    const auto grad = [&](std::size_t slot) { return grad_of(node(n).src[slot], n, slot); };
+    add(make_attention({o.heads, value(0), value(1), value(2), out_.value[at(n)], out_.grad[at(n)],
+                        grad(0), grad(1), grad(2)},
+                       out_.buffers, threads_));
   }
 
   /// A 1x1 convolution that makes the whole block of each pixel, then the blocks side by side.
@@ -342,6 +386,11 @@ class Lowering {
                    [&](const Jitter& o) {
                      add_maker(n, make_jitter(o.sigma, stream_key(seed_, nd.name), unary(n)));
                    },
+                   [&](const Dropout& o) {
+                     add(make_dropout(o.rate, stream_key(seed_, nd.name), unary(n)));
+                   },
+                   [&](const TimeEmbedding& o) { add(make_time_embedding(o, unary(n))); },
+                   [&](const Attention& o) { add_attention(o, n); },
                    [&](const Conv2d& o) { add_conv(o, n); },
                    [&](const ConvTranspose2d& o) { add_conv_transpose(o, n); },
                    [&](const PixelShuffle& o) {
@@ -404,6 +453,7 @@ class Lowering {
   std::vector<bool> placed_in_concat_;
   std::vector<int> last_reader_;  ///< of recomputed nodes, else -1
   std::vector<Writer> writers_;
+  NodeId current_;  ///< whose steps are being added
   Lowered out_;
 };
 

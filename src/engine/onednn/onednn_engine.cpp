@@ -1,9 +1,7 @@
 #include "engine/onednn/onednn_engine.h"
 
-#include <fmt/format.h>
 #include <hwy/highway.h>
 
-#include "engine/onednn/matmul.h"
 #include "engine/onednn/program.h"
 
 namespace unmar {
@@ -14,10 +12,12 @@ class OnednnEngine : public Engine {
   EngineInfo info() const override {
     // The lowest bit is the best instruction set of this machine.
     const auto targets = hwy::SupportedTargets();
-    return {"onednn",
-            fmt::format("{}, {}", cpu::dnnl_version_text(), hwy::TargetName(targets & -targets))};
+    return {"onednn", hwy::TargetName(targets & -targets)};
   }
   std::vector<std::string> missing(const Graph&) const override { return {}; }
+  std::size_t memory_needed(const Graph& graph, const CompileOptions& options) const override {
+    return cpu::program_bytes(graph, options);
+  }
   std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) override {
     return cpu::make_program(graph, options);
   }

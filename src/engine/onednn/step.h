@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -21,6 +22,13 @@ struct Uses {
   std::vector<Buffer*> forward, backward;
 };
 
+/// How a step works, for profiles.
+struct StepFacts {
+  std::string how = {};      ///< "winograd 6x6"
+  std::uint64_t macs = 0;    ///< multiplications of its matrix products, forward and backward
+  bool makes_again = false;  ///< only repeats what other steps did in forward
+};
+
 /// One or several fused ops of the graph, with their backward. Everything is allocated when it is
 /// made.
 class Step {
@@ -32,6 +40,7 @@ class Step {
   /// Writes what forward wrote once more, for a Recompute step; true if this kind of step can.
   virtual bool can_recompute() const { return false; }
   virtual void recompute(const Pass&) {}
+  virtual StepFacts facts() const { return {}; }
 };
 
 /// Where the gradient of a source goes: nowhere, or written, or added to what later steps wrote.

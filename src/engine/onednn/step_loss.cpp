@@ -35,37 +35,6 @@ class BinaryStep : public Step {
 
 void store(float& dst, float value, bool accumulate) { dst = accumulate ? dst + value : value; }
 
-class AddStep : public BinaryStep {
- public:
-  using BinaryStep::BinaryStep;
-
-  void forward(const Pass& pass) override {
-    const View a = p_.a.view(), b = p_.b.view(), dst = p_.dst.view();
-    pass.pool->run(a.rows(), [&](int row, int) {
-      for (int x = 0; x < a.w; ++x) {
-        const auto c = static_cast<std::size_t>(a.c);
-        float* to = dst.row(row) + x * dst.ld;
-        scale_add(to, a.row(row) + x * a.ld, 1.f, c, false);
-        scale_add(to, b.row(row) + x * b.ld, 1.f, c, true);
-      }
-    });
-  }
-  void backward(const Pass& pass) override {
-    if (!p_.d_dst) return;
-    const View d_dst = p_.d_dst.view();
-    // One after the other: they may be the same place.
-    for (const GradPlace* g : {&p_.d_a, &p_.d_b}) {
-      if (!*g) continue;
-      const View d_src = g->place.view();
-      pass.pool->run(d_dst.rows(), [&](int row, int) {
-        for (int x = 0; x < d_dst.w; ++x)
-          scale_add(d_src.row(row) + x * d_src.ld, d_dst.row(row) + x * d_dst.ld, 1.f,
-                    static_cast<std::size_t>(d_dst.c), g->accumulate);
-      });
-    }
-  }
-};
-
 class MultiplyStep : public BinaryStep {
  public:
   using BinaryStep::BinaryStep;
@@ -264,9 +233,6 @@ class WeightedSumStep : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_add(const BinaryPlaces& places) {
-  return std::make_unique<AddStep>(places);
-}
 std::unique_ptr<Step> make_multiply(const BinaryPlaces& places) {
   return std::make_unique<MultiplyStep>(places);
 }

@@ -21,6 +21,7 @@ class RecomputeStep : public Step {
   void backward(const Pass& pass) override {
     for (Step* step : steps_) step->recompute(pass);
   }
+  StepFacts facts() const override { return {.makes_again = true}; }
 
  private:
   std::vector<Step*> steps_;

@@ -44,6 +44,8 @@ struct ShuffleOptions {
 std::unique_ptr<Step> make_shuffle(const ShuffleOptions& options, const UnaryPlaces& places);
 
 std::unique_ptr<Step> make_jitter(float sigma, std::uint64_t key, const UnaryPlaces& places);
+std::unique_ptr<Step> make_dropout(float rate, std::uint64_t key, const UnaryPlaces& places);
+std::unique_ptr<Step> make_time_embedding(const TimeEmbedding& op, const UnaryPlaces& places);
 
 /// Nothing in forward; in backward, before the steps that read them, makes the values of `steps`
 /// again.
@@ -53,11 +55,19 @@ struct BinaryPlaces {
   Place a, b, dst, d_dst;
   GradPlace d_a, d_b;
 };
+/// b may have one pixel. dst may be a's place, and d_a that of d_dst.
 std::unique_ptr<Step> make_add(const BinaryPlaces& places);
 std::unique_ptr<Step> make_multiply(const BinaryPlaces& places);
 std::unique_ptr<Step> make_mse(const BinaryPlaces& places);
 std::unique_ptr<Step> make_l1(const BinaryPlaces& places);
 std::unique_ptr<Step> make_total_variation(const TotalVariation& op, const UnaryPlaces& places);
+
+struct AttentionPlaces {
+  int heads;
+  Place q, k, v, dst, d_dst;
+  GradPlace d_q, d_k, d_v;
+};
+std::unique_ptr<Step> make_attention(const AttentionPlaces& places, Buffers& buffers, int threads);
 
 struct SumPlaces {
   std::vector<float> weights;

@@ -15,7 +15,7 @@ int source_index(int i, int size, Border border) {
 /// Calls body(in_c, ky, kx, sy, sx) for each source pixel under the kernel at dst pixel (y, x).
 template <class Body>
 void for_window(const Conv2d& op, const Shape& src, int y, int x, Body body) {
-  const int pad = (op.kernel - 1) / 2;
+  const int pad = pad_begin(op);
   for (int c = 0; c < src.c; ++c) {
     for (int ky = 0; ky < op.kernel; ++ky) {
       const int sy = source_index(y * op.stride + ky - pad, src.h, op.border);

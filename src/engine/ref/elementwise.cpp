@@ -55,28 +55,52 @@ double slope_at(const Activation& op, double x) {
   return std::nan("");
 }
 
-/// Element i of the noise of one iteration.
-float draw(const Noise& noise, std::uint64_t i) {
+/// The number of an element in the streams of Jitter and Dropout: channels innermost.
+std::uint64_t stream_index(const Shape& s, int n, int c, int y, int x) {
+  const auto size = [](int i) { return static_cast<std::uint64_t>(i); };
+  return ((size(n) * size(s.h) + size(y)) * size(s.w) + size(x)) * size(s.c) + size(c);
+}
+
+/// The Philox words of the block that has element i, in one iteration.
+std::array<std::uint32_t, 4> draw_block(const Noise& noise, std::uint64_t i) {
   const std::uint64_t block = i / 4;
   const auto iteration = static_cast<std::uint64_t>(noise.iteration);
-  const auto words =
-      philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
-              static_cast<std::uint32_t>(iteration), static_cast<std::uint32_t>(iteration >> 32)},
-             noise.key);
-  return box_muller(words)[i % 4];
+  return philox(
+      {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+       static_cast<std::uint32_t>(iteration), static_cast<std::uint32_t>(iteration >> 32)},
+      noise.key);
+}
+
+/// What Dropout multiplies element i with.
+float dropout_factor(const Dropout& op, const Noise& noise, std::uint64_t i) {
+  if (!noise.on) return 1.f;
+  return to_unit(draw_block(noise, i)[i % 4]) < op.rate ? 0.f : 1.f / (1.f - op.rate);
 }
 
 }  // namespace
 
 void forward(const Jitter& op, const Noise& noise, const Call& call) {
   const Tensor& src = *call.src[0];
-  const Shape& s = src.shape();
-  const auto size = [](int i) { return static_cast<std::uint64_t>(i); };
-  for_each(s, [&](int n, int c, int y, int x) {
-    const std::uint64_t nhwc =
-        ((size(n) * size(s.h) + size(y)) * size(s.w) + size(x)) * size(s.c) + size(c);
-    const float add = noise.on ? op.sigma * draw(noise, nhwc) : 0.f;
+  for_each(src.shape(), [&](int n, int c, int y, int x) {
+    const std::uint64_t i = stream_index(src.shape(), n, c, y, x);
+    const float add = noise.on ? op.sigma * box_muller(draw_block(noise, i))[i % 4] : 0.f;
     call.dst->at(n, c, y, x) = src.at(n, c, y, x) + add;
+  });
+}
+
+void forward(const Dropout& op, const Noise& noise, const Call& call) {
+  const Tensor& src = *call.src[0];
+  for_each(src.shape(), [&](int n, int c, int y, int x) {
+    const std::uint64_t i = stream_index(src.shape(), n, c, y, x);
+    call.dst->at(n, c, y, x) = src.at(n, c, y, x) * dropout_factor(op, noise, i);
+  });
+}
+
+void backward(const Dropout& op, const Noise& noise, const Call& call) {
+  const Shape& s = call.src[0]->shape();
+  for_each(s, [&](int n, int c, int y, int x) {
+    call.d_src[0]->at(n, c, y, x) +=
+        call.d_dst->at(n, c, y, x) * double{dropout_factor(op, noise, stream_index(s, n, c, y, x))};
   });
 }
 
@@ -103,13 +127,21 @@ void backward(const Learned&, const Call& call) {
 }
 
 void forward(const Add&, const Call& call) {
-  for (std::size_t i = 0; i < call.dst->count(); ++i)
-    call.dst->values()[i] = call.src[0]->values()[i] + call.src[1]->values()[i];
+  const Tensor& a = *call.src[0];
+  const Tensor& b = *call.src[1];
+  const bool one_pixel = b.shape() != a.shape();
+  for_each(a.shape(), [&](int n, int c, int y, int x) {
+    call.dst->at(n, c, y, x) = a.at(n, c, y, x) + b.at(n, c, one_pixel ? 0 : y, one_pixel ? 0 : x);
+  });
 }
 
 void backward(const Add&, const Call& call) {
-  for (Grad* d_src : call.d_src)
-    for (std::size_t i = 0; d_src && i < call.d_dst->count(); ++i) (*d_src)[i] += (*call.d_dst)[i];
+  const bool one_pixel = call.src[1]->shape() != call.src[0]->shape();
+  for_each(call.src[0]->shape(), [&](int n, int c, int y, int x) {
+    const double g = call.d_dst->at(n, c, y, x);
+    if (call.d_src[0]) call.d_src[0]->at(n, c, y, x) += g;
+    if (call.d_src[1]) call.d_src[1]->at(n, c, one_pixel ? 0 : y, one_pixel ? 0 : x) += g;
+  });
 }
 
 void forward(const Multiply&, const Call& call) {

@@ -43,7 +43,7 @@ struct Call {
   std::vector<Grad*> d_params;
 };
 
-/// Which noise a Jitter draws.
+/// Which noise a Jitter or Dropout draws.
 struct Noise {
   bool on = true;
   std::uint64_t key = 0;  ///< stream_key(seed, node name)
@@ -81,12 +81,19 @@ void forward(const Learned& op, const Call& call);
 void backward(const Learned& op, const Call& call);
 void forward(const Jitter& op, const Noise& noise, const Call& call);
 void backward(const Jitter& op, const Call& call);
+void forward(const Dropout& op, const Noise& noise, const Call& call);
+void backward(const Dropout& op, const Noise& noise, const Call& call);
 void forward(const Activation& op, const Call& call);
 void backward(const Activation& op, const Call& call);
 void forward(const Add& op, const Call& call);
 void backward(const Add& op, const Call& call);
 void forward(const Multiply& op, const Call& call);
 void backward(const Multiply& op, const Call& call);
+
+void forward(const TimeEmbedding& op, const Call& call);
+void backward(const TimeEmbedding& op, const Call& call);
+void forward(const Attention& op, const Call& call);
+void backward(const Attention& op, const Call& call);
 
 void forward(const Mse& op, const Call& call);
 void backward(const Mse& op, const Call& call);

@@ -44,12 +44,16 @@ class RefProgram final : public Program {
 
  private:
   const Node& node(std::size_t i) const { return graph_.nodes()[i]; }
+  ref::Noise noise(std::size_t i) const {
+    return {jitter_, stream_key(options_.seed, node(i).name), iteration_};
+  }
   const Node& require_node(NodeId id, const char* where) const;
   NodeId require_loss(const char* where) const;
   void require_forward(const char* where) const;
   std::vector<bool> find_learning() const;
   void bind();
-  void update(const Adam& adam);
+  void update(const Adam& adam, double gradient_norm);
+  void average();
 
   const Graph graph_;
   const CompileOptions options_;
@@ -60,6 +64,8 @@ class RefProgram final : public Program {
   std::vector<bool> learning_;     ///< per node: the loss depends on it, it on something learned
   std::vector<Call> calls_;        ///< per node
   bool ran_ = false;
+  bool jitter_ = true;  ///< of the last forward, as is
+  std::int64_t iteration_ = 0;
 };
 
 RefProgram::RefProgram(const Graph& graph, const CompileOptions& options)
@@ -70,6 +76,7 @@ RefProgram::RefProgram(const Graph& graph, const CompileOptions& options)
     state_.v.emplace_back(param.shape);
     param_grads_.emplace_back(param.shape);
   }
+  if (options_.ema_decay > 0) state_.averages = state_.params;
   for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
     const auto* constant = std::get_if<Constant>(&node(i).op);
     values_.push_back(constant ? *constant->value : Tensor(node(i).shape));
@@ -151,14 +158,14 @@ void RefProgram::forward(std::int64_t iteration, bool jitter) {
     if (options_.poison && !given)
       std::ranges::fill(values_[i].values(), std::numeric_limits<float>::quiet_NaN());
   }
+  jitter_ = jitter;
+  iteration_ = iteration;
   for (std::size_t i = 0; i < calls_.size(); ++i) {
     std::visit(Overloaded{
                    [](const Input&) {},
                    [](const Constant&) {},
-                   [&](const Jitter& op) {
-                     const std::uint64_t key = stream_key(options_.seed, node(i).name);
-                     ref::forward(op, {jitter, key, iteration}, calls_[i]);
-                   },
+                   [&](const Jitter& op) { ref::forward(op, noise(i), calls_[i]); },
+                   [&](const Dropout& op) { ref::forward(op, noise(i), calls_[i]); },
                    [&](const auto& op) { ref::forward(op, calls_[i]); },
                },
                node(i).op);
@@ -178,6 +185,7 @@ void RefProgram::backward() {
     std::visit(Overloaded{
                    [](const Input&) {},
                    [](const Constant&) {},
+                   [&](const Dropout& op) { ref::backward(op, noise(i), calls_[i]); },
                    [&](const auto& op) { ref::backward(op, calls_[i]); },
                },
                node(i).op);
@@ -189,12 +197,30 @@ float RefProgram::step(const Adam& adam, std::int64_t iteration) {
   const float value = loss();
   if (!std::isfinite(value)) return value;
   backward();
-  update(adam);
+  double norm = 0;
+  if (adam.clip_norm > 0) {
+    for (Grad& grad : param_grads_)
+      for (std::size_t i = 0; i < grad.count(); ++i) norm += grad[i] * grad[i];
+    norm = std::sqrt(norm);
+    if (!std::isfinite(norm)) return static_cast<float>(norm);
+  }
+  update(adam, norm);
+  average();
   return value;
 }
 
-void RefProgram::update(const Adam& adam) {
-  const AdamStep rule(adam, ++state_.updates);
+void RefProgram::average() {
+  const float share = average_share(options_.ema_decay, state_.updates);
+  for (std::size_t k = 0; k < state_.averages.size(); ++k)
+    for (std::size_t i = 0; i < state_.averages[k].count(); ++i) {
+      float& a = state_.averages[k].values()[i];
+      const float p = state_.params[k].values()[i];
+      a = share == 1.f ? p : a + share * (p - a);
+    }
+}
+
+void RefProgram::update(const Adam& adam, double gradient_norm) {
+  const AdamStep rule(adam, ++state_.updates, gradient_norm);
   for (std::size_t k = 0; k < param_grads_.size(); ++k)
     for (std::size_t i = 0; i < param_grads_[k].count(); ++i)
       rule.apply(static_cast<float>(param_grads_[k][i]), state_.params[k].values()[i],
@@ -244,12 +270,15 @@ void RefProgram::restore(const TrainState& state) {
   require_like(state.params, "params");
   require_like(state.m, "m");
   require_like(state.v, "v");
+  if (!state.averages.empty()) require_like(state.averages, "averages");
   // Tensor by tensor, not state_ = state, since calls_ points to them.
   for (std::size_t k = 0; k < state_.params.size(); ++k) {
     state_.params[k] = state.params[k];
     state_.m[k] = state.m[k];
     state_.v[k] = state.v[k];
   }
+  if (options_.ema_decay > 0)
+    state_.averages = state.averages.empty() ? state.params : state.averages;
   state_.updates = state.updates;
 }
 
@@ -265,6 +294,13 @@ class RefEngine final : public Engine {
  public:
   EngineInfo info() const override { return {"ref", "plain loops, one thread; the specification"}; }
   std::vector<std::string> missing(const Graph&) const override { return {}; }
+  /// A float per value and a double per gradient; at most, as not every node needs one.
+  std::size_t memory_needed(const Graph& graph, const CompileOptions&) const override {
+    std::size_t bytes = 0;
+    for (const Node& node : graph.nodes())
+      bytes += node.shape.count() * (sizeof(float) + sizeof(double));
+    return bytes + graph.param_count() * (3 * sizeof(float) + sizeof(double));
+  }
   std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) override {
     return std::make_unique<RefProgram>(graph, options);
   }

@@ -1,0 +1,151 @@
+#include <fmt/format.h>
+#include <unmar/error.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+#include "checks.h"
+#include "commands.h"
+#include "output_file.h"
+#include "run_folder.h"
+#include "run_record.h"
+
+namespace unmar::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct PickArguments {
+  fs::path run, output;
+  std::optional<int> iteration;
+  bool list = false;
+};
+
+struct Row {
+  std::string loss, psnr;
+};
+
+/// What history.csv says of the iterations; empty if the run has not come to its end.
+std::map<int, Row> history_of(const RunFolder& folder) {
+  std::map<int, Row> rows;
+  if (!fs::exists(folder.history())) return rows;
+  std::istringstream lines(read_text(folder.history(), "pick"));
+  std::string line;
+  std::getline(lines, line);  // the heading
+  while (std::getline(lines, line)) {
+    std::istringstream cells(line);
+    std::string iteration, loss, psnr, average;
+    std::getline(cells, iteration, ',');
+    std::getline(cells, loss, ',');
+    std::getline(cells, psnr, ',');
+    std::getline(cells, average, ',');
+    rows[std::atoi(iteration.c_str())] = {loss, average.empty() ? psnr : average};
+  }
+  return rows;
+}
+
+/// -1 if that is not known yet.
+int chosen_iteration(const RunFolder& folder) {
+  if (!fs::exists(folder.manifest())) return -1;
+  const auto manifest = nlohmann::json::parse(read_text(folder.manifest(), "pick"), nullptr, false);
+  const auto result = manifest.is_object() ? manifest.find("result") : manifest.end();
+  if (result == manifest.end() || !result->is_object()) return -1;
+  const auto best = result->find("best_iteration");
+  return best != result->end() && best->is_number_integer() ? best->get<int>() : -1;
+}
+
+void print_list(const RunFolder& folder, const std::vector<int>& kept) {
+  const auto history = history_of(folder);
+  const int chosen = chosen_iteration(folder);
+  const bool psnr =
+      std::ranges::any_of(history, [](const auto& row) { return !row.second.psnr.empty(); });
+  if (history.empty())
+    fmt::print("iteration\n");
+  else
+    fmt::print("iteration  loss        {}\n", psnr ? "PSNR" : "");
+  for (const int iteration : kept) {
+    const auto row = history.find(iteration);
+    std::string line = fmt::format("{:>9}", iteration);
+    if (row != history.end()) {
+      line += fmt::format("  {:<10.6f}", std::atof(row->second.loss.c_str()));
+      if (psnr) line += fmt::format("  {:.2f} dB", std::atof(row->second.psnr.c_str()));
+    }
+    if (iteration == chosen) line += "  chosen";
+    fmt::print("{}\n", line);
+  }
+}
+
+int nearest(const std::vector<int>& kept, int wanted) {
+  return *std::ranges::min_element(kept, {}, [&](int i) { return std::abs(i - wanted); });
+}
+
+int run(PickArguments a) {
+  if (a.list == a.iteration.has_value())
+    throw Error(ErrorCode::bad_argument, "pick: give either --list, or --iteration N and -o OUT");
+  if (a.list != a.output.empty())
+    throw Error(ErrorCode::bad_argument, a.list ? "pick: --list writes no picture; leave -o out"
+                                                : "pick: -o is missing; name the picture to write");
+  const RunFolder folder(a.run);
+  folder.require_run("pick");
+  const std::vector<int> kept = folder.kept();
+  if (kept.empty())
+    throw Error(ErrorCode::bad_input,
+                fmt::format("pick: '{}' holds no pictures yet", a.run.string()));
+  if (a.list) {
+    print_list(folder, kept);
+    return 0;
+  }
+  check_writable(a.output);
+  a.output = fs::absolute(a.output);  // the record's paths are relative to where it was begun
+  const RunRecord record = read_run_record(folder.record(), "pick");
+  const RestoreArguments& begun = record.arguments;
+  const int iteration = nearest(kept, *a.iteration);
+  const Image input = begun.pictures.read(begun.input);
+  const Image mask = begun.mask.empty() ? Image() : begun.pictures.read_mask(begun.mask);
+  RestoreOptions options = record.resolved;
+  write_image(a.output, finish_moment(begun.task, input, begun.mask.empty() ? nullptr : &mask,
+                                      options, folder.picture(iteration)));
+  if (iteration != *a.iteration)
+    fmt::print(stderr, "iteration {} was not kept; the nearest that was is {}\n", *a.iteration,
+               iteration);
+  fmt::print(stderr, "wrote {} as it was at iteration {}\n", a.output.string(), iteration);
+  return 0;
+}
+
+}  // namespace
+
+void add_pick_command(CLI::App& program, Action& chosen) {
+  const auto a = std::make_shared<PickArguments>();  // shared with the callback below
+  CLI::App* command = program.add_subcommand(
+      "pick",
+      "Take another moment of a run, without fitting again\n\n"
+      "A run with --run DIR keeps its result as it was every so many iterations. An earlier moment "
+      "is\nsofter, a later one has more detail and more noise.");
+  command->footer(
+      "Examples:\n"
+      "  unmar denoise noisy.png -o clean.png --run noisy.run\n"
+      "  unmar pick noisy.run --list\n"
+      "  unmar pick noisy.run --iteration 300 -o softer.png");
+  command->add_option("RUN", a->run, "the folder that --run named")->required()->group("Files");
+  command
+      ->add_option("-o,--output", a->output, "where to write the picture, finished as the result")
+      ->type_name("OUT")
+      ->group("Files");
+  command
+      ->add_option_function<int>(
+          "--iteration", [a](int iteration) { a->iteration = iteration; },
+          "which moment; the nearest that was kept is taken")
+      ->type_name("N")
+      ->check(whole_in_range(0, 1'000'000))
+      ->group("Moment");
+  command->add_flag("--list", a->list, "show which moments there are")->group("Moment");
+  command->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
+}
+
+}  // namespace unmar::cli

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "unmar/weights.h"
+
+namespace unmar {
+
+struct UnetModelOptions {
+  Shape sample{1, 3, 32, 32};  ///< the only shape that the model takes; see tiled()
+  std::string engine = "auto";
+  int threads = 0;  ///< 0: as many as the machine has
+};
+
+/// A DDPM U-Net with its weights, compiled for samples of one shape. Not thread-safe.
+/// As a NoiseModel: [&](const Tensor& x, int t) { return model.predict(x, t); }
+class UnetModel {
+ public:
+  /// weights: as fit_to_unet() gives them. throws Error{bad_argument} if they are of another
+  /// network or the shape does not suit it, Error{too_large} if memory does not suffice.
+  UnetModel(const DdpmUnetOptions& unet, Weights weights, const UnetModelOptions& options);
+  ~UnetModel();
+  UnetModel(UnetModel&&) noexcept;
+
+  /// x of options.sample; t: the same for all pictures of the batch.
+  Tensor predict(const Tensor& x, int t);
+  /// J^T u with J the derivative of predict() over x: a ModelGradient, for make_dps(). The first
+  /// call compiles a second program, which keeps what the way back needs.
+  Tensor gradient(const Tensor& x, int t, const Tensor& u);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace unmar

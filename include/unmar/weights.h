@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unmar/ddpm_unet.h"
+#include "unmar/diffusion.h"
+
+/// Weights of diffusion models in files, laid out as the Python library diffusers does.
+namespace unmar {
+
+struct NamedTensor {
+  std::string name;
+  std::vector<std::int64_t> shape;  ///< as in the file, at most four sides
+  /// [a,b,c,d] is as it is; [a,b] becomes [a,b,1,1], [a,b,c] [a,b,c,1] and [a] [1,a,1,1], as
+  /// Graph::params() has weights of 1x1 convolutions and biases.
+  Tensor values;
+};
+struct Weights {
+  std::vector<NamedTensor> tensors;  ///< in the order of the file's bytes
+  std::map<std::string, std::string> metadata;
+  std::size_t not_finite = 0;  ///< NaN and infinite numbers read; not an error by itself
+
+  const NamedTensor* find(std::string_view name) const;  ///< null: none
+  std::size_t count() const;                             ///< numbers in all tensors
+};
+
+/// Reads a safetensors file of F32, F16 and BF16 tensors. Memory: 4 bytes a number.
+/// throws Error{io} if the file cannot be read, Error{bad_input} if it is not what it says: a
+/// header beyond the file or above 16 MiB, broken JSON, names or keys twice, tensors that overlap,
+/// leave holes or reach beyond the file, a size that is not that of the shape; Error{unsupported}
+/// for other types and more than four sides.
+Weights read_safetensors(const std::filesystem::path& path);
+/// Writes F32. The file appears complete or not at all.
+/// throws Error{bad_argument} for a name twice, a reserved or not UTF-8 one, or a shape that is not
+/// that of the values; Error{io} if it cannot be written.
+void write_safetensors(const std::filesystem::path& path, const Weights& weights);
+
+struct TensorSpec {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  bool operator==(const TensorSpec&) const = default;
+};
+/// Every parameter of the network, in the order that write_ddpm_unet() makes them, shaped as in
+/// diffusers: "conv_in.weight" [128,3,3,3], "down_blocks.1.attentions.0.to_q.weight" [256,256], ...
+std::vector<TensorSpec> unet_tensors(const DdpmUnetOptions& options);
+
+/// Old files call the layers of attention query, key, value and proj_attn; today's names are to_q,
+/// to_k, to_v and to_out.0. Other names stay as they are.
+std::string current_attention_name(std::string_view name);
+std::string old_attention_name(std::string_view name);
+
+/// Renames to today's names, gives weights of linear layers their two sides (old files may have
+/// [c,c,1,1]) and puts the tensors in the order of unet_tensors(): their values then are parameters
+/// of the graph.
+/// throws Error{bad_input} naming tensors that are missing, of no use or of another shape.
+Weights fit_to_unet(Weights weights, const DdpmUnetOptions& options, const std::string& where);
+
+/// `scheduler_config.json`: how the model was trained and is sampled.
+struct SchedulerConfig {
+  ScheduleOptions schedule;
+  Prediction prediction = Prediction::epsilon;
+  DdpmVariance variance = DdpmVariance::fixed_small;
+  bool clip_sample = true;
+  bool set_alpha_to_one = true;  ///< SampleOptions::end_without_noise
+  Spacing timestep_spacing = Spacing::leading;
+  int steps_offset = 0;
+};
+/// throws Error{bad_input} naming the key whose value will not do, Error{unsupported} for other
+/// schedules, learned variances, thresholding. `where` opens error texts, e.g. the file's name.
+SchedulerConfig scheduler_config_from_json(std::string_view text, const std::string& where);
+std::string scheduler_config_to_json(const SchedulerConfig& config);
+
+struct DiffusersModel {
+  DdpmUnetOptions unet;
+  SchedulerConfig scheduler;
+  Weights weights;
+};
+/// Reads a folder with config.json, diffusion_pytorch_model.safetensors and scheduler_config.json,
+/// or with these in its folders unet and scheduler. throws as the functions above; Error{io} naming
+/// a file that is missing.
+DiffusersModel read_diffusers(const std::filesystem::path& folder);
+/// Writes these three files into a folder, which is made if it does not exist. Each file appears
+/// complete or not at all, the weights last.
+void write_diffusers(const std::filesystem::path& folder, const DiffusersModel& model);
+
+}  // namespace unmar

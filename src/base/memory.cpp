@@ -1,0 +1,77 @@
+#include "base/memory.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+namespace unmar {
+namespace {
+
+namespace fs = std::filesystem;
+using Bytes = std::optional<std::size_t>;
+
+Bytes smaller(Bytes a, Bytes b) { return a && b ? std::min(*a, *b) : a ? a : b; }
+
+/// The number behind a word at the start of a line; empty: the number that the file begins with.
+Bytes number_in(const fs::path& file, const std::string& word = {}) {
+  std::ifstream in(file);
+  std::string name;
+  for (std::size_t value = 0; in; in.ignore(4096, '\n')) {
+    if (!word.empty() && (!(in >> name) || name != word)) continue;
+    if (in >> value) return value;
+    return std::nullopt;  // "max"
+  }
+  return std::nullopt;
+}
+
+/// What one group leaves, if it has a limit: memory that only caches files can be had back.
+Bytes left_in(const fs::path& group, const char* limit_file, const char* used_file,
+              const char* cache_word) {
+  const Bytes limit = number_in(group / limit_file), used = number_in(group / used_file);
+  if (!limit || !used) return std::nullopt;
+  const std::size_t cache = number_in(group / "memory.stat", cache_word).value_or(0);
+  const std::size_t held = *used - std::min(*used, cache);
+  return *limit - std::min(*limit, held);
+}
+
+/// The least that the group at `path` and those around it leave.
+template <class Left>
+Bytes least_up_from(const fs::path& top, const fs::path& path, const Left& left) {
+  Bytes least = left(top);
+  fs::path group = top;
+  for (const fs::path& part : path.relative_path())
+    if (part != "..") least = smaller(least, left(group /= part));
+  return least;
+}
+
+Bytes left_in_control_groups(const fs::path& root) {
+  const fs::path all = root / "sys/fs/cgroup";
+  std::ifstream groups(root / "proc/self/cgroup");
+  Bytes least;
+  for (std::string line; std::getline(groups, line);) {  // "0::/path", "4:memory:/path"
+    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    const fs::path path = line.substr(second + 1);
+    if (controllers.empty())
+      least = smaller(least, least_up_from(all, path, [](const fs::path& group) {
+                        return left_in(group, "memory.max", "memory.current", "inactive_file");
+                      }));
+    if (controllers == "memory")
+      least = smaller(least, least_up_from(all / "memory", path, [](const fs::path& group) {
+                        return left_in(group, "memory.limit_in_bytes", "memory.usage_in_bytes",
+                                       "total_inactive_file");
+                      }));
+  }
+  return least;
+}
+
+}  // namespace
+
+Bytes available_memory(const fs::path& root) {
+  Bytes system = number_in(root / "proc/meminfo", "MemAvailable:");
+  if (system) *system *= 1024;
+  return smaller(system, left_in_control_groups(root));
+}
+
+}  // namespace unmar

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+
+namespace unmar {
+
+/// Bytes that this process may still take without swapping: the system's MemAvailable, or less if
+/// a control group (a container, a batch job; versions 1 and 2) limits it. Empty where the system
+/// does not tell. `root` is for tests: where /proc and /sys are looked for.
+std::optional<std::size_t> available_memory(const std::filesystem::path& root = "/");
+
+}  // namespace unmar

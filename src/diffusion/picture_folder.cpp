@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <system_error>
+
+#include "base/fail.h"
+#include "unmar/dataset.h"
+#include "unmar/image.h"
+
+namespace unmar {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kLargestSize = 4096;
+
+bool named_as_picture(const fs::path& path) {
+  constexpr std::array<std::string_view, 6> kKnown{".png",  ".jpg", ".jpeg",
+                                                   ".webp", ".tif", ".tiff"};
+  std::string extension = path.extension().string();
+  for (char& c : extension)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return std::ranges::find(kKnown, extension) != kKnown.end();
+}
+
+std::vector<fs::path> pictures_in(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> paths;
+  // Stepped with an error code: the range form throws an exception of its own.
+  for (fs::directory_iterator i(folder, error), end; !error && i != end; i.increment(error))
+    if (named_as_picture(i->path()) && i->path().filename().string().front() != '.')
+      paths.push_back(i->path());
+  if (error)
+    fail(ErrorCode::io, "read_picture_folder: cannot list '{}': {}", folder.string(),
+         error.message());
+  std::ranges::sort(paths);
+  return paths;
+}
+
+void lay_over_background(Image& image, float background) {
+  const auto& alpha = image.source.alpha;
+  if (alpha.empty()) return;
+  for (int c = 0; c < image.channels(); ++c) {
+    const auto plane = image.plane(c);
+    for (std::size_t i = 0; i < plane.size(); ++i)
+      plane[i] = background + alpha[i] * (plane[i] - background);
+  }
+  image.source.alpha.clear();
+}
+
+/// Appends the picture's samples.
+void append(std::vector<std::uint8_t>& samples, Image image, const PictureFolderOptions& options) {
+  lay_over_background(image, options.background);
+  if (options.gray) image = to_gray(image);
+  const int side = std::min(image.height(), image.width());
+  image = resized(crop(image, (image.height() - side) / 2, (image.width() - side) / 2, side, side),
+                  options.size, options.size);
+  for (int c = 0; c < (options.gray ? 1 : 3); ++c)
+    for (const float v : image.plane(image.channels() == 3 ? c : 0))
+      samples.push_back(static_cast<std::uint8_t>(std::lround(255.f * v)));
+}
+
+}  // namespace
+
+Dataset read_picture_folder(const fs::path& folder, const PictureFolderOptions& options) {
+  if (options.size < 1 || options.size > kLargestSize)
+    fail(ErrorCode::bad_argument, "read_picture_folder: size must be 1 to {}, got {}", kLargestSize,
+         options.size);
+  if (!(options.background >= 0.f && options.background <= 1.f))
+    fail(ErrorCode::bad_argument, "read_picture_folder: background must be in [0,1], got {}",
+         options.background);
+  Dataset set{options.gray ? 1 : 3, options.size, options.size, {}};
+  for (const fs::path& path : pictures_in(folder)) append(set.samples, read_image(path), options);
+  if (set.samples.empty())
+    fail(ErrorCode::bad_input, "read_picture_folder: '{}' holds no PNG, JPEG, WebP or TIFF picture",
+         folder.string());
+  return set;
+}
+
+}  // namespace unmar

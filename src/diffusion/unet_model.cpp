@@ -1,0 +1,117 @@
+#include "unmar/unet_model.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/fail.h"
+#include "unmar/engine.h"
+
+namespace unmar {
+namespace {
+
+/// The network over one sample; for the way back with a loss.
+struct Compiled {
+  NodeId sample, time, output, target;
+  std::unique_ptr<Program> program;
+
+  void forward(const Tensor& x, int t) {
+    program->set_input(sample, x);
+    program->set_input(time, Tensor({x.shape().n, 1, 1, 1}, static_cast<float>(t)));
+    program->forward(0, false);
+  }
+};
+
+}  // namespace
+
+struct UnetModel::Impl {
+  DdpmUnetOptions unet;
+  UnetModelOptions options;
+  std::vector<std::string> names;
+  std::vector<std::shared_ptr<const Tensor>> values;  ///< shared by the two graphs
+  Compiled forward = {}, backward = {};
+
+  Compiled compile(bool with_gradient) const {
+    Compiled c;
+    Graph graph;
+    c.sample = graph.add(Input{options.sample, with_gradient}, {}, "sample");
+    c.time = graph.add(Input{{options.sample.n, 1, 1, 1}}, {}, "time");
+    c.output = write_ddpm_unet(graph, c.sample, c.time, unet);
+    graph.keep(c.output);
+    set_weights(graph);
+    if (with_gradient) {
+      c.target = graph.add(Input{graph.shape(c.output)}, {}, "target");
+      graph.set_loss(graph.add(Mse{}, {c.output, c.target}, "loss"));
+    }
+    c.program = make_engine(options.engine)->compile(graph, {.threads = options.threads});
+    return c;
+  }
+
+  /// Given and frozen, so that no program keeps gradients and moments of them.
+  void set_weights(Graph& graph) const {
+    if (graph.params().size() != values.size())
+      fail(ErrorCode::bad_argument, "unet_model: {} tensors for the network's {}", values.size(),
+           graph.params().size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const Param& param = graph.params()[i];
+      if (param.name != names[i] || param.shape != values[i]->shape())
+        fail(ErrorCode::bad_argument, "unet_model: '{}' {} in place of the network's '{}' {}",
+             names[i], to_string(values[i]->shape()), param.name, to_string(param.shape));
+      graph.set_init(static_cast<int>(i), {.kind = Init::Kind::given, .value = values[i]});
+      graph.freeze(static_cast<int>(i));
+    }
+  }
+
+  void check(const Tensor& x, const char* what) const {
+    if (x.shape() != options.sample)
+      fail(ErrorCode::bad_argument, "unet_model: made for samples of {}, got {} of {}",
+           to_string(options.sample), what, to_string(x.shape()));
+  }
+};
+
+UnetModel::UnetModel(const DdpmUnetOptions& unet, Weights weights, const UnetModelOptions& options)
+    : impl_(std::make_unique<Impl>(Impl{unet, options, {}, {}})) {
+  for (NamedTensor& tensor : weights.tensors) {
+    impl_->names.push_back(std::move(tensor.name));
+    impl_->values.push_back(std::make_shared<const Tensor>(std::move(tensor.values)));
+  }
+  impl_->forward = impl_->compile(false);
+}
+UnetModel::~UnetModel() = default;
+UnetModel::UnetModel(UnetModel&&) noexcept = default;
+
+Tensor UnetModel::predict(const Tensor& x, int t) {
+  impl_->check(x, "one");
+  impl_->forward.forward(x, t);
+  Tensor output;
+  impl_->forward.program->read(impl_->forward.output, output);
+  return output;
+}
+
+// The engines give J^T as the gradient of a loss: that of mean((output - target)^2) over the output
+// is 2/N (output - target), which is u for target = output - N/2 u.
+Tensor UnetModel::gradient(const Tensor& x, int t, const Tensor& u) {
+  impl_->check(x, "one");
+  Shape shape = x.shape();
+  shape.c = impl_->unet.out_channels;
+  if (u.shape() != shape)
+    fail(ErrorCode::bad_argument, "unet_model: u is {} for an output of {}", to_string(u.shape()),
+         to_string(shape));
+  Compiled& c = impl_->backward;
+  if (!c.program) c = impl_->compile(true);
+  Tensor target(shape);
+  c.program->set_input(c.target, target);
+  c.forward(x, t);
+  c.program->read(c.output, target);
+  const double half = static_cast<double>(target.count()) / 2;
+  for (std::size_t i = 0; i < target.count(); ++i)
+    target.data()[i] = static_cast<float>(static_cast<double>(target.data()[i]) -
+                                          half * static_cast<double>(u.data()[i]));
+  c.program->set_input(c.target, target);
+  c.program->forward(0, false);
+  c.program->backward();
+  Tensor result;
+  c.program->read_input_grad(c.sample, result);
+  return result;
+}
+
+}  // namespace unmar

@@ -1,0 +1,77 @@
+#include "engine/random_graph.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/harness.h"
+
+namespace unmar::test {
+namespace {
+
+/// Norms of norms of products lose some digits; memory that two values share loses all.
+constexpr double kTolerance = 2e-3;
+/// Gradients that are 0 in theory, e.g. of a bias in front of a norm, are measured against the
+/// largest of the graph.
+constexpr double kOfLargest = 0.1;
+
+double largest(const Tensor& t) {
+  double max = 0;
+  for (const float v : t.values()) max = std::max(max, std::abs(double{v}));
+  return max;
+}
+
+/// Empty, or what differs.
+std::string far_apart(const Outcome& expected, const Outcome& actual) {
+  if (expected.size() != actual.size()) return "different numbers of results\n";
+  double largest_gradient = 0;
+  for (const Labelled& item : expected)
+    if (item.label.starts_with("gradient"))
+      largest_gradient = std::max(largest_gradient, largest(item.value));
+  std::string text;
+  for (std::size_t k = 0; k < expected.size(); ++k) {
+    const bool gradient = expected[k].label.starts_with("gradient");
+    const double scale =
+        std::max(largest(expected[k].value), gradient ? kOfLargest * largest_gradient : 0.0);
+    double worst = 0;
+    for (std::size_t i = 0; i < expected[k].value.count(); ++i) {
+      const double d =
+          std::abs(double{expected[k].value.values()[i]} - double{actual[k].value.values()[i]});
+      worst = std::isfinite(d) ? std::max(worst, d) : INFINITY;
+      if (!std::isfinite(d)) break;
+    }
+    if (!(worst <= kTolerance * scale))
+      text += fmt::format("{}: off by {:.3g}, largest {:.3g}\n", expected[k].label, worst, scale);
+  }
+  return text;
+}
+
+class RandomGraph : public ::testing::TestWithParam<unsigned> {
+ protected:
+  CaseGraph g_ = random_graph(GetParam());
+  Outcome all(const std::string& engine, const CompileOptions& options) const {
+    const auto program = prepare(engine, g_, options);
+    run(*program, g_);  // what a first pass leaves behind must not matter
+    return run(*program, g_);
+  }
+};
+
+TEST_P(RandomGraph, gives_the_values_and_gradients_of_ref) {
+  const Outcome expected = all("ref", {}), actual = all("onednn", {.threads = 1});
+  EXPECT_EQ(far_apart(expected, actual), "") << to_text(g_.graph) << repro();
+}
+
+TEST_P(RandomGraph, gives_the_same_bits_where_idle_memory_is_poisoned) {
+  const Outcome expected = all("onednn", {.threads = 1});
+  EXPECT_EQ(bit_difference(expected, all("onednn", {.threads = 1, .poison = true})), "")
+      << to_text(g_.graph) << repro();
+  EXPECT_EQ(bit_difference(expected, all("onednn", {.threads = 3, .poison = true})), "")
+      << to_text(g_.graph) << repro();
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomGraph, ::testing::Range(0u, 60u));
+
+}  // namespace
+}  // namespace unmar::test
