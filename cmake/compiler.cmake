@@ -1,9 +1,4 @@
 # One place for compiler options.
-if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  message(WARNING "Debian's oneDNN uses GCC's OpenMP runtime; another compiler would load a second "
-                  "thread pool beside it. Use GCC for anything but linting.")
-endif()
-
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
