@@ -7,7 +7,7 @@
 #include "unmar/tensor.h"
 
 /// The operations a graph is made of. Each is a plain struct of its options; sources, shapes and
-/// parameters live in the graph (unmar/graph.h). docs/ops.md lists them with their formulas.
+/// parameters live in the graph (unmar/graph.h).
 namespace unmar {
 
 enum class Border { zero, reflect };  ///< reflect: mirror without repeating the edge pixel
@@ -186,7 +186,8 @@ using Op =
                  Pool, Resize, Reduce, Concat, CenterCrop, Pad, Norm, Activation, Add, Multiply,
                  TimeEmbedding, Attention, Mse, L1, TotalVariation, WeightedSum>;
 
-const char* op_name(const Op& op);  ///< "conv2d", "batch_norm", ...
+const char* op_name(const Op& op);                 ///< "conv2d", "batch_norm", ...
+const char* activation_name(ActivationKind kind);  ///< "leaky_relu", ...
 
 /// The taps of one dimension of Reduce: dst[i] = sum over k of taps[k] * src[i * factor + first +
 /// k], indices clamped to the source. They sum to 1.

@@ -53,7 +53,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// One run of fit(). Allocates while it is made; then only for snapshots.
+/// One run of fit(). Allocates while it is made; then only for snapshots and what watchers record.
 class Fit {
  public:
   Fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,

@@ -9,6 +9,11 @@
 
 namespace unmar {
 
+const char* activation_name(ActivationKind kind) {
+  constexpr const char* kNames[] = {"relu", "leaky_relu", "elu", "silu", "gelu", "tanh", "sigmoid"};
+  return kNames[static_cast<int>(kind)];
+}
+
 const char* op_name(const Op& op) {
   return std::visit(Overloaded{
                         [](const Input&) { return "input"; },

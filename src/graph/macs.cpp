@@ -11,7 +11,7 @@ std::uint64_t count_macs(const Graph& graph, NodeId id) {
   if (const auto* conv = std::get_if<Conv2d>(&node.op))
     taps = static_cast<std::uint64_t>(conv->kernel) * static_cast<std::uint64_t>(conv->kernel);
   if (std::holds_alternative<ConvTranspose2d>(node.op)) taps = 1;  // one reaches each result
-  if (std::holds_alternative<Attention>(node.op))  // q k^T, then times v
+  if (std::holds_alternative<Attention>(node.op))                  // q k^T, then times v
     return 2 * node.shape.count() * static_cast<std::uint64_t>(node.shape.h) *
            static_cast<std::uint64_t>(node.shape.w);
   if (taps == 0) return 0;

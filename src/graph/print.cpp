@@ -15,10 +15,6 @@ const char* word(NormKind kind) {
   constexpr const char* kWords[] = {"batch", "instance", "group"};
   return kWords[static_cast<int>(kind)];
 }
-const char* word(ActivationKind kind) {
-  constexpr const char* kWords[] = {"relu", "leaky_relu", "elu", "silu", "gelu", "tanh", "sigmoid"};
-  return kWords[static_cast<int>(kind)];
-}
 const char* word(ReduceKernel kernel) {
   constexpr const char* kWords[] = {"lanczos2", "lanczos3", "bicubic", "box"};
   return kWords[static_cast<int>(kernel)];
@@ -53,7 +49,7 @@ std::string details(const Op& op) {
                 o.kind == NormKind::group ? fmt::format(" {}", o.groups) : "";
             return word(o.kind) + groups;
           },
-          [](const Activation& o) { return std::string(word(o.kind)); },
+          [](const Activation& o) { return std::string(activation_name(o.kind)); },
           [](const auto&) { return std::string(); },
       },
       op);

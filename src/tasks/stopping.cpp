@@ -65,7 +65,7 @@ class Maker {
   }
 
  private:
-  /// It sees less well, so it waits longer; measured: docs/results.md.
+  /// It sees less well, so it waits longer.
   std::unique_ptr<Stopper> make_guard() const {
     constexpr int kMorePatience = 3;
     if (plan_.input.channels() != 3) return make_windowed_variance(variance(kMorePatience));

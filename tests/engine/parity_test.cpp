@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
 #include <tuple>
 
 #include "engine/harness.h"
@@ -44,6 +46,23 @@ INSTANTIATE_TEST_SUITE_P(Ops, Parity,
                          ::testing::Combine(::testing::ValuesIn(engines_but_ref()),
                                             ::testing::ValuesIn(op_cases())),
                          name_of);
+
+// Small maps are convolved directly, so the table could lose its Winograd cases unseen.
+TEST(OpTable, reaches_winograd_tiles_of_both_sizes_through_both_borders) {
+  std::set<std::string> reached;
+  for (const OpCase& c : op_cases()) {
+    if (!c.name.starts_with("conv.k3.s1.")) continue;
+    const auto program = prepare("onednn", c.build());
+    program->start_profile();
+    program->forward(0);
+    for (const StepProfile& step : program->profile())
+      for (const std::string& note : step.notes)
+        if (note.starts_with("winograd"))
+          reached.insert((c.name.find(".zero") != std::string::npos ? "zero " : "reflect ") + note);
+  }
+  EXPECT_EQ(reached, (std::set<std::string>{"reflect winograd 4x4", "reflect winograd 6x6",
+                                            "zero winograd 4x4", "zero winograd 6x6"}));
+}
 
 class SameBits : public ::testing::TestWithParam<EngineAndCase> {
  protected:

@@ -40,8 +40,8 @@ inline int border_index(Border border, int i, int size) {
   return i < 0 ? -i : 2 * (size - 1) - i;
 }
 
-/// `count` matrices of rows x cols, one behind the other, each turned to cols x rows.
-void transpose(const Pass& pass, const float* src, int count, int rows, int cols, float* dst);
+/// `count` matrices of rows x cols, one behind the other, each turned to cols x rows, in parallel.
+void transpose_all(const Pass& pass, const float* src, int count, int rows, int cols, float* dst);
 
 /// Backward of the weights sums over pixels in this many groups, each in order, then over the
 /// groups: the result does not depend on the number of threads.

@@ -3,6 +3,7 @@
 
 #include "engine/onednn/conv.h"
 #include "engine/onednn/kernels.h"
+#include "engine/onednn/layout.h"
 #include "engine/onednn/range.h"
 
 namespace unmar::cpu {
@@ -65,7 +66,8 @@ class GemmConv : public Step {
 
   void backward(const Pass& pass) override {
     if (!p_.d_dst) return;
-    if (p_.d_src) transpose(pass, p_.weight.value, 1, depth_, p_.dst.shape.c, transposed_->data);
+    if (p_.d_src)
+      transpose_all(pass, p_.weight.value, 1, depth_, p_.dst.shape.c, transposed_->data);
     backward_strips(pass);
     if (p_.d_src && !pointwise_) backward_source(pass);
   }
@@ -243,17 +245,14 @@ class GemmConv : public Step {
 
 }  // namespace
 
-void transpose(const Pass& pass, const float* src, int count, int rows, int cols, float* dst) {
-  constexpr int kBlock = 16;  // rows and columns at a time: a cache line of each
-  const int blocks = (cols + kBlock - 1) / kBlock;
-  pass.pool->run(count * blocks, [&](int chunk, int) {
-    const std::ptrdiff_t matrix = static_cast<std::ptrdiff_t>(chunk / blocks) * rows * cols;
-    const int first = chunk % blocks * kBlock, last = std::min(first + kBlock, cols);
-    for (int top = 0; top < rows; top += kBlock)
-      for (int col = first; col < last; ++col)
-        for (int row = top; row < std::min(top + kBlock, rows); ++row)
-          dst[matrix + static_cast<std::ptrdiff_t>(col) * rows + row] =
-              src[matrix + static_cast<std::ptrdiff_t>(row) * cols + col];
+void transpose_all(const Pass& pass, const float* src, int count, int rows, int cols, float* dst) {
+  constexpr int kColumns = 16;  // per chunk
+  const int chunks = (cols + kColumns - 1) / kColumns;
+  pass.pool->run(count * chunks, [&](int chunk, int) {
+    const std::ptrdiff_t matrix = static_cast<std::ptrdiff_t>(chunk / chunks) * rows * cols;
+    const int first = chunk % chunks * kColumns;
+    transpose(src + matrix + first, cols, rows, std::min(kColumns, cols - first),
+              dst + matrix + static_cast<std::ptrdiff_t>(first) * rows);
   });
 }
 

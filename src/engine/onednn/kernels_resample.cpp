@@ -20,7 +20,7 @@ void combine_rows(const float* const* rows, const float* weight, int taps, std::
 
 void combine_mapped_rows(const float* const* rows, std::ptrdiff_t ld, const float* weight, int taps,
                          const PixelMap& map, std::ptrdiff_t pixels, int c, float* dst) {
-  with_act(map.act, [&](auto act) HWY_ATTR {
+  with_cheap_act(map.act, [&](auto act) HWY_ATTR {
     for (std::ptrdiff_t p = 0; p < pixels; ++p)
       for_lanes(static_cast<std::size_t>(c), [&](auto d, std::size_t i) HWY_ATTR {
         const auto scale = hn::LoadU(d, map.scale + i), shift = hn::LoadU(d, map.shift + i);

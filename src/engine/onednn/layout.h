@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "engine/onednn/plan.h"
 #include "unmar/tensor.h"
 
@@ -26,6 +28,16 @@ inline void from_channels_last(const View& src, Tensor& dst) {
         const float* row = src.row(n * src.h + y) + c;
         for (int x = 0; x < src.w; ++x) *to++ = row[x * src.ld];
       }
+}
+
+/// dst [cols][rows] = src [rows][cols], whose rows are `ld` floats apart.
+inline void transpose(const float* src, std::ptrdiff_t ld, int rows, int cols, float* dst) {
+  constexpr int kBlock = 16;  // a cache line of each at a time
+  for (int left = 0; left < cols; left += kBlock)
+    for (int top = 0; top < rows; top += kBlock)
+      for (int col = left; col < std::min(left + kBlock, cols); ++col)
+        for (int row = top; row < std::min(top + kBlock, rows); ++row)
+          dst[static_cast<std::ptrdiff_t>(col) * rows + row] = src[row * ld + col];
 }
 
 /// Convolution weights [out][in][taps] <-> [taps][in][out].

@@ -5,6 +5,7 @@
 #include "base/overloaded.h"
 #include "base/philox.h"
 #include "engine/onednn/conv.h"
+#include "engine/onednn/fusion.h"
 #include "engine/onednn/steps.h"
 
 namespace unmar::cpu {
@@ -16,30 +17,20 @@ class Lowering {
  public:
   Lowering(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
            int threads)
-      : g_(graph),
-        params_(params),
-        seed_(seed),
-        threads_(threads),
-        readers_(graph.nodes().size(), 0) {
-    for (const Node& node : g_.nodes())
-      for (const NodeId s : node.src) ++readers_[at(s)];
-    find_fused_norms();
-    find_folded_norms();
-    find_gradients();
+      : g_(graph), params_(params), seed_(seed), threads_(threads), f_(graph) {
     assign_places();
     find_writers();
     scales_.resize(count());
     makers_.resize(count());
-    find_last_readers();
   }
 
   Lowered run() {
     for (std::size_t i = 0; i < count(); ++i) {
       current_ = id(i);
-      if (!fused_[i]) lower_node(id(i));
+      if (!f_.fused(id(i))) lower_node(id(i));
       // Backward runs these in reverse: what others are made of comes first.
       for (std::size_t r = i; r-- > 0;)
-        if (last_reader_[r] == static_cast<int>(i)) add_recompute(id(r));
+        if (f_.last_reader(id(r)) == static_cast<int>(i)) add_recompute(id(r));
     }
     return std::move(out_);
   }
@@ -54,97 +45,8 @@ class Lowering {
   static NodeId id(std::size_t i) { return {static_cast<int>(i)}; }
   const Node& node(NodeId n) const { return g_.node(n); }
 
-  /// Norms that are computed together with the activation behind them.
-  void find_fused_norms() {
-    fused_.assign(count(), false);
-    for (const Node& n : g_.nodes())
-      if (std::holds_alternative<Activation>(n.op)) {
-        const NodeId src = n.src[0];
-        fused_[at(src)] =
-            std::holds_alternative<Norm>(node(src).op) && readers_[at(src)] == 1 && !g_.kept(src);
-      }
-  }
-
-  /// Norms, with their activation, that are not stored: the convolutions and resizings behind work
-  /// them out while they read, nine times for some pixels, so the activation has to be cheap.
-  void find_folded_norms() {
-    folded_.assign(count(), false);
-    for (std::size_t i = 0; i < count(); ++i) {
-      const Node& n = node(id(i));
-      const auto* act = std::get_if<Activation>(&n.op);
-      if (act)
-        folded_[i] = fused_[at(n.src[0])] &&
-                     (act->kind == ActivationKind::relu || act->kind == ActivationKind::leaky_relu);
-      else
-        folded_[i] = std::holds_alternative<Norm>(n.op) && !fused_[i];
-      if (g_.kept(id(i)) || readers_[i] == 0) folded_[i] = false;
-    }
-    for (const Node& n : g_.nodes())
-      if (!std::holds_alternative<Conv2d>(n.op) && !std::holds_alternative<Resize>(n.op))
-        for (const NodeId s : n.src)
-          if (!fused_[at(s)]) folded_[at(s)] = false;
-  }
-
-  /// Nodes on a path from something learned to the loss.
-  void find_gradients() {
-    std::vector<bool> learns(count(), false), reaches(count(), false);
-    for (std::size_t i = 0; i < count(); ++i) {
-      const Node& n = node(id(i));
-      const auto* input = std::get_if<Input>(&n.op);
-      learns[i] = g_.learns(id(i)) || (input && input->needs_grad);
-      for (const NodeId s : n.src) learns[i] = learns[i] || learns[at(s)];
-    }
-    if (g_.loss()) reaches[at(*g_.loss())] = true;
-    for (std::size_t i = count(); i-- > 0;)
-      if (reaches[i])
-        for (const NodeId s : node(id(i)).src) reaches[at(s)] = true;
-    has_grad_.assign(count(), false);
-    for (std::size_t i = 0; i < count(); ++i) has_grad_[i] = learns[i] && reaches[i];
-  }
-
-  /// True if the step that makes `source` can write straight into the concat that reads it.
-  bool in_place(const Node& concat, NodeId source) const {
-    const Node& s = node(source);
-    return readers_[at(source)] == 1 && !lives_elsewhere(s.op) && s.shape.h == concat.shape.h &&
-           s.shape.w == concat.shape.w;
-  }
-
   static Place slice(const Place& whole, int first_channel, const Shape& shape) {
     return {whole.buffer, shape, whole.offset + first_channel, whole.ld};
-  }
-
-  /// True if the gradient in front of a norm may take the place of the one behind it: it is
-  /// computed pixel by pixel, and nothing else reads or writes either.
-  bool norm_in_place(const Node& n) const {
-    const bool norm = std::holds_alternative<Norm>(n.op) ||
-                      (std::holds_alternative<Activation>(n.op) && fused_[at(n.src[0])]);
-    if (!norm) return false;
-    const NodeId source = sources(n)[0];
-    return has_grad_[at(source)] && readers_[at(source)] == 1 && !lives_elsewhere(node(source).op);
-  }
-
-  /// The same for a 1x1 convolution that keeps the number of channels: it works strip by strip.
-  bool conv_in_place(const Node& n) const {
-    const auto* conv = std::get_if<Conv2d>(&n.op);
-    if (!conv || conv->kernel != 1 || conv->stride != 1) return false;
-    const NodeId source = n.src[0];
-    return node(source).shape == n.shape && has_grad_[at(source)] && readers_[at(source)] == 1 &&
-           !lives_elsewhere(node(source).op);
-  }
-
-  /// A sum takes the place of its first source if that is a convolution's result, which nothing
-  /// needs any more, and their gradients are one if nothing else reads the source.
-  void add_in_place(const Node& n, std::size_t i) {
-    const NodeId a = n.src[0];
-    if (readers_[at(a)] != 1 || lives_elsewhere(node(a).op)) return;
-    if (has_grad_[at(a)]) out_.grad[at(a)] = out_.grad[i];
-    if (std::holds_alternative<Conv2d>(node(a).op) && !g_.kept(a))
-      out_.value[at(a)] = out_.value[i];
-  }
-
-  static bool lives_elsewhere(const Op& op) {
-    return std::holds_alternative<Input>(op) || std::holds_alternative<Constant>(op) ||
-           std::holds_alternative<Learned>(op);
   }
 
   /// From the last node to the first, so that a concat has its place before its sources.
@@ -152,86 +54,28 @@ class Lowering {
     out_.value.resize(count());
     out_.grad.resize(count());
     for (std::size_t i = count(); i-- > 0;) {
-      if (fused_[i]) continue;
+      if (f_.fused(id(i))) continue;
       const Node& n = node(id(i));
-      if (!out_.value[i] && !folded_[i]) out_.value[i] = out_.buffers.place(n.shape);
-      if (!out_.grad[i] && has_grad_[i]) out_.grad[i] = out_.buffers.place(n.shape);
+      if (!out_.value[i] && !f_.folded(id(i))) out_.value[i] = out_.buffers.place(n.shape);
+      if (!out_.grad[i] && f_.has_grad(id(i))) out_.grad[i] = out_.buffers.place(n.shape);
       if (std::holds_alternative<Learned>(n.op)) {  // lives among the parameters
         out_.value[i].buffer->data = param(n, 0).value;
         if (out_.grad[i]) out_.grad[i].buffer->data = param(n, 0).grad;
       }
-      if (std::holds_alternative<Add>(n.op)) add_in_place(n, i);
-      if (norm_in_place(n) || conv_in_place(n)) out_.grad[at(sources(n)[0])] = out_.grad[i];
+      if (f_.last_reader(id(i)) >= 0) out_.value[i].buffer->recomputed = true;
+      if (f_.sum_in_place(n)) out_.value[at(n.src[0])] = out_.value[i];
+      if (f_.sum_grad_in_place(n) || f_.grad_in_place(n))
+        out_.grad[at(f_.sources(n)[0])] = out_.grad[i];
       if (!std::holds_alternative<Concat>(n.op)) continue;
       int channel = 0;
       for (const NodeId s : n.src) {
-        if (in_place(n, s)) {
+        if (f_.into_concat(n, s)) {
           out_.value[at(s)] = slice(out_.value[i], channel, node(s).shape);
-          if (has_grad_[at(s)]) out_.grad[at(s)] = slice(out_.grad[i], channel, node(s).shape);
+          if (f_.has_grad(s)) out_.grad[at(s)] = slice(out_.grad[i], channel, node(s).shape);
         }
         channel += node(s).shape.c;
       }
     }
-  }
-
-  /// What a node reads, looking through a norm fused into it.
-  const std::vector<NodeId>& sources(const Node& n) const {
-    const bool through_norm = std::holds_alternative<Activation>(n.op) && fused_[at(n.src[0])];
-    return through_norm ? node(n.src[0]).src : n.src;
-  }
-
-  bool enlarges(NodeId n) const {
-    return std::holds_alternative<Resize>(node(n).op) &&
-           node(n).shape.count() > g_.shape(node(n).src[0]).count();
-  }
-  /// Steps of one pass over pixels, which cost little once more.
-  bool is_cheap(NodeId n) const {
-    const Op& op = node(n).op;
-    return std::holds_alternative<Resize>(op) || std::holds_alternative<Pad>(op) ||
-           std::holds_alternative<CenterCrop>(op) || std::holds_alternative<Norm>(op) ||
-           (std::holds_alternative<Activation>(op) && fused_[at(node(n).src[0])]);
-  }
-  /// An up-sampled value is larger than what it was made of: it is worked out again for backward
-  /// rather than kept, together with the concat around it. So is jitter.
-  bool recomputes(NodeId n) const {
-    if (!g_.loss() || g_.kept(n) || !out_.value[at(n)]) return false;
-    const bool jitter = std::holds_alternative<Jitter>(node(n).op);
-    if (!std::holds_alternative<Concat>(node(n).op))
-      return (jitter || enlarges(n)) && !placed_in_concat_[at(n)];
-    bool any = false;
-    for (const NodeId s : node(n).src) {
-      if (!in_place(node(n), s)) continue;  // copied, by a cheap step
-      if (!is_cheap(s) || g_.kept(s)) return false;
-      any = any || enlarges(s);
-    }
-    return any && !placed_in_concat_[at(n)];
-  }
-
-  /// The node after whose step backward first needs the value of each recomputed one.
-  void find_last_readers() {
-    placed_in_concat_.assign(count(), false);
-    for (const Node& n : g_.nodes())
-      if (std::holds_alternative<Concat>(n.op))
-        for (const NodeId s : n.src) placed_in_concat_[at(s)] = in_place(n, s);
-    std::vector<bool> remade(count(), false);
-    for (std::size_t i = 0; i < count(); ++i) {
-      if (!recomputes(id(i))) continue;
-      remade[i] = true;
-      for (const NodeId s : node(id(i)).src)
-        if (placed_in_concat_[at(s)]) remade[at(s)] = true;
-    }
-    last_reader_.assign(count(), -1);
-    std::vector<int> last(count(), -1);
-    for (std::size_t i = count(); i-- > 0;)
-      for (const NodeId s : node(id(i)).src) {
-        const bool reads_through = fused_[i] || folded_[i] || remade[i];
-        last[at(s)] = std::max({last[at(s)], static_cast<int>(i), reads_through ? last[i] : -1});
-      }
-    for (std::size_t i = 0; i < count(); ++i)
-      if (recomputes(id(i)) && last[i] >= 0) {
-        last_reader_[i] = last[i];
-        out_.value[i].buffer->recomputed = true;
-      }
   }
 
   /// A gradient that several steps contribute to is written by the one that backward runs first,
@@ -239,8 +83,8 @@ class Lowering {
   void find_writers() {
     writers_.assign(count(), {});
     for (std::size_t i = count(); i-- > 0;) {
-      if (!has_grad_[i] || fused_[i]) continue;
-      const auto& src = sources(node(id(i)));
+      if (!f_.has_grad(id(i)) || f_.fused(id(i))) continue;
+      const auto& src = f_.sources(node(id(i)));
       // A concat is one copy per source, which backward takes from the last to the first.
       const bool backwards = std::holds_alternative<Concat>(node(id(i)).op);
       for (std::size_t k = 0; k < src.size(); ++k) {
@@ -251,13 +95,13 @@ class Lowering {
   }
 
   GradPlace grad_of(NodeId source, NodeId reader, std::size_t slot) const {
-    if (!has_grad_[at(reader)] || !out_.grad[at(source)]) return {};
+    if (!f_.has_grad(reader) || !out_.grad[at(source)]) return {};
     const Writer& w = writers_[at(source)];
     return {out_.grad[at(source)], !(w.reader == reader && w.slot == slot)};
   }
 
   UnaryPlaces unary(NodeId n) const {
-    const NodeId src = sources(node(n))[0];
+    const NodeId src = f_.sources(node(n))[0];
     return {out_.value[at(src)], out_.value[at(n)], out_.grad[at(n)], grad_of(src, n, 0)};
   }
   BinaryPlaces binary(NodeId n) const {
@@ -285,8 +129,8 @@ class Lowering {
   /// What n reads first: if that is a folded norm, its source and the norm.
   std::pair<Place, Scales> folded_source(NodeId n) const {
     const NodeId source = node(n).src[0];
-    if (!folded_[at(source)]) return {out_.value[at(source)], {}};
-    return {out_.value[at(sources(node(source))[0])], scales_[at(source)]};
+    if (!f_.folded(source)) return {out_.value[at(source)], {}};
+    return {out_.value[at(f_.sources(node(source))[0])], scales_[at(source)]};
   }
   void add_resize(const Resize& o, NodeId n) {
     UnaryPlaces p = unary(n);
@@ -301,7 +145,7 @@ class Lowering {
     std::vector<Step*> steps = makers_[at(n)];
     if (std::holds_alternative<Concat>(node(n).op))
       for (const NodeId s : node(n).src)
-        if (in_place(node(n), s))
+        if (f_.into_concat(node(n), s))
           steps.insert(steps.end(), makers_[at(s)].begin(), makers_[at(s)].end());
     add(make_recompute(std::move(steps)));
   }
@@ -310,7 +154,7 @@ class Lowering {
     const Node& n = node(norm);
     const UnaryPlaces p = unary(result);
     NormScales* scales = &out_.norms.emplace_back();
-    if (folded_[at(result)]) scales_[at(result)] = {scales, act};
+    if (f_.folded(result)) scales_[at(result)] = {scales, act};
     add_maker(result, make_norm({std::get<Norm>(n.op), act, p.src, p.dst, p.d_dst, p.d_src,
                                  param(n, 0), param(n, 1), scales}));
   }
@@ -365,7 +209,7 @@ class Lowering {
     for (std::size_t slot = 0; slot < node(n).src.size(); ++slot) {
       const NodeId s = node(n).src[slot];
       const Shape& src = node(s).shape;
-      if (!in_place(node(n), s)) {
+      if (!f_.into_concat(node(n), s)) {
         const Shape part{dst.n, src.c, dst.h, dst.w};
         const Place d_dst = out_.grad[at(n)] ? slice(out_.grad[at(n)], channel, part) : Place{};
         add_linear(n, crop_map(src.h, dst.h), crop_map(src.w, dst.w),
@@ -417,7 +261,7 @@ class Lowering {
                    },
                    [&](const Norm&) { add_norm(n, n, {}); },
                    [&](const Activation& o) {
-                     if (fused_[at(nd.src[0])]) return add_norm(nd.src[0], n, to_act(o));
+                     if (f_.fused(nd.src[0])) return add_norm(nd.src[0], n, to_act(o));
                      add(make_activation(to_act(o), unary(n)));
                    },
                    [&](const Add&) { add(make_add(binary(n))); },
@@ -446,12 +290,9 @@ class Lowering {
   const std::vector<ParamPlace>& params_;
   std::uint64_t seed_;
   int threads_;
-  std::vector<int> readers_;
-  std::vector<bool> fused_, folded_, has_grad_;
+  Fusion f_;
   std::vector<Scales> scales_;  ///< of folded norms
   std::vector<std::vector<Step*>> makers_;
-  std::vector<bool> placed_in_concat_;
-  std::vector<int> last_reader_;  ///< of recomputed nodes, else -1
   std::vector<Writer> writers_;
   NodeId current_;  ///< whose steps are being added
   Lowered out_;

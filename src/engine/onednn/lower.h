@@ -15,8 +15,8 @@ struct Lowered {
   Buffers buffers;
   std::vector<std::unique_ptr<Step>> steps;
   std::vector<NodeId> node_of;  ///< per step: the node whose value it makes
-  std::vector<Place> value;  ///< per node; empty where a fused step never writes it
-  std::vector<Place> grad;   ///< per node; empty where the loss sends no gradient
+  std::vector<Place> value;     ///< per node; empty where a fused step never writes it
+  std::vector<Place> grad;      ///< per node; empty where the loss sends no gradient
   std::deque<NormScales> norms;
 };
 

@@ -11,26 +11,6 @@ namespace {
 
 std::size_t at(NodeId id) { return static_cast<std::size_t>(id.index); }
 
-const char* activation_name(ActivationKind kind) {
-  switch (kind) {
-    case ActivationKind::relu:
-      return "relu";
-    case ActivationKind::leaky_relu:
-      return "leaky_relu";
-    case ActivationKind::elu:
-      return "elu";
-    case ActivationKind::silu:
-      return "silu";
-    case ActivationKind::gelu:
-      return "gelu";
-    case ActivationKind::tanh:
-      return "tanh";
-    case ActivationKind::sigmoid:
-      return "sigmoid";
-  }
-  return "activation";
-}
-
 std::string label(const Op& op) {
   const auto* activation = std::get_if<Activation>(&op);
   return activation ? activation_name(activation->kind) : op_name(op);

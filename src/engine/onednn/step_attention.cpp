@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/onednn/layout.h"
 #include "engine/onednn/steps.h"
 
 namespace unmar::cpu {
@@ -81,10 +82,7 @@ class AttentionStep : public Step {
   /// [pixels][channels] of each head -> [channels][pixels].
   void turn(const Pass& pass, const Place& place, const Buffer* to) const {
     pass.pool->run(heads(), [&](int head, int) {
-      const float* from = at(place, head, 0);
-      float* dst = turned(to, head);
-      for (int c = 0; c < channels_; ++c)
-        for (int p = 0; p < pixels_; ++p) *dst++ = from[p * place.ld + c];
+      transpose(at(place, head, 0), place.ld, pixels_, channels_, turned(to, head));
     });
   }
   float* turned(const Buffer* buffer, int head) const {
