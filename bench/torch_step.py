@@ -11,16 +11,11 @@ layout runs in a process of its own, so that its peak memory is its own.
 
 import argparse
 import json
-import os
-import pathlib
 import platform
-import resource
-import statistics
 import subprocess
 import sys
-import time
 
-LAYOUTS = ("contiguous", "channels_last")
+from torch_timing import LAYOUTS, in_words, memory_format, start_torch, timed
 
 
 def parse_arguments():
@@ -40,48 +35,30 @@ def parse_arguments():
 
 
 def measure(arguments):
-    # PyTorch reads this when it is imported.
-    os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
-    sys.dont_write_bytecode = True
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts"))
-    import torch
+    torch = start_torch(arguments.threads)
     from torch_skip import Skip, SkipOptions
 
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(0)
     height, width = arguments.size[0], arguments.size[-1]
-    layout = (
-        torch.channels_last if arguments.layout == "channels_last" else torch.contiguous_format
-    )
+    layout = memory_format(torch, arguments.layout)
     network = Skip(32, 3, SkipOptions()).to(memory_format=layout)
     z = (0.1 * torch.rand(1, 32, height, width)).to(memory_format=layout)
     y = torch.rand(1, 3, height, width).to(memory_format=layout)
     noise = torch.empty_like(z)
     adam = torch.optim.Adam(network.parameters(), lr=0.01)
 
-    seconds = []
-    for _ in range(arguments.warmup + arguments.runs):
-        begin = time.perf_counter()
+    def step():
         adam.zero_grad()
         out = network(z + noise.normal_() / 30)
         loss = torch.nn.functional.mse_loss(out, y)
         loss.backward()
         adam.step()
         loss.item()
-        seconds.append(time.perf_counter() - begin)
-    timed = seconds[arguments.warmup :]
+
     return {
-        "program": f"PyTorch {torch.__version__} eager",
-        "layout": arguments.layout,
+        **timed(torch, step, arguments),
         "height": height,
         "width": width,
-        "threads": arguments.threads,
         "parameters": sum(p.numel() for p in network.parameters()),
-        "runs": len(timed),
-        "median_seconds": round(statistics.median(timed), 4),
-        "min_seconds": round(min(timed), 4),
-        "max_seconds": round(max(timed), 4),
-        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "machine": platform.machine(),
     }
 
@@ -105,11 +82,7 @@ def main():
         print(json.dumps(results, indent=2))
         return
     for r in results:
-        print(
-            f"{r['program']} {r['layout']:13} {r['height']}x{r['width']} {r['threads']} threads: "
-            f"median {r['median_seconds']:.3f} s of {r['runs']} "
-            f"({r['min_seconds']:.3f} to {r['max_seconds']:.3f}), peak {r['peak_rss_mb']:.0f} MB"
-        )
+        print(in_words(r, f"{r['height']}x{r['width']}"))
 
 
 if __name__ == "__main__":

@@ -10,15 +10,10 @@ Each memory layout runs in a process of its own, so that its peak memory is its 
 
 import argparse
 import json
-import os
-import pathlib
-import resource
-import statistics
 import subprocess
 import sys
-import time
 
-LAYOUTS = ("contiguous", "channels_last")
+from torch_timing import LAYOUTS, in_words, memory_format, start_torch, timed
 
 
 def parse_arguments():
@@ -36,15 +31,9 @@ def parse_arguments():
 
 
 def measure(arguments):
-    # PyTorch reads this when it is imported.
-    os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
-    sys.dont_write_bytecode = True
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts"))
-    import torch
+    torch = start_torch(arguments.threads)
     from torch_ddpm_unet import DdpmUnet, DdpmUnetOptions
 
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(0)
     levels = len(arguments.widths)
     attention = ["Attn" if level == 1 else "" for level in range(levels)]
     options = DdpmUnetOptions(
@@ -58,9 +47,7 @@ def measure(arguments):
         downsample_padding=0,
         norm_num_groups=16,
     )
-    layout = (
-        torch.channels_last if arguments.layout == "channels_last" else torch.contiguous_format
-    )
+    layout = memory_format(torch, arguments.layout)
     network = DdpmUnet(options).to(memory_format=layout)
     shape = (arguments.batch, arguments.channels, arguments.size, arguments.size)
     noisy = torch.randn(shape).to(memory_format=layout)
@@ -70,9 +57,7 @@ def measure(arguments):
     averages = [w.detach().clone() for w in weights]
     adam = torch.optim.Adam(weights, lr=2e-4)
 
-    seconds = []
-    for _ in range(arguments.warmup + arguments.runs):
-        begin = time.perf_counter()
+    def update():
         loss = torch.nn.functional.mse_loss(network(noisy, timesteps), target)
         adam.zero_grad()
         loss.backward()
@@ -82,20 +67,12 @@ def measure(arguments):
             for average, weight in zip(averages, weights):
                 average.lerp_(weight, 1e-4)
         loss.item()
-        seconds.append(time.perf_counter() - begin)
-    timed = seconds[arguments.warmup :]
+
     return {
-        "program": f"PyTorch {torch.__version__} eager",
-        "layout": arguments.layout,
+        **timed(torch, update, arguments),
         "widths": arguments.widths,
         "shape": shape,
-        "threads": arguments.threads,
         "parameters": sum(w.numel() for w in weights),
-        "runs": len(timed),
-        "median_seconds": round(statistics.median(timed), 4),
-        "min_seconds": round(min(timed), 4),
-        "max_seconds": round(max(timed), 4),
-        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
 
 
@@ -110,11 +87,7 @@ def main():
     if arguments.json:
         print(json.dumps(r))
         return
-    print(
-        f"{r['program']} {r['layout']:13} {r['widths']} on {r['shape']}, {r['threads']} threads: "
-        f"median {r['median_seconds']:.3f} s of {r['runs']} "
-        f"({r['min_seconds']:.3f} to {r['max_seconds']:.3f}), peak {r['peak_rss_mb']:.0f} MB"
-    )
+    print(in_words(r, f"{r['widths']} on {r['shape']},"))
 
 
 if __name__ == "__main__":
