@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "engine/onednn/kernels.h"
+#include "engine/cpu/kernels.h"
 
 namespace {
 

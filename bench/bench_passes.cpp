@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/onednn/kernels.h"
+#include "engine/cpu/kernels.h"
 
 namespace {
 

@@ -69,11 +69,11 @@ class Library:
 
 LIBRARIES = [
     Library(
-        "oneDNN",
-        r"(oneapi/)?dnnl",
-        r"\bdnnl(::|_)",
-        r"\bdnnl\b",
-        ("src/engine/onednn/", "tests/engine/"),
+        "Highway",
+        r"hwy/",
+        r"\bhwy(::|_)",
+        r"\bhwy\b",
+        ("src/engine/cpu/",),
     ),
     Library("libvips", r"vips/", r"\bvips(::|_\w+\()", r"\bvips\b", ("src/image/", "tests/image/")),
     Library(

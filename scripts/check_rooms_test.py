@@ -27,15 +27,15 @@ CLEAN = {
     '#include "base/fail.h"\n',
     "src/graph/CMakeLists.txt": "unmar_room(graph SOURCES graph.cpp LINKS tensor)\n",
     "src/graph/graph.cpp": '#include "unmar/graph.h"\n#include "graph/params.h"\n',
-    "src/graph/params.h": '#include "unmar/tensor.h"\n// not "dnnl.hpp", not dnnl::memory\n',
+    "src/graph/params.h": '#include "unmar/tensor.h"\n// not "hwy/highway.h", not hwy::N\n',
     "src/models/CMakeLists.txt": "unmar_room(models SOURCES skip.cpp LINKS graph)\n",
     "src/models/skip.cpp": '#include "unmar/models.h"\n',
     "src/engine/CMakeLists.txt": "unmar_room(engine SOURCES a.cpp LINKS graph"
-    " PRIVATE_LINKS DNNL::dnnl)\n",
-    "src/engine/onednn/a.cpp": "#include <dnnl.hpp>\ndnnl::engine engine;\n",
+    " PRIVATE_LINKS PkgConfig::hwy)\n",
+    "src/engine/cpu/a.cpp": "#include <hwy/highway.h>\nhwy::N lanes;\n",
     "apps/cli/main.cpp": '#include <CLI/CLI.hpp>\n#include "unmar/unmar.h"\n#include "help.h"\n',
     "apps/cli/help.h": "#pragma once\n",
-    "tests/engine/a_test.cpp": '#include "engine/onednn/a.h"\n#include <dnnl.hpp>\n',
+    "tests/engine/a_test.cpp": '#include "engine/cpu/a.h"\n',
 }
 
 
@@ -121,8 +121,8 @@ class CheckRooms(unittest.TestCase):
 
     def test_libraries_outside_their_folders(self):
         for name, header, library in (
-            ("src/engine/ref/bad.cpp", "<dnnl.hpp>", "oneDNN"),
-            ("src/graph/bad.cpp", '"oneapi/dnnl/dnnl.hpp"', "oneDNN"),
+            ("src/engine/ref/bad.cpp", "<hwy/highway.h>", "Highway"),
+            ("src/graph/bad.cpp", '"hwy/targets.h"', "Highway"),
             ("apps/cli/bad.cpp", "<vips/vips8>", "libvips"),
             ("src/base/bad.cpp", "<CLI/CLI.hpp>", "CLI11"),
         ):
@@ -132,7 +132,7 @@ class CheckRooms(unittest.TestCase):
                 self.assertIn(library, problems[0])
 
     def test_a_library_used_without_its_header(self):
-        self.assert_one("src/graph/bad.cpp", "dnnl::memory m;\n", "use oneDNN")
+        self.assert_one("src/graph/bad.cpp", "hwy::N m;\n", "use Highway")
 
     def test_a_link_to_the_right(self):
         self.assert_one(
@@ -151,8 +151,8 @@ class CheckRooms(unittest.TestCase):
     def test_a_library_linked_elsewhere(self):
         self.assert_one(
             "src/graph/CMakeLists.txt",
-            "unmar_room(graph SOURCES graph.cpp LINKS tensor PRIVATE_LINKS DNNL::dnnl)\n",
-            "room 'graph' may not link oneDNN",
+            "unmar_room(graph SOURCES graph.cpp LINKS tensor PRIVATE_LINKS PkgConfig::hwy)\n",
+            "room 'graph' may not link Highway",
         )
 
     def test_a_room_by_another_name(self):

@@ -91,7 +91,7 @@ class Program {
 };
 
 struct EngineInfo {
-  std::string name;         ///< "onednn"
+  std::string name;         ///< "cpu"
   std::string description;  ///< version, instruction set
 };
 

@@ -1,7 +1,7 @@
 #include <fmt/ranges.h>
 
 #include "base/fail.h"
-#include "engine/onednn/onednn_engine.h"
+#include "engine/cpu/cpu_engine.h"
 #include "engine/ref/ref_engine.h"
 #include "unmar/engine.h"
 
@@ -15,7 +15,7 @@ struct Entry {
 
 /// Best first.
 constexpr Entry kEngines[] = {
-    {"onednn", make_onednn_engine},
+    {"cpu", make_cpu_engine},
     {"ref", make_ref_engine},
 };
 

@@ -1,4 +1,4 @@
-#include "engine/onednn/plan.h"
+#include "engine/cpu/plan.h"
 
 #include <gtest/gtest.h>
 

@@ -17,7 +17,7 @@ class Allocation : public ::testing::Test {
   }
 
   Problem problem_;
-  std::unique_ptr<Engine> engine_ = make_engine("onednn");
+  std::unique_ptr<Engine> engine_ = make_engine("cpu");
 };
 
 TEST_F(Allocation, IsCounted) {

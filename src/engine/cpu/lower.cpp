@@ -1,0 +1,308 @@
+#include "engine/cpu/lower.h"
+
+#include <algorithm>
+
+#include "base/overloaded.h"
+#include "base/philox.h"
+#include "engine/cpu/conv.h"
+#include "engine/cpu/fusion.h"
+#include "engine/cpu/steps.h"
+
+namespace unmar::cpu {
+namespace {
+
+std::size_t at(NodeId id) { return static_cast<std::size_t>(id.index); }
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
+           int threads)
+      : g_(graph), params_(params), seed_(seed), threads_(threads), f_(graph) {
+    assign_places();
+    find_writers();
+    scales_.resize(count());
+    makers_.resize(count());
+  }
+
+  Lowered run() {
+    for (std::size_t i = 0; i < count(); ++i) {
+      current_ = id(i);
+      if (!f_.fused(id(i))) lower_node(id(i));
+      // Backward runs these in reverse: what others are made of comes first.
+      for (std::size_t r = i; r-- > 0;)
+        if (f_.last_reader(id(r)) == static_cast<int>(i)) add_recompute(id(r));
+    }
+    return std::move(out_);
+  }
+
+ private:
+  struct Scales {
+    const NormScales* scales = nullptr;
+    Act act;
+  };
+
+  std::size_t count() const { return g_.nodes().size(); }
+  static NodeId id(std::size_t i) { return {static_cast<int>(i)}; }
+  const Node& node(NodeId n) const { return g_.node(n); }
+
+  static Place slice(const Place& whole, int first_channel, const Shape& shape) {
+    return {whole.buffer, shape, whole.offset + first_channel, whole.ld};
+  }
+
+  /// From the last node to the first, so that a concat has its place before its sources.
+  void assign_places() {
+    out_.value.resize(count());
+    out_.grad.resize(count());
+    for (std::size_t i = count(); i-- > 0;) {
+      if (f_.fused(id(i))) continue;
+      const Node& n = node(id(i));
+      if (!out_.value[i] && !f_.folded(id(i))) out_.value[i] = out_.buffers.place(n.shape);
+      if (!out_.grad[i] && f_.has_grad(id(i))) out_.grad[i] = out_.buffers.place(n.shape);
+      if (std::holds_alternative<Learned>(n.op)) {  // lives among the parameters
+        out_.value[i].buffer->data = param(n, 0).value;
+        if (out_.grad[i]) out_.grad[i].buffer->data = param(n, 0).grad;
+      }
+      if (f_.last_reader(id(i)) >= 0) out_.value[i].buffer->recomputed = true;
+      if (f_.sum_in_place(n)) out_.value[at(n.src[0])] = out_.value[i];
+      if (f_.sum_grad_in_place(n) || f_.grad_in_place(n))
+        out_.grad[at(f_.sources(n)[0])] = out_.grad[i];
+      if (!std::holds_alternative<Concat>(n.op)) continue;
+      int channel = 0;
+      for (const NodeId s : n.src) {
+        if (f_.into_concat(n, s)) {
+          out_.value[at(s)] = slice(out_.value[i], channel, node(s).shape);
+          if (f_.has_grad(s)) out_.grad[at(s)] = slice(out_.grad[i], channel, node(s).shape);
+        }
+        channel += node(s).shape.c;
+      }
+    }
+  }
+
+  /// A gradient that several steps contribute to is written by the one that backward runs first,
+  /// and the others add to it. writers_[node]: that reader, and which of its sources it is.
+  void find_writers() {
+    writers_.assign(count(), {});
+    for (std::size_t i = count(); i-- > 0;) {
+      if (!f_.has_grad(id(i)) || f_.fused(id(i))) continue;
+      const auto& src = f_.sources(node(id(i)));
+      // A concat is one copy per source, which backward takes from the last to the first.
+      const bool backwards = std::holds_alternative<Concat>(node(id(i)).op);
+      for (std::size_t k = 0; k < src.size(); ++k) {
+        const std::size_t slot = backwards ? src.size() - 1 - k : k;
+        if (!writers_[at(src[slot])].reader.valid()) writers_[at(src[slot])] = {id(i), slot};
+      }
+    }
+  }
+
+  GradPlace grad_of(NodeId source, NodeId reader, std::size_t slot) const {
+    if (!f_.has_grad(reader) || !out_.grad[at(source)]) return {};
+    const Writer& w = writers_[at(source)];
+    return {out_.grad[at(source)], !(w.reader == reader && w.slot == slot)};
+  }
+
+  UnaryPlaces unary(NodeId n) const {
+    const NodeId src = f_.sources(node(n))[0];
+    return {out_.value[at(src)], out_.value[at(n)], out_.grad[at(n)], grad_of(src, n, 0)};
+  }
+  BinaryPlaces binary(NodeId n) const {
+    const auto& src = node(n).src;
+    return {out_.value[at(src[0])], out_.value[at(src[1])], out_.value[at(n)],
+            out_.grad[at(n)],       grad_of(src[0], n, 0),  grad_of(src[1], n, 1)};
+  }
+  ParamPlace param(const Node& n, std::size_t i) const {
+    return i < n.params.size() ? params_[static_cast<std::size_t>(n.params[i])] : ParamPlace{};
+  }
+
+  Step* add(std::unique_ptr<Step> step) {
+    out_.steps.push_back(std::move(step));
+    out_.node_of.push_back(current_);
+    return out_.steps.back().get();
+  }
+  /// A step that makes (a part of) the value of n.
+  void add_maker(NodeId n, std::unique_ptr<Step> step) {
+    makers_[at(n)].push_back(add(std::move(step)));
+  }
+  void add_linear(NodeId n, LinearMap rows, LinearMap cols, const UnaryPlaces& places) {
+    add_maker(n, make_linear(std::move(rows), std::move(cols), places, nullptr, {}, out_.buffers,
+                             threads_));
+  }
+  /// What n reads first: if that is a folded norm, its source and the norm.
+  std::pair<Place, Scales> folded_source(NodeId n) const {
+    const NodeId source = node(n).src[0];
+    if (!f_.folded(source)) return {out_.value[at(source)], {}};
+    return {out_.value[at(f_.sources(node(source))[0])], scales_[at(source)]};
+  }
+  void add_resize(const Resize& o, NodeId n) {
+    UnaryPlaces p = unary(n);
+    const auto [src, norm] = folded_source(n);
+    p.src = src;
+    add_maker(n, make_linear(resize_map(o, src.shape.h, o.h), resize_map(o, src.shape.w, o.w), p,
+                             norm.scales, norm.act, out_.buffers, threads_));
+  }
+  /// Everything that makes the value of n, which is a concat or stands alone.
+  void add_recompute(NodeId n) {
+    current_ = n;
+    std::vector<Step*> steps = makers_[at(n)];
+    if (std::holds_alternative<Concat>(node(n).op))
+      for (const NodeId s : node(n).src)
+        if (f_.into_concat(node(n), s))
+          steps.insert(steps.end(), makers_[at(s)].begin(), makers_[at(s)].end());
+    add(make_recompute(std::move(steps)));
+  }
+
+  void add_norm(NodeId norm, NodeId result, const Act& act) {
+    const Node& n = node(norm);
+    const UnaryPlaces p = unary(result);
+    NormScales* scales = &out_.norms.emplace_back();
+    if (f_.folded(result)) scales_[at(result)] = {scales, act};
+    add_maker(result, make_norm({std::get<Norm>(n.op), act, p.src, p.dst, p.d_dst, p.d_src,
+                                 param(n, 0), param(n, 1), scales}));
+  }
+
+  void add_conv(const Conv2d& o, NodeId n) {
+    const Node& nd = node(n);
+    const UnaryPlaces p = unary(n);
+    const auto [src, norm] = folded_source(n);
+    ConvPlaces places{o,       src,     p.dst,        norm.scales, norm.act,
+                      p.d_dst, p.d_src, param(nd, 0), param(nd, 1)};
+    if (o.kernel == 1 && o.stride == 1 && !norm.scales)  // pictures do not matter: one high one
+      for (Place* place : {&places.src, &places.dst, &places.d_dst, &places.d_src.place}) {
+        place->shape.h *= place->shape.n;
+        place->shape.n = 1;
+      }
+    add(make_conv(places, out_.buffers, threads_));
+  }
+
+  void add_attention(const Attention& o, NodeId n) {
+    const auto value = [&](std::size_t slot) { return out_.value[at(node(n).src[slot])]; };
+    const auto grad = [&](std::size_t slot) { return grad_of(node(n).src[slot], n, slot); };
+    add(make_attention({o.heads, value(0), value(1), value(2), out_.value[at(n)], out_.grad[at(n)],
+                        grad(0), grad(1), grad(2)},
+                       out_.buffers, threads_));
+  }
+
+  /// A 1x1 convolution that makes the whole block of each pixel, then the blocks side by side.
+  void add_conv_transpose(const ConvTranspose2d& o, NodeId n) {
+    const Node& nd = node(n);
+    const UnaryPlaces p = unary(n);
+    const Shape& src = g_.shape(nd.src[0]);
+    const Shape shape{src.n, o.out_c * o.stride * o.stride, src.h, src.w};
+    const Place blocks = out_.buffers.place(shape);
+    const Place d_blocks = p.d_dst ? out_.buffers.place(shape) : Place{};
+    add(make_conv({{.out_c = shape.c, .kernel = 1, .bias = false},
+                   p.src,
+                   blocks,
+                   nullptr,
+                   {},
+                   d_blocks,
+                   p.d_src,
+                   param(nd, 0),
+                   {}},
+                  out_.buffers, threads_));
+    add(make_shuffle({o.stride, BlockOrder::channels_last, param(nd, 1)},
+                     {blocks, p.dst, p.d_dst, {d_blocks}}));
+  }
+
+  void add_concat(NodeId n) {
+    const Shape& dst = node(n).shape;
+    int channel = 0;
+    for (std::size_t slot = 0; slot < node(n).src.size(); ++slot) {
+      const NodeId s = node(n).src[slot];
+      const Shape& src = node(s).shape;
+      if (!f_.into_concat(node(n), s)) {
+        const Shape part{dst.n, src.c, dst.h, dst.w};
+        const Place d_dst = out_.grad[at(n)] ? slice(out_.grad[at(n)], channel, part) : Place{};
+        add_linear(n, crop_map(src.h, dst.h), crop_map(src.w, dst.w),
+                   {out_.value[at(s)], slice(out_.value[at(n)], channel, part), d_dst,
+                    grad_of(s, n, slot)});
+      }
+      channel += src.c;
+    }
+  }
+
+  void lower_node(NodeId n) {
+    const Node& nd = node(n);
+    const Shape src = nd.src.empty() ? Shape{} : g_.shape(nd.src[0]);
+    std::visit(Overloaded{
+                   [](const Input&) {},
+                   [](const Constant&) {},
+                   [](const Learned&) {},
+                   [&](const Jitter& o) {
+                     add_maker(n, make_jitter(o.sigma, stream_key(seed_, nd.name), unary(n)));
+                   },
+                   [&](const Dropout& o) {
+                     add(make_dropout(o.rate, stream_key(seed_, nd.name), unary(n)));
+                   },
+                   [&](const TimeEmbedding& o) { add(make_time_embedding(o, unary(n))); },
+                   [&](const Attention& o) { add_attention(o, n); },
+                   [&](const Conv2d& o) { add_conv(o, n); },
+                   [&](const ConvTranspose2d& o) { add_conv_transpose(o, n); },
+                   [&](const PixelShuffle& o) {
+                     add(make_shuffle({o.factor, BlockOrder::channels_first, {}}, unary(n)));
+                   },
+                   [&](const Pool& o) {
+                     if (o.kind == PoolKind::max) {
+                       add(make_max_pool(o.factor, unary(n), threads_));
+                       return;
+                     }
+                     add_linear(n, average_map(o.factor, src.h), average_map(o.factor, src.w),
+                                unary(n));
+                   },
+                   [&](const Resize& o) { add_resize(o, n); },
+                   [&](const Reduce& o) {
+                     add_linear(n, reduce_map(o, src.h), reduce_map(o, src.w), unary(n));
+                   },
+                   [&](const Concat&) { add_concat(n); },
+                   [&](const CenterCrop& o) {
+                     add_linear(n, crop_map(src.h, o.h), crop_map(src.w, o.w), unary(n));
+                   },
+                   [&](const Pad& o) {
+                     add_linear(n, pad_map(src.h, o.h), pad_map(src.w, o.w), unary(n));
+                   },
+                   [&](const Norm&) { add_norm(n, n, {}); },
+                   [&](const Activation& o) {
+                     if (f_.fused(nd.src[0])) return add_norm(nd.src[0], n, to_act(o));
+                     add(make_activation(to_act(o), unary(n)));
+                   },
+                   [&](const Add&) { add(make_add(binary(n))); },
+                   [&](const Multiply&) { add(make_multiply(binary(n))); },
+                   [&](const Mse&) { add(make_mse(binary(n))); },
+                   [&](const L1&) { add(make_l1(binary(n))); },
+                   [&](const TotalVariation& o) { add(make_total_variation(o, unary(n))); },
+                   [&](const WeightedSum& o) {
+                     SumPlaces p{o.weights, {}, {}, out_.value[at(n)], out_.grad[at(n)]};
+                     for (std::size_t slot = 0; slot < nd.src.size(); ++slot) {
+                       p.src.push_back(out_.value[at(nd.src[slot])]);
+                       p.d_src.push_back(grad_of(nd.src[slot], n, slot));
+                     }
+                     add(make_weighted_sum(p));
+                   },
+               },
+               nd.op);
+  }
+
+  struct Writer {
+    NodeId reader;
+    std::size_t slot = 0;
+  };
+
+  const Graph& g_;
+  const std::vector<ParamPlace>& params_;
+  std::uint64_t seed_;
+  int threads_;
+  Fusion f_;
+  std::vector<Scales> scales_;  ///< of folded norms
+  std::vector<std::vector<Step*>> makers_;
+  std::vector<Writer> writers_;
+  NodeId current_;  ///< whose steps are being added
+  Lowered out_;
+};
+
+}  // namespace
+
+Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
+              int threads) {
+  return Lowering(graph, params, seed, threads).run();
+}
+
+}  // namespace unmar::cpu

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "engine/cpu/lower.h"
+#include "unmar/engine.h"
+#include "unmar/graph.h"
+
+namespace unmar::cpu {
+
+/// Where the buffers of a program lie; in floats.
+struct MemoryPlan {
+  using Offsets = std::vector<std::pair<Buffer*, std::size_t>>;
+  std::size_t arena = 0, fixed = 0;
+  Offsets in_arena;  ///< shared by buffers that are never alive together
+  Offsets in_fixed;  ///< inputs, constants and what lives from one pass to the next
+};
+
+/// Fills in the lifetimes of all buffers and places them. Times: forward of step i is i, its
+/// backward 2 n - 1 - i; what is read afterwards lives until 2 n.
+MemoryPlan plan_memory(const Graph& graph, Lowered& lowered);
+
+constexpr std::size_t padded(std::size_t floats) { return (floats + 15) / 16 * 16; }
+
+/// Floats of the parameters of a graph, each on cache lines of its own.
+std::size_t param_floats(const Graph& graph);
+
+/// Bytes that a program will hold: the plan, and parameters with gradients, Adam's moments and
+/// averages.
+inline std::size_t bytes_of(const MemoryPlan& plan, std::size_t params,
+                            const CompileOptions& options) {
+  const std::size_t copies = options.ema_decay > 0.f ? 5 : 4;
+  return sizeof(float) * (plan.arena + plan.fixed + copies * params);
+}
+
+}  // namespace unmar::cpu

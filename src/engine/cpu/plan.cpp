@@ -1,0 +1,82 @@
+#include "engine/cpu/plan.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace unmar::cpu {
+namespace {
+
+constexpr std::size_t kAlign = 16;  // floats: one cache line
+
+std::size_t aligned(std::size_t floats) { return (floats + kAlign - 1) / kAlign * kAlign; }
+
+/// The smallest gap that fits, one buffer after the other.
+Planned plan_in_order(const std::vector<const Buffer*>& buffers,
+                      const std::vector<std::size_t>& order) {
+  Planned result;
+  result.offsets.assign(buffers.size(), 0);
+  std::vector<std::size_t> placed;
+  for (const std::size_t index : order) {
+    const Buffer& buffer = *buffers[index];
+    if (!buffer.used()) continue;
+    const std::size_t size = aligned(buffer.floats);
+
+    std::vector<std::pair<std::size_t, std::size_t>> taken;  // [begin, end) used at the same time
+    for (const std::size_t other : placed)
+      if (buffer.overlaps(*buffers[other]))
+        taken.emplace_back(result.offsets[other],
+                           result.offsets[other] + aligned(buffers[other]->floats));
+    std::sort(taken.begin(), taken.end());
+
+    std::size_t best = 0, best_gap = 0, cursor = 0;
+    bool found = false;
+    for (const auto& [begin, end] : taken) {
+      const std::size_t gap = begin > cursor ? begin - cursor : 0;
+      if (gap >= size && (!found || gap < best_gap)) {
+        best = cursor;
+        best_gap = gap;
+        found = true;
+      }
+      cursor = std::max(cursor, end);
+    }
+    result.offsets[index] = found ? best : cursor;
+    result.floats = std::max(result.floats, result.offsets[index] + size);
+    placed.push_back(index);
+  }
+  return result;
+}
+
+}  // namespace
+
+Planned plan(const std::vector<const Buffer*>& buffers) {
+  const auto size = [&](std::size_t i) { return static_cast<double>(buffers[i]->floats); };
+  const auto time = [&](std::size_t i) {
+    const auto length = [](const Buffer::Span& s) {
+      return s.first < 0 ? 0 : s.last - s.first + 1;
+    };
+    return static_cast<double>(length(buffers[i]->span) + length(buffers[i]->again));
+  };
+  const auto largest = [&](std::size_t i) { return size(i); };
+  const auto longest = [&](std::size_t i) { return time(i); };
+  const auto most = [&](std::size_t i) { return size(i) * time(i); };
+  const auto latest = [&](std::size_t i) {
+    return std::max(buffers[i]->span.last, buffers[i]->again.last);
+  };
+
+  Planned best;
+  const auto attempt = [&](const auto& key) {
+    std::vector<std::size_t> order(buffers.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return key(a) > key(b); });
+    Planned planned = plan_in_order(buffers, order);
+    if (best.offsets.empty() || planned.floats < best.floats) best = std::move(planned);
+  };
+  attempt(largest);
+  attempt(longest);
+  attempt(most);
+  attempt(latest);
+  return best;
+}
+
+}  // namespace unmar::cpu

@@ -1,0 +1,310 @@
+#include "engine/cpu/program.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <new>
+#include <numeric>
+#include <optional>
+
+#include "base/fail.h"
+#include "engine/adam.h"
+#include "engine/cpu/kernels.h"
+#include "engine/cpu/layout.h"
+#include "engine/cpu/lower.h"
+#include "engine/cpu/memory.h"
+#include "engine/cpu/profile.h"
+
+namespace unmar::cpu {
+namespace {
+
+/// Aligned floats, not touched before their first use. In large pages where the system has them: a
+/// step walks through far more small ones than a core can keep track of.
+class AlignedFloats {
+ public:
+  AlignedFloats() = default;
+  explicit AlignedFloats(std::size_t count)
+      : data_(static_cast<float*>(::operator new[](count * sizeof(float), kAlign))), count_(count) {
+#ifdef MADV_HUGEPAGE
+    if (count > 0) madvise(data_.get(), count * sizeof(float), MADV_HUGEPAGE);  // may be refused
+#endif
+  }
+  float* get() const { return data_.get(); }
+  std::size_t count() const { return count_; }
+  void fill(float value) { std::fill_n(data_.get(), count_, value); }
+
+ private:
+  static constexpr std::align_val_t kAlign{1 << 21};
+  struct Free {
+    void operator()(float* p) const { ::operator delete[](p, kAlign); }
+  };
+  std::unique_ptr<float[], Free> data_;
+  std::size_t count_ = 0;
+};
+
+class CpuProgram : public Program {
+ public:
+  CpuProgram(const Graph& graph, const CompileOptions& options)
+      : graph_(graph), options_(options), pool_(options.threads) {
+    make_params(options.seed);
+    lowered_ = lower(graph_, places_, options.seed, pool_.threads());
+    place_buffers();
+    for (std::size_t i = 0; i < graph_.nodes().size(); ++i)
+      if (const auto* constant = std::get_if<Constant>(&graph_.nodes()[i].op))
+        to_channels_last(*constant->value, lowered_.value[i].view());
+  }
+
+  void set_input(NodeId id, TensorView value) override {
+    if (!std::holds_alternative<Input>(graph_.node(id).op))
+      fail(ErrorCode::bad_argument, "set_input: '{}' is not an input", graph_.node(id).name);
+    if (value.shape != graph_.shape(id))
+      fail(ErrorCode::bad_argument, "set_input: '{}' takes {}, got {}", graph_.node(id).name,
+           to_string(graph_.shape(id)), to_string(value.shape));
+    to_channels_last(value, place(id).view());
+  }
+
+  void forward(std::int64_t iteration, bool jitter) override {
+    if (options_.poison) arena_.fill(std::numeric_limits<float>::quiet_NaN());
+    pass_ = {&pool_, iteration, jitter};
+    if (clock_) clock_->start();
+    for (std::size_t i = 0; i < lowered_.steps.size(); ++i) {
+      poison(static_cast<int>(i), true);
+      lowered_.steps[i]->forward(pass_);
+      poison(static_cast<int>(i), false);
+      if (clock_) clock_->forward_done(i);
+    }
+    if (clock_) clock_->count_iteration();
+  }
+
+  void backward() override {
+    if (!graph_.loss())
+      fail(ErrorCode::bad_argument, "backward: the graph has no loss; call set_loss");
+    int time = static_cast<int>(lowered_.steps.size());
+    poison(time, true);
+    if (const Place& seed = lowered_.grad[index(*graph_.loss())]) *seed.view().data = 1.f;
+    if (clock_) clock_->start();
+    for (std::size_t i = lowered_.steps.size(); i-- > 0;) {
+      lowered_.steps[i]->backward(pass_);
+      poison(time, false);
+      poison(++time, true);
+      if (clock_) clock_->backward_done(i);
+    }
+  }
+
+  float step(const Adam& adam, std::int64_t iteration) override {
+    forward(iteration, true);
+    const float value = loss();
+    if (!std::isfinite(value)) return value;
+    backward();
+    const double norm = adam.clip_norm > 0 ? gradient_norm() : 0.0;
+    if (!std::isfinite(norm)) return static_cast<float>(norm);
+    const AdamStep update(adam, ++updates_, norm);
+    const float share = average_share(options_.ema_decay, updates_);
+    for_chunks([&](int, std::size_t begin, std::size_t count) {
+      adam_update(values_.get() + begin, m_.get() + begin, v_.get() + begin, grads_.get() + begin,
+                  count, update);
+      if (averages_.count() > 0)
+        approach(averages_.get() + begin, values_.get() + begin, share, count);
+    });
+    if (clock_) clock_->update_done();
+    return value;
+  }
+
+  float loss() const override {
+    if (!graph_.loss()) fail(ErrorCode::bad_argument, "loss: the graph has no loss; call set_loss");
+    return *place(*graph_.loss()).view().data;
+  }
+  void read(NodeId id, Tensor& dst) const override {
+    if (!graph_.kept(id))
+      fail(ErrorCode::bad_argument, "read: '{}' is not kept; call Graph::keep before compiling",
+           graph_.node(id).name);
+    from_channels_last(place(id).view(), dst);
+  }
+  void read_input_grad(NodeId id, Tensor& dst) const override {
+    const Place& grad = lowered_.grad[index(id)];
+    if (!std::holds_alternative<Input>(graph_.node(id).op) || !grad)
+      fail(ErrorCode::bad_argument,
+           "read_input_grad: '{}' is not an input with needs_grad that reaches the loss",
+           graph_.node(id).name);
+    from_channels_last(grad.view(), dst);
+  }
+
+  std::vector<Tensor> param_grads() const override { return to_tensors(grads_); }
+  TrainState state() const override {
+    return {to_tensors(values_), to_tensors(m_), to_tensors(v_), updates_,
+            averages_.count() > 0 ? to_tensors(averages_) : std::vector<Tensor>()};
+  }
+  void restore(const TrainState& state) override {
+    from_tensors(state.params, values_);
+    from_tensors(state.m, m_);
+    from_tensors(state.v, v_);
+    if (averages_.count() > 0)
+      from_tensors(state.averages.empty() ? state.params : state.averages, averages_);
+    updates_ = state.updates;
+  }
+
+  std::size_t memory_bytes() const override {
+    return sizeof(float) * (arena_.count() + fixed_.count() + values_.count() + grads_.count() +
+                            m_.count() + v_.count() + averages_.count());
+  }
+
+  void start_profile() override { clock_.emplace(lowered_.steps.size()); }
+  std::vector<StepProfile> profile() const override {
+    if (!clock_) return {};
+    return clock_->with_times(describe_steps(graph_, lowered_), values_.count());
+  }
+
+ private:
+  static View dense_view(float* data, const Shape& s) { return {data, s.n, s.h, s.w, s.c, s.c}; }
+  static std::size_t index(NodeId id) { return static_cast<std::size_t>(id.index); }
+  const Place& place(NodeId id) const { return lowered_.value[index(id)]; }
+  const Op& op_of(const Param& p) const { return graph_.node(p.node).op; }
+  /// The kernels of a node come before its bias.
+  bool is_first(const Param& p) const {
+    return &p == &graph_.params()[static_cast<std::size_t>(graph_.node(p.node).params[0])];
+  }
+  /// [out][in][taps] in the documents, [taps][in][out] in the flat buffers.
+  bool is_conv_weight(const Param& p) const {
+    return std::holds_alternative<Conv2d>(op_of(p)) && is_first(p);
+  }
+  /// NCHW in the documents, NHWC in the flat buffers; a transposed convolution's weight is
+  /// [in][out][taps] and [in][taps][out] likewise.
+  bool is_channels_last(const Param& p) const {
+    return std::holds_alternative<Learned>(op_of(p)) ||
+           (std::holds_alternative<ConvTranspose2d>(op_of(p)) && is_first(p));
+  }
+
+  static constexpr std::size_t kChunk = 1 << 15;
+  int chunk_count() const { return static_cast<int>((values_.count() + kChunk - 1) / kChunk); }
+  /// Calls body(chunk, first, count) for chunks of the flat buffers, in parallel.
+  template <class Body>
+  void for_chunks(const Body& body) {
+    pool_.run(chunk_count(), [&](int chunk, int) {
+      const std::size_t begin = static_cast<std::size_t>(chunk) * kChunk;
+      body(chunk, begin, std::min(kChunk, values_.count() - begin));
+    });
+  }
+  /// L2 norm of all gradients, summed in an order that no thread count changes.
+  double gradient_norm() {
+    for_chunks([&](int chunk, std::size_t begin, std::size_t count) {
+      squares_[static_cast<std::size_t>(chunk)] = sum_squares(grads_.get() + begin, count);
+    });
+    return std::sqrt(std::accumulate(squares_.begin(), squares_.end(), 0.0));
+  }
+
+  void make_params(std::uint64_t seed) {
+    std::size_t offset = 0;
+    for (const Param& p : graph_.params()) {
+      offsets_.push_back(offset);
+      offset += padded(p.shape.count());
+    }
+    const std::size_t total = param_floats(graph_);
+    for (AlignedFloats* buffer : {&values_, &grads_, &m_, &v_}) {
+      *buffer = AlignedFloats(total);
+      buffer->fill(0.f);
+    }
+    squares_.resize(static_cast<std::size_t>(chunk_count()));
+    std::vector<Tensor> start;
+    for (const Param& p : graph_.params()) start.push_back(draw(p, seed));
+    from_tensors(start, values_);
+    if (options_.ema_decay > 0) {
+      averages_ = AlignedFloats(total);
+      std::copy_n(values_.get(), total, averages_.get());
+    }
+    for (std::size_t i = 0; i < offsets_.size(); ++i) {
+      const bool frozen = graph_.params()[i].frozen;  // its gradient stays 0, so it never changes
+      places_.push_back(
+          {values_.get() + offsets_[i], frozen ? nullptr : grads_.get() + offsets_[i]});
+    }
+  }
+
+  void place_buffers() {
+    const MemoryPlan memory = plan_memory(graph_, lowered_);
+    try {
+      arena_ = AlignedFloats(memory.arena);
+      fixed_ = AlignedFloats(memory.fixed);
+    } catch (const std::bad_alloc&) {
+      fail(ErrorCode::too_large,
+           "engine 'cpu': the fit needs {} MiB, more than this machine gives; use a smaller "
+           "picture or network",
+           bytes_of(memory, values_.count(), options_) >> 20);
+    }
+    fixed_.fill(0.f);
+    for (const auto& [buffer, offset] : memory.in_arena) buffer->data = arena_.get() + offset;
+    for (const auto& [buffer, offset] : memory.in_fixed) buffer->data = fixed_.get() + offset;
+    if (options_.poison) in_arena_ = memory.in_arena;
+  }
+
+  /// For tests: a buffer holds NaN before its first use, and again after its last.
+  void poison(int time, bool begins) {
+    if (!options_.poison) return;
+    for (const auto& [buffer, offset] : in_arena_)
+      for (const Buffer::Span& span : {buffer->span, buffer->again})
+        if ((begins ? span.first : span.last) == time)
+          std::fill_n(buffer->data, buffer->floats, std::numeric_limits<float>::quiet_NaN());
+  }
+
+  std::vector<Tensor> to_tensors(const AlignedFloats& flat) const {
+    std::vector<Tensor> tensors;
+    for (std::size_t i = 0; i < graph_.params().size(); ++i) {
+      tensors.emplace_back(graph_.params()[i].shape);
+      float* from = flat.get() + offsets_[i];
+      const Param& p = graph_.params()[i];
+      if (is_conv_weight(p))
+        weights_from_engine(from, tensors.back());
+      else if (is_channels_last(p))
+        from_channels_last(dense_view(from, p.shape), tensors.back());
+      else
+        std::copy_n(from, tensors.back().count(), tensors.back().data());
+    }
+    return tensors;
+  }
+  void from_tensors(const std::vector<Tensor>& tensors, AlignedFloats& flat) const {
+    if (tensors.size() != graph_.params().size())
+      fail(ErrorCode::bad_argument, "restore: {} tensors for {} parameters", tensors.size(),
+           graph_.params().size());
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const Param& p = graph_.params()[i];
+      if (tensors[i].shape() != p.shape)
+        fail(ErrorCode::bad_argument, "restore: '{}' is {}, got {}", p.name, to_string(p.shape),
+             to_string(tensors[i].shape()));
+      float* to = flat.get() + offsets_[i];
+      if (is_conv_weight(p))
+        weights_to_engine(tensors[i], to);
+      else if (is_channels_last(p))
+        to_channels_last(tensors[i], dense_view(to, p.shape));
+      else
+        std::copy_n(tensors[i].data(), tensors[i].count(), to);
+    }
+  }
+
+  Graph graph_;
+  CompileOptions options_;
+  ThreadPool pool_;
+  Pass pass_{&pool_};                 ///< of the last forward; backward makes the same jitter again
+  std::vector<std::size_t> offsets_;  ///< of each parameter in the flat buffers
+  AlignedFloats values_, grads_, m_, v_, averages_, arena_, fixed_;
+  std::vector<double> squares_;  ///< of gradients, per chunk
+  std::vector<ParamPlace> places_;
+  Lowered lowered_;
+  MemoryPlan::Offsets in_arena_;  ///< for poisoning
+  std::optional<StepClock> clock_;
+  std::int64_t updates_ = 0;
+};
+
+}  // namespace
+
+std::size_t program_bytes(const Graph& graph, const CompileOptions& options) {
+  float somewhere = 0;  // parameters need an address, which planning never follows
+  const std::vector<ParamPlace> params(graph.params().size(), {&somewhere, &somewhere});
+  Lowered lowered = lower(graph, params, options.seed, thread_count(options.threads));
+  return bytes_of(plan_memory(graph, lowered), param_floats(graph), options);
+}
+
+std::unique_ptr<Program> make_program(const Graph& graph, const CompileOptions& options) {
+  return std::make_unique<CpuProgram>(graph, options);
+}
+
+}  // namespace unmar::cpu
