@@ -97,7 +97,7 @@ TEST(Plan, StaysInItsArenaOnCacheLines) {
 }
 
 /// How much more than the most that is ever alive at once an arena may take.
-constexpr double kMostWaste = 1.25;
+constexpr double kMostWaste = 1.05;
 
 TEST(Plan, TakesLittleMoreThanIsEverAliveAtOnce) {
   double all_taken = 0, all_alive = 0;

@@ -46,6 +46,17 @@ Planned plan_in_order(const std::vector<const Buffer*>& buffers,
   return result;
 }
 
+/// Floats alive at once at the worst time: no arena is smaller.
+std::size_t most_alive(const std::vector<const Buffer*>& buffers) {
+  int end = 0;
+  for (const Buffer* b : buffers) end = std::max({end, b->span.last + 1, b->again.last + 1});
+  std::vector<std::size_t> alive(static_cast<std::size_t>(end), 0);
+  for (const Buffer* b : buffers)
+    for (int t = 0; t < end; ++t)
+      if (b->alive(t)) alive[static_cast<std::size_t>(t)] += aligned(b->floats);
+  return alive.empty() ? 0 : *std::max_element(alive.begin(), alive.end());
+}
+
 }  // namespace
 
 Planned plan(const std::vector<const Buffer*>& buffers) {
@@ -64,18 +75,41 @@ Planned plan(const std::vector<const Buffer*>& buffers) {
   };
 
   Planned best;
-  const auto attempt = [&](const auto& key) {
+  std::vector<std::size_t> best_order;
+  const auto attempt = [&](const std::vector<std::size_t>& order) {
+    Planned planned = plan_in_order(buffers, order);
+    if (best_order.empty() || planned.floats < best.floats) {
+      best = planned;
+      best_order = order;
+    }
+    return planned;
+  };
+  const auto attempt_by = [&](const auto& key) {
     std::vector<std::size_t> order(buffers.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return key(a) > key(b); });
-    Planned planned = plan_in_order(buffers, order);
-    if (best.offsets.empty() || planned.floats < best.floats) best = std::move(planned);
+    attempt(order);
   };
-  attempt(largest);
-  attempt(longest);
-  attempt(most);
-  attempt(latest);
+  attempt_by(largest);
+  attempt_by(longest);
+  attempt_by(most);
+  attempt_by(latest);
+
+  // What reaches the top found its gaps taken: it is placed earlier next time.
+  constexpr int kAttempts = 40;
+  const std::size_t bound = most_alive(buffers);
+  std::vector<std::size_t> order = best_order;
+  Planned planned = best;
+  for (int i = 0; i < kAttempts && best.floats > bound; ++i) {
+    const auto top = std::find_if(order.begin(), order.end(), [&](std::size_t b) {
+      return buffers[b]->used() &&
+             planned.offsets[b] + aligned(buffers[b]->floats) == planned.floats;
+    });
+    if (top == order.begin() || top == order.end()) break;
+    std::rotate(order.begin() + (top - order.begin()) / 2, top, top + 1);
+    planned = attempt(order);
+  }
   return best;
 }
 

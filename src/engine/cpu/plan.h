@@ -23,6 +23,7 @@ struct Buffer {
       if (first < 0 || time < first) first = time;
       if (time > last) last = time;
     }
+    bool contains(int time) const { return first >= 0 && first <= time && time <= last; }
     bool overlaps(const Span& o) const {
       return first >= 0 && o.first >= 0 && first <= o.last && o.first <= last;
     }
@@ -32,6 +33,7 @@ struct Buffer {
     (recomputed && in_backward ? again : span).add(time);
   }
   bool used() const { return span.first >= 0 || again.first >= 0; }
+  bool alive(int time) const { return span.contains(time) || again.contains(time); }
   bool overlaps(const Buffer& o) const {
     return span.overlaps(o.span) || span.overlaps(o.again) || again.overlaps(o.span) ||
            again.overlaps(o.again);
@@ -87,7 +89,7 @@ struct Place {
 inline Place Buffers::place(const Shape& shape) { return {make(shape.count()), shape, 0, shape.c}; }
 
 /// Gives every used buffer a place in one arena such that buffers whose lifetimes overlap never do.
-/// Best fit, in several orders, of which the smallest arena is taken. Offsets are multiples of 16
+/// Best fit, in several orders, the best of them improved, of which the smallest arena is taken. Offsets are multiples of 16
 /// floats.
 struct Planned {
   std::size_t floats = 0;
