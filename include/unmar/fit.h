@@ -96,8 +96,6 @@ class Stopper {
   struct Verdict {
     bool new_best = false;  ///< this iterate is the one to return so far
     bool stop = false;
-    bool reserve = false;      ///< this iterate is to be kept beside the best: a second opinion
-    bool use_reserve = false;  ///< with stop: the reserve is the one to return after all
   };
   /// Called for every iteration that was not rolled back, in order, with the restored picture.
   /// throws Error{bad_argument} if the shape of `out` changes.
@@ -247,7 +245,7 @@ struct FitResult {
 /// without clamping, as the paper.
 /// on_iteration may be empty; what it throws ends the fit.
 /// Same seed, engine and machine: same result, bit for bit.
-/// Beside the program it holds three pictures, one more with roll-back and one for a reserve.
+/// Beside the program it holds three pictures, one more with roll-back.
 /// throws Error{bad_argument} for options out of range; Error{bad_input} for a state to resume that
 /// is damaged or of another problem, network or stopper; Error{numeric} if the loss is not finite
 /// and rolling back did not help or is off.

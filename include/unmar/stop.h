@@ -78,11 +78,13 @@ struct SureOptions {
 };
 std::unique_ptr<Stopper> make_sure(Tensor y, const SureOptions& options);
 
-/// Two opinions: ends when one of them does, and returns what that one chose; `judge` wins a tie.
-/// As the guard's choice stands in reserve, it should be the more patient one: --stop auto has
-/// held-out values for its judge and, three times as patient, for its guard what still sees the
-/// noise that neighbours share: self-reference, or for gray the windowed variance. Signal: the
-/// judge's.
-std::unique_ptr<Stopper> make_auto(std::unique_ptr<Stopper> judge, std::unique_ptr<Stopper> guard);
+/// Two at once: searches the geometric mean of their signals for its minimum, in which that of
+/// `other` weighs `weight` times as much. held_out knows when noise of independent pixels is
+/// learnt, but its minimum is flat and its few values are noisy themselves; `other` steadies it,
+/// and sees noise that neighbours share. --stop auto: self-reference, 3 times; for gray pictures
+/// the windowed variance, 0.5 times. Signal: that mean.
+std::unique_ptr<Stopper> make_auto(std::unique_ptr<Stopper> held_out,
+                                   std::unique_ptr<Stopper> other, double weight,
+                                   const ValleyOptions& options);
 
 }  // namespace unmar

@@ -69,7 +69,6 @@ class Fit {
     result_.memory_bytes = program_->memory_bytes();
     for (const Watcher& watcher : options.watchers)
       result_.watched.push_back({.name = watcher.name});
-    reserves_.assign(options.watchers.size(), -1);
     constexpr int kMostRows = 100'000;  // beyond that they grow
     result_.history.reserve(static_cast<std::size_t>(std::min(options.iterations, kMostRows)));
     if (!options.resume.empty()) resume(options.resume);
@@ -100,7 +99,7 @@ class Fit {
  private:
   /// Returns whether the stopper ends the fit.
   bool iterate(int i) {
-    keep_chosen_states();
+    best_.keep_state(*program_, options_.return_chosen_state);
     rollback_.before_step(i, *program_);
     const bool probing = wants_probe(i);
     if (probing) {
@@ -127,9 +126,7 @@ class Fit {
       stop = verdict.stop;
       stopper_chose_ = stopper_chose_ || verdict.new_best;
       // Until the stopper has an opinion, the latest picture is the best.
-      choose(i, verdict.new_best || !stopper_chose_ || options_.keep == Keep::last,
-             verdict.reserve && options_.keep != Keep::last);
-      if (stop && verdict.use_reserve && reserve_.iteration() >= 0) std::swap(best_, reserve_);
+      choose(i, verdict.new_best || !stopper_chose_ || options_.keep == Keep::last);
       result_.best_iteration = best_.iteration();
       row.signal = stopper_.signal();
       ask_watchers(i, loss);
@@ -165,10 +162,7 @@ class Fit {
       const Stopper::Verdict verdict = ask(*options_.watchers[k].stopper, i, loss, watched.seconds);
       if (watched.stopped_at >= 0) continue;  // it has had its say; only its signal goes on
       if (verdict.new_best) watched.best_iteration = i;
-      if (verdict.reserve) reserves_[k] = i;
-      if (!verdict.stop) continue;
-      watched.stopped_at = i;
-      if (verdict.use_reserve) watched.best_iteration = reserves_[k];
+      if (verdict.stop) watched.stopped_at = i;
     }
   }
 
@@ -206,25 +200,17 @@ class Fit {
 
   // step() has already made its update with the gradient of the spike; that goes as well.
   void undo() {
-    for (Choice* choice : {&best_, &reserve_}) choice->keep_picture(average_);
+    best_.keep_picture(average_);
     const int iteration = rollback_.undo(*program_, average_);
     stopper_.rewind(iteration);
     for (const Watcher& watcher : options_.watchers) watcher.stopper->rewind(iteration);
     ++result_.rollbacks;
   }
 
-  void choose(int i, bool best, bool reserve) {
+  void choose(int i, bool best) {
     if (!best) best_.keep_picture(average_);
-    if (!reserve) reserve_.keep_picture(average_);
     average_.add(out_);
-    const Tensor* iterate = options_.keep == Keep::average ? nullptr : &out_;
-    if (best) best_.take(i, iterate);
-    if (reserve) reserve_.take(i, iterate);
-  }
-
-  void keep_chosen_states() {
-    for (Choice* choice : {&best_, &reserve_})
-      choice->keep_state(*program_, options_.return_chosen_state);
+    if (best) best_.take(i, options_.keep == Keep::average ? nullptr : &out_);
   }
 
   std::string save() {
@@ -257,7 +243,6 @@ class Fit {
     const Shape& picture = average_.value().shape();
     archive.require(out_.shape() == picture, "it is of a picture of another size");
     best_.serialize(archive, picture);
-    reserve_.serialize(archive, picture);
     archive(stopper_chose_, stopped_, last_not_finite_);
     archive(result_.best_iteration, result_.iterations, result_.seconds, result_.final_loss,
             result_.rollbacks, result_.history);
@@ -268,15 +253,14 @@ class Fit {
                     "the chosen iteration is none of its own");
     stopper_.serialize(archive);
     const std::size_t watchers = options_.watchers.size();
-    archive(result_.stopper_seconds, reserves_, result_.watched);
-    archive.require(reserves_.size() == watchers && result_.watched.size() == watchers,
-                    "it has other watchers");
+    archive(result_.stopper_seconds, result_.watched);
+    archive.require(result_.watched.size() == watchers, "it has other watchers");
     for (const Watcher& watcher : options_.watchers) watcher.stopper->serialize(archive);
   }
 
   FitResult finish() {
     best_.keep_picture(average_);
-    keep_chosen_states();
+    best_.keep_state(*program_, options_.return_chosen_state);
     result_.best = best_.take_picture();
     result_.chosen_state = best_.take_state();
     result_.last = std::move(out_);
@@ -296,8 +280,7 @@ class Fit {
   const Tensor no_average_;
   RunningAverage average_;
   Rollback rollback_;
-  Choice best_, reserve_;
-  std::vector<int> reserves_;  ///< iterations, of the watchers
+  Choice best_;
   bool stopper_chose_ = false;
   bool stopped_ = false;  ///< by the stopper
   int last_not_finite_ = -1;

@@ -1,52 +1,72 @@
+#include <cmath>
+
 #include "base/fail.h"
+#include "fit/valley.h"
 #include "unmar/stop.h"
 
 namespace unmar {
 namespace {
 
+constexpr const char* kName = "auto";
+
 class Auto final : public Stopper {
  public:
-  Auto(std::unique_ptr<Stopper> judge, std::unique_ptr<Stopper> guard)
-      : judge_(std::move(judge)), guard_(std::move(guard)) {
-    if (!judge_ || !guard_) fail(ErrorCode::bad_argument, "auto: needs two stoppers");
+  Auto(std::unique_ptr<Stopper> held_out, std::unique_ptr<Stopper> other, double weight,
+       const ValleyOptions& options)
+      : held_out_(std::move(held_out)),
+        other_(std::move(other)),
+        weight_(weight),
+        valley_(options.patience, options.min_start, kName) {
+    if (!held_out_ || !other_) fail(ErrorCode::bad_argument, "{}: needs two stoppers", kName);
+    if (!(weight >= 0))
+      fail(ErrorCode::bad_argument, "{}: weight must be 0 or more, got {}", kName, weight);
   }
 
-  std::string name() const override { return "auto"; }
+  std::string name() const override { return kName; }
 
   Verdict observe(int iteration, float loss, const Tensor& out) override {
-    const Verdict judged = judge_->observe(iteration, loss, out);
-    const Verdict guarded = guard_->observe(iteration, loss, out);
-    if (!ended_) by_guard_ = guarded.stop && !judged.stop;
-    const bool open = !ended_;
-    ended_ = ended_ || judged.stop || guarded.stop;
-    return {.new_best = open && judged.new_best,
-            .stop = ended_,
-            .reserve = open && guarded.new_best,
-            .use_reserve = ended_ && by_guard_};
+    held_out_->observe(iteration, loss, out);
+    other_->observe(iteration, loss, out);
+    signal_.reset();
+    if (held_out_->signal() && other_->signal())
+      signal_ = mean(*held_out_->signal(), *other_->signal());
+    return signal_ ? valley_.observe(iteration, *signal_) : valley_.idle();
   }
 
-  std::optional<double> signal() const override { return judge_->signal(); }
+  std::optional<double> signal() const override { return signal_; }
 
   void rewind(int iteration) override {
-    judge_->rewind(iteration);
-    guard_->rewind(iteration);
+    held_out_->rewind(iteration);
+    other_->rewind(iteration);
   }
 
   void serialize(Archive& archive) override {
-    archive(ended_, by_guard_);
-    judge_->serialize(archive);
-    guard_->serialize(archive);
+    archive(valley_, signal_);
+    held_out_->serialize(archive);
+    other_->serialize(archive);
   }
 
  private:
-  std::unique_ptr<Stopper> judge_, guard_;
-  bool ended_ = false, by_guard_ = false;
+  /// Geometric, as the units of the two differ.
+  double mean(double held_out, double other) const {
+    constexpr double kLeast = 1e-12;  // nothing at all has no logarithm
+    return std::exp(
+        (std::log(std::max(held_out, kLeast)) + weight_ * std::log(std::max(other, kLeast))) /
+        (1 + weight_));
+  }
+
+  std::unique_ptr<Stopper> held_out_, other_;
+  double weight_;
+  Valley valley_;
+  std::optional<double> signal_;
 };
 
 }  // namespace
 
-std::unique_ptr<Stopper> make_auto(std::unique_ptr<Stopper> judge, std::unique_ptr<Stopper> guard) {
-  return std::make_unique<Auto>(std::move(judge), std::move(guard));
+std::unique_ptr<Stopper> make_auto(std::unique_ptr<Stopper> held_out,
+                                   std::unique_ptr<Stopper> other, double weight,
+                                   const ValleyOptions& options) {
+  return std::make_unique<Auto>(std::move(held_out), std::move(other), weight, options);
 }
 
 }  // namespace unmar

@@ -38,22 +38,21 @@ std::vector<OptionSpec> duration() {
   return {
       in_unit("iterations", integer("iterations", &R::iterations, 1, 1'000'000,
                                     "upper bound of the fit; with --stop it usually ends sooner")),
-      choice(
-          "stop", &R::stop,
-          {{"auto", StopRule::automatic},
-           {"none", StopRule::none},
-           {"wmv", StopRule::wmv},
-           {"emv", StopRule::emv},
-           {"held-out", StopRule::held_out},
-           {"self-reference", StopRule::self_reference},
-           {"discrepancy", StopRule::discrepancy},
-           {"sure", StopRule::sure}},
-          "what ends the fit before it learns the damage; held-out watches the error of the "
-          "result at values hidden from the fit, wmv and emv its windowed or exponential "
-          "variance, self-reference how well it predicts the other noisy colours, and they "
-          "return the iteration where that was least; discrepancy and sure (with --input "
-          "observed) need --sigma; auto is held-out, guarded by self-reference (gray: wmv), or wmv "
-          "where that cannot be; none runs all iterations"),
+      choice("stop", &R::stop,
+             {{"auto", StopRule::automatic},
+              {"none", StopRule::none},
+              {"wmv", StopRule::wmv},
+              {"emv", StopRule::emv},
+              {"held-out", StopRule::held_out},
+              {"self-reference", StopRule::self_reference},
+              {"discrepancy", StopRule::discrepancy},
+              {"sure", StopRule::sure}},
+             "what ends the fit before it learns the damage; held-out watches the error of the "
+             "result at values hidden from the fit, wmv and emv its windowed or exponential "
+             "variance, self-reference how well it predicts the other noisy colours, and they "
+             "return the iteration where that was least; discrepancy and sure (with --input "
+             "observed) need --sigma; auto is held-out with self-reference (gray: wmv), or wmv "
+             "where that cannot be; none runs all iterations"),
       in_unit("iterations",
               integer("window", &R::window, 2, 10'000, "results that --stop wmv looks back on")),
       in_unit("iterations",

@@ -42,7 +42,7 @@ class Maker {
     switch (rule) {
       case StopRule::automatic:
         if (!can_hold_out()) return make(StopRule::wmv, needs);
-        return make_auto(make(StopRule::held_out, needs), make_guard());
+        return make_both(needs);
       case StopRule::wmv:
         return make_windowed_variance(variance());
       case StopRule::emv:
@@ -65,23 +65,24 @@ class Maker {
   }
 
  private:
-  /// It sees less well, so it waits longer.
-  std::unique_ptr<Stopper> make_guard() const {
-    constexpr int kMorePatience = 3;
-    if (plan_.input.channels() != 3) return make_windowed_variance(variance(kMorePatience));
-    return make_self_reference(plan_.y, known(StopRule::automatic), valley(kMorePatience));
+  /// The weights: scripts/stopping.py, 24 gray and 39 coloured fits.
+  std::unique_ptr<Stopper> make_both(Stopping& needs) const {
+    const bool coloured = plan_.input.channels() == 3;
+    return make_auto(make(StopRule::held_out, needs),
+                     make(coloured ? StopRule::self_reference : StopRule::wmv, needs),
+                     coloured ? 3 : 0.5, valley());
   }
 
-  VarianceOptions variance(int more_patience = 1) const {
+  VarianceOptions variance() const {
     VarianceOptions variance;
     variance.window = o_.window.value();
-    variance.patience = o_.patience.value() * more_patience;
+    variance.patience = o_.patience.value();
     variance.min_start = o_.min_start.value();
     return variance;
   }
 
-  ValleyOptions valley(int more_patience = 1) const {
-    return {.patience = o_.patience.value() * more_patience,
+  ValleyOptions valley() const {
+    return {.patience = o_.patience.value(),
             .average = o_.average.value() ? static_cast<float>(o_.average_decay.value()) : 0.f};
   }
 

@@ -322,43 +322,6 @@ TEST(Loop, WithoutBeingAskedReturnsNoState) {
   EXPECT_TRUE(run_keeping(Keep::best, engine).chosen_state.params.empty());
 }
 
-/// Keeps 1 and 3 in reserve, takes 2 and 4 for the best, and ends with 6.
-class WithReserve final : public Stopper {
- public:
-  explicit WithReserve(bool use) : use_(use) {}
-  std::string name() const override { return "with reserve"; }
-  Verdict observe(int i, float, const Tensor&) override {
-    return {.new_best = i == 2 || i == 4,
-            .stop = i == 6,
-            .reserve = i == 1 || i == 3,
-            .use_reserve = i == 6 && use_};
-  }
-  void rewind(int) override {}
-
- private:
-  bool use_;
-};
-
-TEST(Loop, ReturnsTheReserveIfTheStopperPrefersIt) {
-  for (const bool use : {true, false}) {
-    FakeEngine engine;
-    FitOptions options = plain(9);
-    options.average = 0.5f;
-    options.return_chosen_state = true;
-    WithReserve stopper(use), watcher(use);
-    options.watchers = {{"w", &watcher}};
-    std::vector<float> averages;
-    const FitResult result = run(engine, options, stopper, [&](const FitProgress& p) {
-      averages.push_back(pixel(p.average));
-    });
-    const int chosen = use ? 3 : 4;
-    EXPECT_EQ(result.best_iteration, chosen);
-    EXPECT_EQ(pixel(result.best), averages[static_cast<std::size_t>(chosen)]);
-    EXPECT_EQ(result.chosen_state.updates, chosen + 1);
-    EXPECT_EQ(result.watched[0].best_iteration, chosen);
-  }
-}
-
 TEST(Watchers, AreRecordedAndChangeNothing) {
   FakeEngine engine;
   FitOptions options = plain(8);
