@@ -8,7 +8,7 @@
 namespace unmar::cli {
 namespace {
 
-/// "how deep ... (1 to 8 levels; default 4, paper 5)"
+/// "how deep ... (levels, default 4, best 5, paper 5)"
 std::string option_help(const OptionSpec& spec, Task task) {
   const auto value_in = [&](Preset preset) -> std::string {
     const auto value = preset_value(spec, task, preset);
@@ -16,12 +16,17 @@ std::string option_help(const OptionSpec& spec, Task task) {
     if (spec.kind == OptionSpec::Kind::flag) return std::get<bool>(*value) ? "on" : "off";
     return to_text(*value);
   };
-  const std::string quick = value_in(Preset::quick), paper = value_in(Preset::paper);
+  const std::string quick = value_in(Preset::quick);
   std::string notes = spec.unit;
   if (!quick.empty()) {
     if (!notes.empty()) notes += ", ";
     notes += "default " + quick;
-    if (paper != quick && spec.name != "preset") notes += ", paper " + paper;
+    const auto differs = [&](Preset preset, const char* name) {
+      const std::string value = value_in(preset);
+      if (value != quick && spec.name != "preset") notes += fmt::format(", {} {}", name, value);
+    };
+    differs(Preset::best, "best");
+    differs(Preset::paper, "paper");
   }
   return notes.empty() ? spec.help : fmt::format("{} ({})", spec.help, notes);
 }

@@ -35,6 +35,8 @@ std::vector<std::string> progress_parts(const std::string& label, const FitProgr
   const HistoryRow& row = progress.row;
   const int done = row.iteration + 1;
   std::vector<std::string> parts = {fmt::format("{} {}/{}", label, done, progress.iterations)};
+  if (progress.runs > 1)
+    parts.push_back(fmt::format("run {} of {}", progress.run + 1, progress.runs));
   const double rate = progress.seconds > 0 ? done / progress.seconds : 0;
   if (rate > 0) {
     const double left = (progress.iterations - done) / rate;

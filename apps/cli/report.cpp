@@ -42,6 +42,7 @@ Json result(const Report& report) {
       {"output", report.arguments.output.string()},
       {"width", r.image.width()},
       {"height", r.image.height()},
+      {"runs", r.fit.runs},
       {"iterations", r.fit.iterations},
       {"best_iteration", r.fit.best_iteration},
       {"stopped_by", to_string(r.fit.stopped_by)},
@@ -121,9 +122,11 @@ std::string summary(const Report& report) {
   const char* end = r.fit.stopped_by == StoppedBy::stopper     ? "stopped by itself"
                     : r.fit.stopped_by == StoppedBy::cancelled ? "stopped by you"
                                                                : "finished";
-  std::string text =
-      fmt::format("{} after {} iterations in {:.1f} s; the result is that of iteration {}", end,
-                  r.fit.iterations, r.fit.seconds, r.fit.best_iteration);
+  const std::string source = r.fit.runs > 1
+                                 ? fmt::format("the mean of {} fits", r.fit.runs)
+                                 : fmt::format("that of iteration {}", r.fit.best_iteration);
+  std::string text = fmt::format("{} after {} iterations in {:.1f} s; the result is {}", end,
+                                 r.fit.iterations, r.fit.seconds, source);
   if (r.psnr)
     text += fmt::format("\nPSNR {:.2f} -> {:.2f} dB, SSIM {:.4f} -> {:.4f}", *r.psnr_input, *r.psnr,
                         *r.ssim_input, *r.ssim);

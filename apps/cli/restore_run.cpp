@@ -85,10 +85,10 @@ void announce(const RestoreArguments& a, const Image& input, const Restored& sta
   if (a.quiet) return;
   const RestoreOptions& o = start.options;
   fmt::print(stderr, "{} {} ({})\n", to_string(a.task), a.input.string(), describe(input));
-  fmt::print(stderr, "{} preset: network {}, {} parameters, {}{} iterations, engine {}\n",
-             o.preset == Preset::paper ? "paper" : "quick", network_name(start.network),
-             start.params, o.stop == StopRule::none ? "" : "at most ", *o.iterations,
-             start.engine.name);
+  fmt::print(stderr, "{} preset: network {}, {} parameters, {}{}{} iterations, engine {}\n",
+             to_text(option_spec("preset").get(o).value()), network_name(start.network),
+             start.params, *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "",
+             o.stop == StopRule::none ? "" : "at most ", *o.iterations, start.engine.name);
   fmt::print(stderr, "Ctrl-C stops and writes the best result so far\n");
 }
 
@@ -104,7 +104,8 @@ class Run {
     make_engine(resolved.engine.value());
     check_outputs(a_, resumed != nullptr);
     may_end_sooner_ = resolved.stop != StopRule::none;
-    keep_every_ = kept_every(a_, *resolved.iterations);
+    const int iterations = *resolved.runs * *resolved.iterations;
+    keep_every_ = kept_every(a_, iterations);
     if (!a_.run.empty()) folder_.emplace(a_.run);
     if (Film::is_meant_by(a_.snapshots)) film_.emplace();
     if (!a_.report.empty()) moments_.emplace(*resolved.iterations);

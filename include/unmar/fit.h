@@ -205,6 +205,9 @@ struct FitProgress {
   /// The fit as it is after this iteration, for FitOptions::resume. Six times the weights, four
   /// pictures, the history and what the stopper holds. throws what Stopper::serialize throws.
   std::function<std::string()> save = {};
+  /// Which of several fits this is, from 0 (restore() with runs); iterations and seconds are
+  /// counted through all of them, pictures are of this one.
+  int run = 0, runs = 1;
 };
 
 /// What a watcher would have done.
@@ -227,6 +230,8 @@ struct FitResult {
   double seconds = 0;
   float final_loss = 0.f;
   int rollbacks = 0;
+  int runs =
+      1;  ///< of restore(): fits that `best` is the mean of; the rest is counted through them
   double stopper_seconds = 0;  ///< of `seconds`, spent in the stopper
   std::vector<Watched> watched;
   std::vector<HistoryRow> history;

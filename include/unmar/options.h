@@ -17,7 +17,7 @@
 namespace unmar {
 
 enum class Task { denoise, inpaint, upscale };
-enum class Preset { quick, paper };
+enum class Preset { quick, best, paper };
 enum class StopRule { automatic, none, wmv, emv, discrepancy, held_out, self_reference, sure };
 
 const char* to_string(Task task);
@@ -36,6 +36,7 @@ struct RestoreOptions {
   std::optional<bool> keep_known = {};      ///< inpaint: known pixels stay as they are
 
   // How long, and which iterate is the result.
+  std::optional<int> runs = {};  ///< fits that the result is the mean of
   std::optional<int> iterations = {};
   std::optional<StopRule> stop = {};
   std::optional<int> window = {};

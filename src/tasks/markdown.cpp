@@ -29,15 +29,15 @@ std::string options_markdown() {
       "those shown.\n";
   for (const Task task : {Task::denoise, Task::inpaint, Task::upscale}) {
     text += fmt::format("\n## unmar {}\n\n", to_string(task));
-    text += "| option | values | quick | paper | what it is |\n|---|---|---|---|---|\n";
+    text += "| option | values | quick | best | paper | what it is |\n|---|---|---|---|---|---|\n";
     for (const OptionSpec& spec : option_table()) {
       if (!spec.serves(task)) continue;
       const bool named = spec.kind == OptionSpec::Kind::flag;
       const std::string unit = spec.unit.empty() ? "" : ", " + spec.unit;
-      text +=
-          fmt::format("| {} | {}{} | {} | {} | {} |\n", flag_cell(spec),
-                      named ? "on or off" : allowed_values(spec), unit,
-                      cell(spec, task, Preset::quick), cell(spec, task, Preset::paper), spec.help);
+      text += fmt::format("| {} | {}{} | {} | {} | {} | {} |\n", flag_cell(spec),
+                          named ? "on or off" : allowed_values(spec), unit,
+                          cell(spec, task, Preset::quick), cell(spec, task, Preset::best),
+                          cell(spec, task, Preset::paper), spec.help);
     }
   }
   return text;

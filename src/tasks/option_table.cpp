@@ -36,8 +36,11 @@ std::vector<OptionSpec> damage() {
 
 std::vector<OptionSpec> duration() {
   return {
+      in_unit("fits", integer("runs", &R::runs, 1, 100,
+                              "how many fits, with the next seed each, the result is the mean of; "
+                              "their mistakes differ and fade")),
       in_unit("iterations", integer("iterations", &R::iterations, 1, 1'000'000,
-                                    "upper bound of the fit; with --stop it usually ends sooner")),
+                                    "upper bound of a fit; with --stop it usually ends sooner")),
       choice("stop", &R::stop,
              {{"auto", StopRule::automatic},
               {"none", StopRule::none},
@@ -199,9 +202,10 @@ std::vector<OptionSpec> make_table() {
     }
   };
   append("Recipe",
-         {choice("preset", &R::preset, {{"quick", Preset::quick}, {"paper", Preset::paper}},
-                 "set of defaults for all options below; paper is the published recipe "
-                 "and takes several times as long as quick")});
+         {choice("preset", &R::preset,
+                 {{"quick", Preset::quick}, {"best", Preset::best}, {"paper", Preset::paper}},
+                 "set of defaults for all options below; best is the mean of several "
+                 "longer fits, paper the published recipe")});
   append("Damage", damage());
   append("Duration", duration());
   append("Network", network());

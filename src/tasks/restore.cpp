@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <optional>
 
 #include "base/fail.h"
 #include "tasks/plan.h"
+#include "tasks/runs.h"
 #include "tasks/stopping.h"
 
 namespace unmar {
@@ -62,6 +64,36 @@ void require_memory_for(Task task, const Image& observed, const RestoreOptions& 
   const auto A = task == Task::upscale ? make_reduction(o.kernel.value(), factor) : make_identity();
   require_memory(task, picture, *A, o, engine);
 }
+
+RestoreOptions of_run(const RestoreOptions& options, int run) {
+  RestoreOptions own = options;
+  own.seed = *options.seed + run;
+  return own;
+}
+
+/// All that is drawn from the seed of one run.
+struct Draw {
+  Draw(Task task, const Plan& plan, const RestoreOptions& options, int run)
+      : Draw(task, plan, of_run(options, run)) {}
+  Draw(Task task, const Plan& plan, const RestoreOptions& own)
+      : stopping(make_stopping(task, plan, own)),
+        x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()},
+        start(problem_options(own)),
+        how(fit_options(own)) {
+    start.picture = input_picture(task, plan, own);
+    start.hidden = stopping.hidden;
+    start.keep_input = stopping.probes;
+    problem = make_problem(plan.y, x_shape, *plan.A, start);
+    for (const auto& [name, stopper] : stopping.watchers)
+      how.watchers.push_back({name, stopper.get()});
+  }
+
+  Stopping stopping;
+  Shape x_shape;
+  ProblemOptions start;
+  FitOptions how;
+  Problem problem;
+};
 
 /// Passes the fit's progress on, and a preview now and then.
 std::function<void(const FitProgress&)> reporter(const Plan& plan, const RestoreContext& context) {
@@ -135,29 +167,28 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   if (context.reference) check_reference(task, observed, plan, *context.reference);
 
   result.engine = engine->info();
-  const Shape x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()};
-  const Stopping stopping = make_stopping(task, plan, options);
-  ProblemOptions start = problem_options(options);
-  start.picture = input_picture(task, plan, options);
-  start.hidden = stopping.hidden;
-  start.keep_input = stopping.probes;
-  const Problem problem = make_problem(plan.y, x_shape, *plan.A, start);
+  std::optional<Draw> draw(std::in_place, task, plan, options, 0);
   result.network = network_options(options);
-  result.params = problem.graph.param_count();
+  result.params = draw->problem.graph.param_count();
   if (context.on_start) context.on_start(result);
   // Made anew for who looks: the problem keeps its own within the graph.
-  const Tensor z = context.on_scene ? make_input(x_shape, start) : Tensor();
+  const Tensor z = context.on_scene ? make_input(draw->x_shape, draw->start) : Tensor();
   const Tensor y = context.on_scene ? plan.A->known_part(plan.y) : Tensor();
   if (context.on_scene) context.on_scene({plan.input, z, *plan.A, y});
 
   const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
-  FitOptions how = fit_options(options);
-  how.resume = context.resume;
-  for (const auto& [name, stopper] : stopping.watchers)
-    how.watchers.push_back({name, stopper.get()});
-  result.fit =
-      fit(problem, *engine, how, *stopping.stopper, context.reference ? &reference : nullptr,
-          reporter(plan, context), context.cancel);
+  const FitRun fit_run = [&](int run, const auto& on_iteration, std::string_view resume) {
+    if (run > 0) {
+      draw.reset();  // two of them would take twice the memory
+      draw.emplace(task, plan, options, run);
+    }
+    FitOptions how = draw->how;
+    how.resume = resume;
+    return fit(draw->problem, *engine, how, *draw->stopping.stopper,
+               context.reference ? &reference : nullptr, on_iteration, context.cancel);
+  };
+  result.fit = fit_runs(*options.runs, *options.iterations, fit_run, reporter(plan, context),
+                        context.resume);
 
   result.image = finish(plan, result.fit.best);
   if (context.reference) {
