@@ -193,5 +193,9 @@ Tensor sample(const NoiseModel& model, const NoiseSchedule& schedule, const Samp
 /// throws Error{bad_argument} unless 0 <= overlap < size; what it returns does so for a smaller
 /// picture.
 NoiseModel tiled(NoiseModel model, int size, int overlap);
+/// The gradient of such a model from that of one window, for make_dps(). throws as tiled().
+ModelGradient tiled_gradient(ModelGradient gradient, int size, int overlap);
+/// How many windows, and so network evaluations, one call takes. throws as tiled().
+int tile_count(const Shape& picture, int size, int overlap);
 
 }  // namespace unmar
