@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 
 namespace unmar::cli {
@@ -64,9 +65,9 @@ Progress::Progress(std::string label, bool may_end_sooner, bool quiet)
       quiet_(quiet),
       terminal_(isatty(STDERR_FILENO) == 1) {}
 
-bool Progress::due(const FitProgress& progress) {
+bool Progress::due(int done, int all) {
   const auto now = Clock::now();
-  const int tenth = (progress.row.iteration + 1) * 10 / progress.iterations;
+  const int tenth = static_cast<int>(std::int64_t{done} * 10 / all);
   const bool first = last_ == Clock::time_point{};
   if (terminal_ ? !first && now - last_ < kRedraw
                 : tenth == last_tenth_ && !(first || now - last_ >= kPlainLine))
@@ -77,8 +78,14 @@ bool Progress::due(const FitProgress& progress) {
 }
 
 void Progress::update(const FitProgress& progress) {
-  if (quiet_ || !due(progress)) return;
+  if (quiet_ || !due(progress.row.iteration + 1, progress.iterations)) return;
   draw(progress_parts(label_, progress, may_end_sooner_));
+}
+
+void Progress::update_count(int done, int all, double seconds) {
+  if (quiet_ || !due(done, all)) return;
+  draw({fmt::format("{} {}/{}", label_, done, all),
+        fmt::format("{} left", minutes(seconds * (all - done) / done))});
 }
 
 void Progress::draw(const std::vector<std::string>& parts) {

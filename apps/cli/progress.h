@@ -15,11 +15,13 @@ class Progress {
   /// may_end_sooner: a stopper is on, so the time left is an upper bound.
   Progress(std::string label, bool may_end_sooner, bool quiet);
   void update(const FitProgress& progress);
+  /// Of something without a loss: `done` of `all` after so many seconds.
+  void update_count(int done, int all, double seconds);
   void finish();  ///< clears the line, so that other text can follow
 
  private:
   void draw(const std::vector<std::string>& parts);
-  bool due(const FitProgress& progress);
+  bool due(int done, int all);
 
   std::string label_;
   bool may_end_sooner_, quiet_, terminal_;
