@@ -52,10 +52,12 @@ void declare_chain(CLI::App& command, RefineArguments& a) {
       ->check(one_of({"denoise", "inpaint", "upscale"}))
       ->group(group);
   command
-      .add_option("--prior", a.prior,
-                  "what the chain starts from; dip: the fit; none: noise alone (default dip)")
-      ->type_name("dip|none")
-      ->check(one_of({"dip", "none"}))
+      .add_option(
+          "--prior", a.prior,
+          "what the chain starts from; dip: the fit; input: IN itself, which takes no time, "
+          "enlarged by bicubic, missing pixels black; none: noise alone (default dip)")
+      ->type_name("dip|input|none")
+      ->check(one_of({"dip", "input", "none"}))
       ->group(group);
   command
       .add_option("--start", a.start,

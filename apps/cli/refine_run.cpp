@@ -49,7 +49,9 @@ std::optional<int> start_of(const std::string& text) {
 
 RefineOptions options_of(const RefineArguments& a, Task task) {
   RefineOptions o = a.options;
-  o.prior = a.prior != "none";
+  o.from = a.prior == "none"    ? StartFrom::noise
+           : a.prior == "input" ? StartFrom::input
+                                : StartFrom::prior;
   o.start = start_of(a.start);
   o.consistency = consistency_of(a.consistency);
   for (const GivenOption& given : a.given) parse_option(o.restore, task, *given.spec, given.text);
@@ -57,7 +59,7 @@ RefineOptions options_of(const RefineArguments& a, Task task) {
   if (task == Task::inpaint && a.mask.empty())
     refuse("refine: --task inpaint needs a --mask: white is known, black to be filled");
   if (task != Task::inpaint && !a.mask.empty()) refuse("refine: only --task inpaint has a --mask");
-  if (!o.prior && !(a.prior_file.empty() && a.save_prior.empty()))
+  if (o.from == StartFrom::noise && !(a.prior_file.empty() && a.save_prior.empty()))
     refuse("refine: with --prior none there is no prior to read or save");
   return o;
 }
@@ -125,7 +127,7 @@ void announce(const RefineArguments& a, const Refined& r) {
   if (r.options.prior_weight)
     from = fmt::format("from {} prior + {} noise", *r.options.prior_weight,
                        1 - *r.options.prior_weight);
-  else if (r.options.prior)
+  else if (r.options.from != StartFrom::noise)
     from = r.error && !r.options.start
                ? fmt::format("from the prior, its error put at {:.1f} of 255", 255 * r.error->rmse)
                : "from the prior";

@@ -16,6 +16,12 @@
 /// The clean picture is never looked at but to measure.
 namespace unmar {
 
+/// What the chain starts from.
+enum class StartFrom {
+  noise,  ///< alone, at T - 1
+  input,  ///< the degraded picture: enlarged by bicubic, missing pixels black
+  prior,  ///< what generate_prior() makes of it
+};
 /// What ties each step to the degraded picture: see diffusion.h. repaint: inpaint only.
 enum class Consistency { none, ddnm, repaint, dps };
 
@@ -23,7 +29,7 @@ struct RefineOptions {
   /// What is known of the damage, and how the prior is fitted. `seed`, `threads` and `engine` serve
   /// the chain, too.
   RestoreOptions restore = {};
-  bool prior = true;  ///< false: the chain starts from noise alone, at T - 1
+  StartFrom from = StartFrom::prior;
   /// t0, 0 to T - 1. Empty: the first timestep whose noise (its standard deviation in the picture
   /// as NoiseSchedule::sigma says, in [-1,1] units) is `entry_factor` times the prior's error, as
   /// estimate_error() puts it.
@@ -53,7 +59,8 @@ struct Prior {
 };
 
 /// restore(), with an estimate of the error of what it makes:
-/// - denoise: half of the noise, so that with an entry_factor of 2 the chain enters where it is as
+/// - denoise: half of the noise (all of it for StartFrom::input), so that with an entry_factor of 2
+/// the chain enters where it is as
 ///   noisy as the picture was. The noise is `sigma`, or else the residual |prior - degraded|.
 /// - inpaint: the error at known pixels that are hidden from the fit. For that at least 64 of them
 ///   are hidden, but no more than a tenth; they come back with the result. A hole wider than the

@@ -42,13 +42,14 @@ void check_options(Task task, const RefineOptions& o, int steps) {
          "refine: --consistency repaint pastes known pixels, which only inpaint has; take ddnm for "
          "{}",
          to_string(task));
-  const bool whole_chain = !o.prior || o.prior_weight;
+  const bool has_prior = o.from != StartFrom::noise;
+  const bool whole_chain = !has_prior || o.prior_weight;
   if (whole_chain && o.start)
     fail(ErrorCode::bad_argument,
          "refine: the chain starts at the noisiest timestep {}; leave --start out",
-         o.prior ? "with --prior-weight" : "without a prior");
+         has_prior ? "with --prior-weight" : "without a prior");
   if (o.prior_weight) {
-    require(o.prior, "prior_weight needs a prior", "none");
+    require(has_prior, "--prior-weight needs a prior", "none");
     require(*o.prior_weight >= 0 && *o.prior_weight <= 1, "--prior-weight must be 0 to 1",
             *o.prior_weight);
   }
@@ -111,7 +112,7 @@ class Refinement {
   }
 
   Refined run() {
-    if (result_.options.prior) find_prior();
+    if (has_prior()) find_prior();
     if (cancelled()) {
       result_.cancelled = true;
       result_.image = result_.prior.empty() ? plan_.input : result_.prior;
@@ -128,15 +129,16 @@ class Refinement {
  private:
   const RefineOptions& options() const { return result_.options; }
   const RestoreOptions& restoring() const { return result_.options.restore; }
+  bool has_prior() const { return options().from != StartFrom::noise; }
   const Image* reference() const { return context_.restore.reference; }
   bool cancelled() const { return context_.restore.cancel.stop_requested(); }
 
   /// Noise that must be told apart from the picture has to be known.
   void check_noise_known() const {
     if (task_ != Task::denoise || options().consistency == Consistency::none) return;
-    if (!options().prior && !restoring().sigma)
+    if (options().from != StartFrom::prior && !restoring().sigma)
       fail(ErrorCode::bad_argument,
-           "refine: without a prior the noise cannot be estimated; give --sigma");
+           "refine: without a fit the noise cannot be estimated; give --sigma");
     const bool fresh = options().sampler.starts_with("ddpm") ||
                        (options().sampler == "ddim" && eta_of(options()) > 0);
     if (options().consistency == Consistency::ddnm && !fresh)
@@ -147,8 +149,8 @@ class Refinement {
   }
 
   void find_prior() {
-    if (context_.prior) {
-      result_.prior = clamped(*context_.prior);
+    if (context_.prior || options().from == StartFrom::input) {
+      result_.prior = context_.prior ? clamped(*context_.prior) : plan_.input;
       if (!options().prior_weight && (!options().start || task_ == Task::denoise))
         result_.error = estimate_error(task_, plan_, restoring(), result_.prior, nullptr);
       return;
@@ -161,14 +163,20 @@ class Refinement {
     result_.fit = std::move(prior.restored);
   }
 
+  /// The degraded picture has all of the noise where a fit is thought to have half.
+  double entry_error() const {
+    const bool noisy = task_ == Task::denoise && options().from == StartFrom::input;
+    return noisy ? result_.error->noise : result_.error->rmse;
+  }
+
   void find_start() {
     const int last = schedule_.steps() - 1;
-    if (!options().prior || options().prior_weight)
+    if (!has_prior() || options().prior_weight)
       result_.start = last;
     else
-      result_.start = options().start ? *options().start
-                                      : entry_timestep(schedule_, 2 * result_.error->rmse,
-                                                       options().entry_factor);
+      result_.start = options().start
+                          ? *options().start
+                          : entry_timestep(schedule_, 2 * entry_error(), options().entry_factor);
     const int count = std::min(options().steps, result_.start + 1);
     list_ = spaced_timesteps(result_.start + 1, count, Spacing::trailing);
     result_.timesteps = count;
@@ -226,7 +234,7 @@ class Refinement {
   Tensor first() const {
     Tensor noise(to_tensor(plan_.input).shape());
     gaussian_source(static_cast<std::uint64_t>(restoring().seed.value()), "refine")(noise.values());
-    if (!options().prior) return noise;
+    if (!has_prior()) return noise;
     const Tensor prior = to_model(result_.prior);
     if (!options().prior_weight) return add_noise(schedule_, prior, noise, result_.start);
     const double w = *options().prior_weight;

@@ -133,7 +133,7 @@ TEST(Refine, takes_no_more_steps_than_there_are_timesteps) {
 
 TEST(Refine, without_a_prior_fits_nothing_and_starts_from_noise) {
   RefineOptions options = tiny_refine();
-  options.prior = false;
+  options.from = StartFrom::noise;
   options.restore.sigma = 51;
   const Refined refined = refine_denoise(options);
   EXPECT_EQ(refined.start, 999);
@@ -143,6 +143,16 @@ TEST(Refine, without_a_prior_fits_nothing_and_starts_from_noise) {
   EXPECT_TRUE(same_pixels(refine_denoise(options).image, refined.image));
   options.restore.seed = 4;
   EXPECT_FALSE(same_pixels(refine_denoise(options).image, refined.image));
+}
+
+TEST(Refine, from_the_damaged_picture_itself_counts_on_all_of_its_noise) {
+  RefineOptions options = tiny_refine();
+  options.from = StartFrom::input;
+  options.restore.sigma = 51;
+  const Refined refined = refine_denoise(options);
+  EXPECT_FALSE(refined.fit);
+  EXPECT_TRUE(same_pixels(refined.prior, gray()));
+  EXPECT_EQ(refined.start, entry_timestep(NoiseSchedule(), 0.4, 2));
 }
 
 TEST(Refine, gives_the_same_again_and_never_looks_at_the_reference) {
@@ -259,9 +269,9 @@ TEST(Refine, a_prior_of_no_weight_in_the_start_is_none) {
   const Refined blended = refine_denoise(options, context);
   EXPECT_EQ(blended.start, 999);
   options.prior_weight = std::nullopt;
-  options.prior = false;
+  options.from = StartFrom::noise;
   EXPECT_TRUE(same_pixels(blended.image, refine_denoise(options).image));
-  options.prior = true;
+  options.from = StartFrom::prior;
   options.prior_weight = 0.5;
   EXPECT_FALSE(same_pixels(blended.image, refine_denoise(options, context).image));
 }
@@ -290,8 +300,9 @@ TEST(Refine, refuses_options_that_contradict_each_other) {
   };
   using O = RefineOptions;
   EXPECT_THAT(error([](O& o) { o.start = 1000; }), HasSubstr("0 to 999"));
-  EXPECT_THAT(error([](O& o) { o.start = 5, o.prior = false; }), HasSubstr("leave --start out"));
-  EXPECT_THAT(error([](O& o) { o.prior = false; }), HasSubstr("give --sigma"));
+  EXPECT_THAT(error([](O& o) { o.start = 5, o.from = StartFrom::noise; }),
+              HasSubstr("leave --start out"));
+  EXPECT_THAT(error([](O& o) { o.from = StartFrom::noise; }), HasSubstr("give --sigma"));
   EXPECT_THAT(error([](O& o) { o.steps = 0; }), HasSubstr("steps must be 1 or more, got 0"));
   EXPECT_THAT(error([](O& o) { o.sampler = "dpm-solver++"; }), HasSubstr("has none"));
   EXPECT_THAT(error([](O& o) { o.eta = 0; }), HasSubstr("ddim with --eta 0 has none"));
