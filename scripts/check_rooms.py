@@ -51,6 +51,7 @@ HEADER_ROOM = {
     "stop.h": "fit",
     "deep_image_prior.h": "fit",
     "options.h": "tasks",
+    "refine.h": "tasks",
     "tasks.h": "tasks",
     "version.h": "tasks",
 }

@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
 
   Action chosen;
   add_restore_commands(program, chosen);
+  add_refine_command(program, chosen);
   add_resume_command(program, chosen);
   add_pick_command(program, chosen);
   add_degrade_command(program, chosen);

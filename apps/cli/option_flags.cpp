@@ -57,6 +57,31 @@ void declare_option(CLI::App& command, const OptionSpec& spec, Task task, Restor
   if (spec.name == "factor") option->required();
 }
 
+void declare_option(CLI::App& command, const OptionSpec& spec, std::vector<GivenOption>& given) {
+  CLI::Option* option = nullptr;
+  if (spec.kind == OptionSpec::Kind::flag) {
+    option = command.add_flag_function(fmt::format("--{0},!--no-{0}", spec.name),
+                                       [&spec, &given](std::int64_t count) {
+                                         given.push_back({&spec, count > 0 ? "true" : "false"});
+                                       });
+  } else {
+    option = command.add_option_function<std::string>("--" + spec.name,
+                                                      [&spec, &given](const std::string& text) {
+                                                        given.push_back({&spec, text});
+                                                      });
+    option->type_name(type_name(spec));
+  }
+  std::vector<std::string> notes;
+  if (!spec.tasks.empty()) {
+    notes.push_back("with --task");
+    for (const Task task : spec.tasks) notes.back() += fmt::format(" {}", to_string(task));
+  }
+  if (!spec.unit.empty()) notes.push_back(spec.unit);
+  option->description(notes.empty() ? spec.help
+                                    : fmt::format("{} ({})", spec.help, fmt::join(notes, ", ")));
+  option->group(spec.group);
+}
+
 Shape parse_size(const std::string& text) {
   Shape shape{1, 3, 0, 0};
   const char* end = text.data() + text.size();

@@ -92,7 +92,7 @@ void require_same_pictures(const Json& json, const std::string& option) {
       throw Error(ErrorCode::io,
                   fmt::format("{}: the {} '{}' is not in '{}' any more; put it back", option, name,
                               path.string(), fs::current_path().string()));
-    if (sha256_of_file(path) != file.at("sha256"))
+    if (sha256_of_file(path) != file.at("sha256").get<std::string>())
       throw Error(ErrorCode::bad_input,
                   fmt::format("{}: the {} '{}' is not the one that the run began with; put that "
                               "one back, or begin a new run",

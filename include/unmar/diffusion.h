@@ -115,7 +115,7 @@ std::unique_ptr<Sampler> make_ddim(double eta = 0);
 /// DPM-Solver++ 2M, midpoint: Lu et al. 2022. Second order with one model call a step; the first
 /// step and one that ends without noise are of first order.
 std::unique_ptr<Sampler> make_dpm_solver();
-/// "ddpm", "ddpm-large", "ddim", "dpm++". throws Error{bad_argument} naming the nearest one.
+/// "ddpm", "ddpm-large", "ddim", "dpm++" or "dpm-solver++". throws Error{bad_argument} naming the nearest one.
 std::unique_ptr<Sampler> make_sampler(std::string_view name, double eta = 0);
 
 /// What a guide may look at.
@@ -193,5 +193,9 @@ Tensor sample(const NoiseModel& model, const NoiseSchedule& schedule, const Samp
 /// throws Error{bad_argument} unless 0 <= overlap < size; what it returns does so for a smaller
 /// picture.
 NoiseModel tiled(NoiseModel model, int size, int overlap);
+/// The gradient of such a model from that of one window, for make_dps(). throws as tiled().
+ModelGradient tiled_gradient(ModelGradient gradient, int size, int overlap);
+/// How many windows, and so network evaluations, one call takes. throws as tiled().
+int tile_count(const Shape& picture, int size, int overlap);
 
 }  // namespace unmar

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "unmar/graph.h"
 #include "unmar/image.h"
@@ -35,12 +36,33 @@ std::unique_ptr<Operator> make_mask(Tensor mask);
 /// throws Error{bad_argument} unless factor is 2, 3, 4 or 8.
 std::unique_ptr<Operator> make_reduction(ReduceKernel kernel, int factor);
 
-/// A x and A^T v, computed by the reference engine: the same on every machine, and exact up to the
-/// rounding of a float. v [n,c,h,w] of shape A.output_shape(x_shape).
+/// A for pictures of one shape, compiled once for those who apply it often. A need not outlive it.
+/// Not thread-safe. Values of a masked-out pixel must be finite.
+class CompiledOperator {
+ public:
+  /// threads: 0: as many as the machine has. throws as Operator::output_shape and make_engine.
+  CompiledOperator(const Operator& A, const Shape& x_shape, std::string_view engine = "auto",
+                   int threads = 0);
+  ~CompiledOperator();
+  CompiledOperator(CompiledOperator&&) noexcept;
+
+  const Shape& x_shape() const;
+  const Shape& y_shape() const;
+  Tensor apply(const Tensor& x);          ///< A x
+  Tensor apply_adjoint(const Tensor& v);  ///< A^T v
+  /// A^+ v: the shortest x with A x = v, or as near as A comes to it; by conjugate gradients, to
+  /// float rounding.
+  Tensor apply_pseudo_inverse(const Tensor& v);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The same for one use, computed by the reference engine: the same on every machine, and exact up
+/// to the rounding of a float. v [n,c,h,w] of shape A.output_shape(x_shape).
 Tensor apply(const Operator& A, const Tensor& x);
 Tensor apply_adjoint(const Operator& A, const Shape& x_shape, const Tensor& v);
-/// A^+ v: the shortest x with A x = v, or as near as A comes to it; by conjugate gradients, to
-/// float rounding. v as for apply_adjoint.
 Tensor apply_pseudo_inverse(const Operator& A, const Shape& x_shape, const Tensor& v);
 
 Tensor to_tensor(const Image& image);  ///< [1,c,h,w]

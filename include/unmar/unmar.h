@@ -16,6 +16,7 @@
 #include "unmar/observe.h"
 #include "unmar/options.h"
 #include "unmar/random.h"
+#include "unmar/refine.h"
 #include "unmar/stop.h"
 #include "unmar/tasks.h"
 #include "unmar/tensor.h"

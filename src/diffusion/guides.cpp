@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "base/fail.h"
@@ -10,19 +11,38 @@ namespace {
 
 double wide(float value) { return static_cast<double>(value); }
 
-/// y - A x
-Tensor residual(const Operator& A, const Tensor& x, const Tensor& y, const char* where) {
-  Tensor r = apply(A, x);
-  if (r.shape() != y.shape())
-    fail(ErrorCode::bad_argument, "{}: {} of {} gives {}, the observation is {}", where,
-         A.describe(), to_string(x.shape()), to_string(r.shape()), to_string(y.shape()));
-  for (std::size_t i = 0; i < r.count(); ++i) r.data()[i] = y.data()[i] - r.data()[i];
-  return r;
-}
+/// A and y; A is compiled for the first picture that comes, which all others resemble.
+class Observation {
+ public:
+  Observation(const Operator& A, Tensor y, const char* where)
+      : a_(A), y_(std::move(y)), where_(where) {}
+
+  /// y - A x
+  Tensor residual(const Tensor& x) {
+    Tensor r = of(x.shape()).apply(x);
+    if (r.shape() != y_.shape())
+      fail(ErrorCode::bad_argument, "{}: {} of {} gives {}, the observation is {}", where_,
+           a_.describe(), to_string(x.shape()), to_string(r.shape()), to_string(y_.shape()));
+    for (std::size_t i = 0; i < r.count(); ++i) r.data()[i] = y_.data()[i] - r.data()[i];
+    return r;
+  }
+
+  CompiledOperator& of(const Shape& x) {
+    if (!compiled_ || compiled_->x_shape() != x) compiled_.emplace(a_, x);
+    return *compiled_;
+  }
+
+ private:
+  const Operator& a_;
+  Tensor y_;
+  const char* where_;
+  std::optional<CompiledOperator> compiled_;
+};
 
 class Ddnm final : public Guide {
  public:
-  Ddnm(const Operator& A, Tensor y, double sigma_y) : a_(A), y_(std::move(y)), sigma_y_(sigma_y) {
+  Ddnm(const Operator& A, Tensor y, double sigma_y)
+      : observation_(A, std::move(y), "ddnm"), sigma_y_(sigma_y) {
     if (!(sigma_y >= 0))
       fail(ErrorCode::bad_argument, "ddnm: sigma_y must not be negative, got {}", sigma_y);
   }
@@ -32,15 +52,15 @@ class Ddnm final : public Guide {
     const double noise = state.weights.x0 * sigma_y_;
     const double lambda = noise > state.weights.noise ? state.weights.noise / noise : 1;
     if (lambda == 0) return 0;
-    const Tensor correction = apply_pseudo_inverse(a_, x0.shape(), residual(a_, x0, y_, "ddnm"));
+    const Tensor residual = observation_.residual(x0);
+    const Tensor correction = observation_.of(x0.shape()).apply_pseudo_inverse(residual);
     for (std::size_t i = 0; i < x0.count(); ++i)
       x0.data()[i] = static_cast<float>(wide(x0.data()[i]) + lambda * wide(correction.data()[i]));
     return lambda * noise * lambda * noise;
   }
 
  private:
-  const Operator& a_;
-  Tensor y_;
+  Observation observation_;
   double sigma_y_;
 };
 
@@ -81,7 +101,7 @@ class Repaint final : public Guide {
 class Dps final : public Guide {
  public:
   Dps(const Operator& A, Tensor y, ModelGradient gradient, double scale)
-      : a_(A), y_(std::move(y)), gradient_(std::move(gradient)), scale_(scale) {
+      : observation_(A, std::move(y), "dps"), gradient_(std::move(gradient)), scale_(scale) {
     if (!gradient_) fail(ErrorCode::bad_argument, "dps: there is no gradient of the model");
     if (!(scale >= 0))
       fail(ErrorCode::bad_argument, "dps: scale must not be negative, got {}", scale);
@@ -89,13 +109,13 @@ class Dps final : public Guide {
 
   void correct_next(const GuideState& state, const Tensor& x0, Tensor& next,
                     const GaussianSource&) override {
-    const Tensor r = residual(a_, x0, y_, "dps");
+    const Tensor r = observation_.residual(x0);
     double norm = 0;
     for (const float value : r.values()) norm += wide(value) * wide(value);
     norm = std::sqrt(norm);
     if (norm == 0) return;
     // d|r| / dx0 = -A^T r / |r|, and 0 where x0 was clipped.
-    Tensor of_x0 = apply_adjoint(a_, x0.shape(), r);
+    Tensor of_x0 = observation_.of(x0.shape()).apply_adjoint(r);
     const Mix mix = mix_for_x0(state.prediction, state.step.alpha_bar);
     Tensor of_output(x0.shape());
     for (std::size_t i = 0; i < x0.count(); ++i) {
@@ -116,8 +136,7 @@ class Dps final : public Guide {
   }
 
  private:
-  const Operator& a_;
-  Tensor y_;
+  Observation observation_;
   ModelGradient gradient_;
   double scale_;
 };

@@ -93,7 +93,7 @@ std::unique_ptr<Sampler> make_sampler(std::string_view name, double eta) {
   if (name == "ddpm") return make_ddpm(DdpmVariance::fixed_small);
   if (name == "ddpm-large") return make_ddpm(DdpmVariance::fixed_large);
   if (name == "ddim") return make_ddim(eta);
-  if (name == "dpm++") return make_dpm_solver();
+  if (name == "dpm++" || name == "dpm-solver++") return make_dpm_solver();
   fail(ErrorCode::bad_argument, "sampler: '{}' is unknown; did you mean {}?", name,
        closest(name, {"ddpm", "ddpm-large", "ddim", "dpm++"}));
 }

@@ -4,41 +4,76 @@
 
 namespace unmar {
 
-Tensor apply(const Operator& A, const Tensor& x) {
+/// One program for both ways: the engines give A^T as the gradient of a loss. That of
+/// mean((A x - v)^2) at x = 0 is -2/N A^T v, because A is linear.
+struct CompiledOperator::Impl {
+  Shape x_shape, y_shape;
+  std::string describe;
+  NodeId x, target, output;
+  std::unique_ptr<Program> program;
+};
+
+CompiledOperator::CompiledOperator(const Operator& A, const Shape& x_shape, std::string_view engine,
+                                   int threads)
+    : impl_(std::make_unique<Impl>()) {
+  Impl& i = *impl_;
+  i.x_shape = x_shape;
+  i.y_shape = A.output_shape(x_shape);
+  i.describe = A.describe();
   Graph graph;
-  const NodeId input = graph.add(Input{x.shape()}, {}, "x");
-  const NodeId output = A.write(graph, input);
-  graph.keep(output);
-  const auto program = make_engine("ref")->compile(graph, {});
-  program->set_input(input, x);
-  program->forward(0);
+  i.x = graph.add(Input{x_shape, true}, {}, "x");
+  i.output = A.write(graph, i.x);
+  graph.keep(i.output);
+  i.target = graph.add(Input{i.y_shape}, {}, "v");
+  graph.set_loss(graph.add(Mse{}, {i.output, i.target}, "loss"));
+  i.program = make_engine(engine)->compile(graph, {.threads = threads});
+}
+CompiledOperator::~CompiledOperator() = default;
+CompiledOperator::CompiledOperator(CompiledOperator&&) noexcept = default;
+
+const Shape& CompiledOperator::x_shape() const { return impl_->x_shape; }
+const Shape& CompiledOperator::y_shape() const { return impl_->y_shape; }
+
+Tensor CompiledOperator::apply(const Tensor& x) {
+  Impl& i = *impl_;
+  if (x.shape() != i.x_shape)
+    fail(ErrorCode::bad_argument, "apply: {} was made for pictures of {}, got {}", i.describe,
+         to_string(i.x_shape), to_string(x.shape()));
+  i.program->set_input(i.x, x);
+  i.program->set_input(i.target, Tensor(i.y_shape));
+  i.program->forward(0);
   Tensor y;
-  program->read(output, y);
+  i.program->read(i.output, y);
   return y;
 }
 
-// The engines give A^T as the gradient of a loss: that of mean((A x - v)^2) at x = 0 is
-// -2/N A^T v, because A is linear.
-Tensor apply_adjoint(const Operator& A, const Shape& x_shape, const Tensor& v) {
-  if (v.shape() != A.output_shape(x_shape))
-    fail(ErrorCode::bad_argument, "apply_adjoint: {} of a {} picture gives {}, got {}",
-         A.describe(), to_string(x_shape), to_string(A.output_shape(x_shape)),
-         to_string(v.shape()));
-  Graph graph;
-  const NodeId x = graph.add(Input{x_shape, true}, {}, "x");
-  const NodeId target = graph.add(Input{v.shape()}, {}, "v");
-  graph.set_loss(graph.add(Mse{}, {A.write(graph, x), target}, "loss"));
-  const auto program = make_engine("ref")->compile(graph, {});
-  program->set_input(x, Tensor(x_shape));
-  program->set_input(target, v);
-  program->forward(0);
-  program->backward();
+Tensor CompiledOperator::apply_adjoint(const Tensor& v) {
+  Impl& i = *impl_;
+  if (v.shape() != i.y_shape)
+    fail(ErrorCode::bad_argument, "apply_adjoint: {} of a {} picture gives {}, got {}", i.describe,
+         to_string(i.x_shape), to_string(i.y_shape), to_string(v.shape()));
+  i.program->set_input(i.x, Tensor(i.x_shape));
+  i.program->set_input(i.target, v);
+  i.program->forward(0);
+  i.program->backward();
   Tensor result;
-  program->read_input_grad(x, result);
+  i.program->read_input_grad(i.x, result);
   const double scale = -0.5 * static_cast<double>(v.count());
   for (float& value : result.values())
     value = static_cast<float>(scale * static_cast<double>(value));
   return result;
+}
+
+Tensor apply(const Operator& A, const Tensor& x) {
+  return CompiledOperator(A, x.shape(), "ref").apply(x);
+}
+
+Tensor apply_adjoint(const Operator& A, const Shape& x_shape, const Tensor& v) {
+  return CompiledOperator(A, x_shape, "ref").apply_adjoint(v);
+}
+
+Tensor apply_pseudo_inverse(const Operator& A, const Shape& x_shape, const Tensor& v) {
+  return CompiledOperator(A, x_shape, "ref").apply_pseudo_inverse(v);
 }
 
 }  // namespace unmar

@@ -1,6 +1,5 @@
 #include <utility>
 
-#include "base/fail.h"
 #include "unmar/observe.h"
 
 namespace unmar {
@@ -27,21 +26,17 @@ void add_scaled(Tensor& to, double scale, const Tensor& what) {
 // Conjugate gradients on A^T A x = A^T v from x = 0: each x lies in the row space of A, so the
 // limit is the shortest of the best. One iteration does where A A^T is a multiple of 1, as for
 // binary masks and averages.
-Tensor apply_pseudo_inverse(const Operator& A, const Shape& x_shape, const Tensor& v) {
-  if (v.shape() != A.output_shape(x_shape))
-    fail(ErrorCode::bad_argument, "apply_pseudo_inverse: {} of a {} picture gives {}, got {}",
-         A.describe(), to_string(x_shape), to_string(A.output_shape(x_shape)),
-         to_string(v.shape()));
-  Tensor x(x_shape), left = v;
-  Tensor slope = apply_adjoint(A, x_shape, left), direction = slope;
+Tensor CompiledOperator::apply_pseudo_inverse(const Tensor& v) {
+  Tensor x(x_shape()), left = v;
+  Tensor slope = apply_adjoint(left), direction = slope;
   double steepness = dot(slope, slope);
   const double enough = steepness * kRelative * kRelative;
   for (int i = 0; i < kIterations && steepness > enough; ++i) {
-    const Tensor seen = apply(A, direction);
+    const Tensor seen = apply(direction);
     const double step = steepness / dot(seen, seen);
     add_scaled(x, step, direction);
     add_scaled(left, -step, seen);
-    slope = apply_adjoint(A, x_shape, left);
+    slope = apply_adjoint(left);
     const double before = steepness;
     steepness = dot(slope, slope);
     Tensor turned = slope;

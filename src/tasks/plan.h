@@ -15,9 +15,14 @@ struct Plan {
   Image paste;         ///< 1 where the result takes the pixel of `input`; empty: nowhere
 };
 
+/// Any of those below. throws as restore() for pictures that do not suit the task.
+Plan make_plan(Task task, const Image& observed, const Image* mask, const RestoreOptions& resolved);
 Plan plan_denoise(const Image& noisy);
 Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& resolved);
 Plan plan_upscale(const Image& small, const RestoreOptions& resolved);
+
+/// throws Error{bad_input} unless the reference has the size and channels of the result.
+void check_reference(Task task, const Image& observed, const Plan& plan, const Image& reference);
 
 /// restored [1,c,h,w] -> the picture to hand out.
 Image finish(const Plan& plan, const Tensor& restored);

@@ -7,7 +7,6 @@
 #include "tasks/stopping.h"
 
 namespace unmar {
-namespace {
 
 Plan make_plan(Task task, const Image& observed, const Image* mask,
                const RestoreOptions& resolved) {
@@ -38,6 +37,8 @@ void check_reference(Task task, const Image& observed, const Plan& plan, const I
          plan.input.width(), plan.input.height(), origin, plan.input.channels());
   }
 }
+
+namespace {
 
 /// The picture that the network starts from, if that is one.
 Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o) {

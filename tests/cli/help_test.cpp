@@ -27,8 +27,8 @@ class Help : public CliTest {
 TEST_F(Help, OfTheProgramIsTheGoldenOne) { expect_golden({"--help"}, "unmar.txt"); }
 
 TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
-  for (const std::string name : {"denoise", "inpaint", "upscale", "resume", "pick", "degrade",
-                                 "compare", "sheet", "networks", "profile", "info"})
+  for (const std::string name : {"denoise", "inpaint", "upscale", "refine", "resume", "pick",
+                                 "degrade", "compare", "sheet", "networks", "profile", "info"})
     expect_golden({name, "--help"}, name + ".txt");
   expect_golden({"networks", "show", "--help"}, "networks_show.txt");
   expect_golden({"ddpm", "--help"}, "ddpm.txt");

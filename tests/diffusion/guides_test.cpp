@@ -64,7 +64,7 @@ TEST(Ddnm, leaves_what_the_operator_does_not_see_as_it_was) {
   const Tensor before = x0;
   make_ddnm(*A, Tensor(kShape))->correct_x0({step, weights, Prediction::epsilon, x0, x0}, x0);
   for (std::size_t i = 0; i < x0.count(); ++i)
-    EXPECT_EQ(x0.data()[i], i % 2 == 0 ? 0.f : before.data()[i]) << i;
+    EXPECT_NEAR(x0.data()[i], i % 2 == 0 ? 0.f : before.data()[i], i % 2 == 0 ? 2.4e-7 : 0) << i;
 }
 
 TEST(Ddnm, adds_no_more_noise_of_the_observation_than_the_sampler_would) {

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "error_text.h"
 #include "support.h"
 #include "unmar/diffusion.h"
@@ -49,6 +51,35 @@ TEST(Tiled, windows_overlap_by_as_much_as_asked_for_at_least) {
   calls = 0;
   tiled(model, 8, 4)(Tensor({1, 1, 8, 17}), 0);
   EXPECT_EQ(calls, 4);
+}
+
+TEST(Tiled, the_gradient_is_the_transpose_of_the_blended_model) {
+  // x -> what a window makes of it, mixing neighbours, and the transpose of that.
+  const auto mix = [](const Tensor& x, bool transposed) {
+    Tensor y(x.shape());
+    for (std::size_t i = 0; i < x.count(); ++i) {
+      const std::size_t from = transposed ? (i + x.count() - 3) % x.count() : (i + 3) % x.count();
+      y.data()[i] = 2 * x.data()[i] - 0.5f * x.data()[from];
+    }
+    return y;
+  };
+  const NoiseModel model = [&](const Tensor& x, int) { return mix(x, false); };
+  const ModelGradient gradient = [&](const Tensor&, int, const Tensor& u) { return mix(u, true); };
+  const Shape shape{1, 2, 11, 19};
+  const Tensor x = uniform(shape, "x"), u = uniform(shape, "u");
+  const auto dot = [](const Tensor& a, const Tensor& b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < a.count(); ++i)
+      sum += static_cast<double>(a.data()[i]) * static_cast<double>(b.data()[i]);
+    return sum;
+  };
+  for (const int overlap : {0, 3}) {
+    const double forward = dot(tiled(model, 8, overlap)(x, 5), u);
+    const double backward = dot(tiled_gradient(gradient, 8, overlap)(x, 5, u), x);
+    EXPECT_GT(std::abs(forward), 0.1);
+    EXPECT_NEAR(forward, backward, 1e-4);  // 418 float products
+    EXPECT_EQ(tile_count(shape, 8, overlap), overlap == 0 ? 2 * 3 : 2 * 4);
+  }
 }
 
 TEST(Tiled, refuses_what_cannot_be_tiled) {

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "unmar/tasks.h"
+#include "unmar/weights.h"
+
+/// Restoring with both priors: an untrained network gives a first picture, a trained diffusion
+/// model of such pictures refines it.
+///
+/// The prior is fitted to the degraded picture through its operator. As much noise is added to it
+/// as drowns its error, and the reverse chain runs from there (Meng et al., "SDEdit", 2021; Chung
+/// et al., "Come-Closer-Diffuse-Faster", CVPR 2022), tied to the degraded picture at each step.
+/// The clean picture is never looked at but to measure.
+namespace unmar {
+
+/// What the chain starts from.
+enum class StartFrom {
+  noise,  ///< alone, at T - 1
+  input,  ///< the degraded picture: enlarged by bicubic, missing pixels black
+  prior,  ///< what generate_prior() makes of it
+};
+/// What ties each step to the degraded picture: see diffusion.h. repaint: inpaint only.
+enum class Consistency { none, ddnm, repaint, dps };
+
+struct RefineOptions {
+  /// What is known of the damage, and how the prior is fitted. `seed`, `threads` and `engine` serve
+  /// the chain, too.
+  RestoreOptions restore = {};
+  StartFrom from = StartFrom::prior;
+  /// t0, 0 to T - 1. Empty: the first timestep whose noise (its standard deviation in the picture
+  /// as NoiseSchedule::sigma says, in [-1,1] units) is `entry_factor` times the prior's error, as
+  /// estimate_error() puts it.
+  std::optional<int> start = {};
+  double entry_factor = 2;
+  /// Instead of noising the prior, for comparison only: x_T = w prior + (1 - w) noise, from T - 1.
+  /// What comes of it is no sample of x_T: neither its variance nor its independence of x0 is
+  /// right.
+  std::optional<double> prior_weight = {};
+  std::string sampler = "ddim";    ///< of make_sampler()
+  std::optional<double> eta = {};  ///< of ddim; empty: 0.85 with consistency (DDNM's), else 0
+  int steps = 50;  ///< calls of the model; fewer if there are no more timesteps up to t0
+  Consistency consistency = Consistency::ddnm;
+  double dps_scale = 1;             ///< of make_dps()
+  std::optional<int> overlap = {};  ///< of the windows of pictures larger than the model's; empty:
+                                    ///< a quarter of its size
+};
+
+/// The standard deviation that a prior's error is thought to have, range 1.
+struct ErrorEstimate {
+  double rmse = 0;
+  double noise = 0;  ///< sigma of the noise in the degraded picture, range 1; 0: none
+};
+struct Prior {
+  Restored restored;
+  ErrorEstimate error;
+};
+
+/// restore(), with an estimate of the error of what it makes:
+/// - denoise: half of the noise (all of it for StartFrom::input), so that with an entry_factor of 2
+/// the chain enters where it is as
+///   noisy as the picture was. The noise is `sigma`, or else the residual |prior - degraded|.
+/// - inpaint: the error at known pixels that are hidden from the fit. For that at least 64 of them
+///   are hidden, but no more than a tenth; they come back with the result. A hole wider than the
+///   detail around it is harder than what was hidden: name a `start` then.
+/// - upscale: what the degraded picture itself loses by being halved and enlarged again, times
+///   sqrt(log2 factor): the spectra of pictures hold about as much in each octave.
+/// throws what restore() throws.
+Prior generate_prior(Task task, const Image& degraded, const Image* mask,
+                     const RestoreOptions& options, const RestoreContext& context = {});
+
+struct Refined {
+  Image image;                         ///< as Restored::image
+  RefineOptions options;               ///< all that was used, presets included
+  std::optional<Restored> fit;         ///< of the prior, if there was one
+  Image prior;                         ///< what the chain started from; empty: noise
+  std::optional<ErrorEstimate> error;  ///< if it was estimated
+  int start = 0;                       ///< t0
+  int timesteps = 0;                   ///< of the chain
+  int windows = 1;                     ///< that a picture is cut into
+  int evaluations = 0;                 ///< of the network, forward: timesteps * windows
+  int gradients = 0;                   ///< of the network, with a pass of their own each
+  double fit_seconds = 0;              ///< of the prior
+  double model_seconds = 0;            ///< until the model is ready
+  double chain_seconds = 0;
+  bool cancelled = false;
+  // Against the reference; empty without one.
+  std::optional<double> psnr, ssim, psnr_prior, ssim_prior, psnr_input, ssim_input;
+};
+
+/// All of it is borrowed for the call.
+struct RefineContext {
+  RestoreContext restore = {};   ///< of the fit; its reference and cancel serve the chain, too
+  const Image* prior = nullptr;  ///< instead of a fit: any picture of the size of the result
+  /// The chain is about to start; image, evaluations and chain_seconds are still to come.
+  std::function<void(const Refined&)> on_chain = {};
+  std::function<void(const SampleProgress&)> on_step = {};
+};
+
+/// Restores. The model's pictures must have as many channels; larger ones than it was trained with
+/// are cut into overlapping windows. Cancelled: the best so far, which is the prior's during its
+/// fit and then the estimate of the chain. Same options, engine and machine: same result.
+/// throws Error{bad_argument} for options that contradict each other, the task or the model,
+/// Error{bad_input} for pictures that do not suit the model, and what restore() and sample() throw.
+Refined refine(Task task, const Image& degraded, const Image* mask, DiffusersModel model,
+               const RefineOptions& options = {}, const RefineContext& context = {});
+
+}  // namespace unmar

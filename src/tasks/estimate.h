@@ -1,0 +1,13 @@
+#pragma once
+
+#include "tasks/plan.h"
+#include "unmar/refine.h"
+
+namespace unmar {
+
+/// As generate_prior() says; fit: of the prior, null if that came from elsewhere.
+/// throws Error{bad_argument} if it cannot be estimated.
+ErrorEstimate estimate_error(Task task, const Plan& plan, const RestoreOptions& resolved,
+                             const Image& prior, const FitResult* fit);
+
+}  // namespace unmar

@@ -1,0 +1,301 @@
+#include "unmar/refine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/fail.h"
+#include "tasks/estimate.h"
+#include "unmar/unet_model.h"
+
+namespace unmar {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double eta_of(const RefineOptions& o) {
+  constexpr double kDdnmEta = 0.85;
+  return o.eta.value_or(o.consistency == Consistency::none ? 0 : kDdnmEta);
+}
+
+void check_options(Task task, const RefineOptions& o, int steps) {
+  const auto require = [](bool ok, const char* rule, auto got) {
+    if (!ok) fail(ErrorCode::bad_argument, "refine: {}, got {}", rule, got);
+  };
+  require(o.steps >= 1, "steps must be 1 or more", o.steps);
+  require(o.entry_factor > 0 && std::isfinite(o.entry_factor), "entry_factor must be above 0",
+          o.entry_factor);
+  require(o.dps_scale >= 0 && std::isfinite(o.dps_scale), "dps_scale must be 0 or more",
+          o.dps_scale);
+  if (o.start && (*o.start < 0 || *o.start >= steps))
+    fail(ErrorCode::bad_argument, "refine: --start must be auto or 0 to {} for this model, got {}",
+         steps - 1, *o.start);
+  if (o.eta && o.sampler != "ddim")
+    fail(ErrorCode::bad_argument, "refine: --eta is an option of --sampler ddim, not of {}",
+         o.sampler);
+  if (o.consistency == Consistency::repaint && task != Task::inpaint)
+    fail(ErrorCode::bad_argument,
+         "refine: --consistency repaint pastes known pixels, which only inpaint has; take ddnm for "
+         "{}",
+         to_string(task));
+  const bool has_prior = o.from != StartFrom::noise;
+  const bool whole_chain = !has_prior || o.prior_weight;
+  if (whole_chain && o.start)
+    fail(ErrorCode::bad_argument,
+         "refine: the chain starts at the noisiest timestep {}; leave --start out",
+         has_prior ? "with --prior-weight" : "without a prior");
+  if (o.prior_weight) {
+    require(has_prior, "--prior-weight needs a prior", "none");
+    require(*o.prior_weight >= 0 && *o.prior_weight <= 1, "--prior-weight must be 0 to 1",
+            *o.prior_weight);
+  }
+}
+
+void check_model(const DiffusersModel& model, const Image& picture, const Image& result) {
+  const auto kind = [](int channels) {
+    return channels == 1 ? "gray" : channels == 3 ? "RGB" : "many-channel";
+  };
+  const DdpmUnetOptions& unet = model.unet;
+  if (unet.in_channels != unet.out_channels)
+    fail(ErrorCode::unsupported,
+         "refine: the model makes {} channels of {}; one with learned variances does not serve",
+         unet.out_channels, unet.in_channels);
+  if (unet.in_channels != picture.channels())
+    fail(ErrorCode::bad_input,
+         "refine: the model is for {} pictures but the given one is {}; take a model, or make a "
+         "picture, of the same kind",
+         kind(unet.in_channels), kind(picture.channels()));
+  if (unet.sample_size < 1)
+    fail(ErrorCode::bad_input, "refine: the model's config.json does not say its sample_size");
+  if (result.width() < unet.sample_size || result.height() < unet.sample_size)
+    fail(ErrorCode::bad_input,
+         "refine: the model takes pictures of {0}x{0} px or more but the result is {1}x{2}; take a "
+         "model of smaller pictures",
+         unet.sample_size, result.width(), result.height());
+}
+
+/// Of a picture in the size of the result, in the model's units.
+Tensor to_model(const Image& image) {
+  Tensor x = to_tensor(image);
+  for (float& v : x.values()) v = 2 * v - 1;
+  return x;
+}
+
+/// One run of refine().
+class Refinement {
+ public:
+  Refinement(Task task, const Image& degraded, const Image* mask, DiffusersModel model,
+             const RefineOptions& options, const RefineContext& context)
+      : task_(task),
+        degraded_(degraded),
+        mask_(mask),
+        model_(std::move(model)),
+        context_(context),
+        schedule_(model_.scheduler.schedule) {
+    result_.options = options;
+    result_.options.restore = resolve(task, options.restore);
+    check_options(task, options, schedule_.steps());
+    sampler_ = make_sampler(options.sampler, eta_of(options));
+    plan_ = make_plan(task, degraded, mask, result_.options.restore);
+    check_model(model_, degraded, plan_.input);
+    if (context.prior && !context.prior->same_size(plan_.input))
+      fail(ErrorCode::bad_input,
+           "refine: the prior is {}x{} px with {} channels but the result will be {}x{} px with {}",
+           context.prior->width(), context.prior->height(), context.prior->channels(),
+           plan_.input.width(), plan_.input.height(), plan_.input.channels());
+    if (reference()) check_reference(task, degraded, plan_, *reference());
+    check_noise_known();
+  }
+
+  Refined run() {
+    if (has_prior()) find_prior();
+    if (cancelled()) {
+      result_.cancelled = true;
+      result_.image = result_.prior.empty() ? plan_.input : result_.prior;
+      measure();
+      return std::move(result_);
+    }
+    find_start();
+    compile();
+    run_chain();
+    measure();
+    return std::move(result_);
+  }
+
+ private:
+  const RefineOptions& options() const { return result_.options; }
+  const RestoreOptions& restoring() const { return result_.options.restore; }
+  bool has_prior() const { return options().from != StartFrom::noise; }
+  const Image* reference() const { return context_.restore.reference; }
+  bool cancelled() const { return context_.restore.cancel.stop_requested(); }
+
+  /// Noise that must be told apart from the picture has to be known.
+  void check_noise_known() const {
+    if (task_ != Task::denoise || options().consistency == Consistency::none) return;
+    if (options().from != StartFrom::prior && !restoring().sigma)
+      fail(ErrorCode::bad_argument,
+           "refine: without a fit the noise cannot be estimated; give --sigma");
+    const bool fresh = options().sampler.starts_with("ddpm") ||
+                       (options().sampler == "ddim" && eta_of(options()) > 0);
+    if (options().consistency == Consistency::ddnm && !fresh)
+      fail(ErrorCode::bad_argument,
+           "refine: --consistency ddnm hides the noise of the picture in the sampler's own, of "
+           "which {} has none; take ddpm, or ddim with an --eta above 0",
+           options().sampler == "ddim" ? "ddim with --eta 0" : options().sampler);
+  }
+
+  void find_prior() {
+    if (context_.prior || options().from == StartFrom::input) {
+      result_.prior = context_.prior ? clamped(*context_.prior) : plan_.input;
+      if (!options().prior_weight && (!options().start || task_ == Task::denoise))
+        result_.error = estimate_error(task_, plan_, restoring(), result_.prior, nullptr);
+      return;
+    }
+    const auto start = Clock::now();
+    Prior prior = generate_prior(task_, degraded_, mask_, options().restore, context_.restore);
+    result_.fit_seconds = seconds_since(start);
+    result_.prior = prior.restored.image;
+    result_.error = prior.error;
+    result_.fit = std::move(prior.restored);
+  }
+
+  /// The degraded picture has all of the noise where a fit is thought to have half.
+  double entry_error() const {
+    const bool noisy = task_ == Task::denoise && options().from == StartFrom::input;
+    return noisy ? result_.error->noise : result_.error->rmse;
+  }
+
+  void find_start() {
+    const int last = schedule_.steps() - 1;
+    if (!has_prior() || options().prior_weight)
+      result_.start = last;
+    else
+      result_.start = options().start
+                          ? *options().start
+                          : entry_timestep(schedule_, 2 * entry_error(), options().entry_factor);
+    const int count = std::min(options().steps, result_.start + 1);
+    list_ = spaced_timesteps(result_.start + 1, count, Spacing::trailing);
+    result_.timesteps = count;
+  }
+
+  void compile() {
+    const auto start = Clock::now();
+    const int size = model_.unet.sample_size;
+    Shape window{1, plan_.input.channels(), size, size};
+    unet_.emplace(model_.unet, std::move(model_.weights),
+                  UnetModelOptions{.sample = window,
+                                   .engine = restoring().engine.value(),
+                                   .threads = restoring().threads.value()});
+    predict_ = [this](const Tensor& x, int t) {
+      ++result_.evaluations;
+      return unet_->predict(x, t);
+    };
+    gradient_ = [this](const Tensor& x, int t, const Tensor& u) {
+      ++result_.gradients;
+      return unet_->gradient(x, t, u);
+    };
+    if (plan_.input.width() > size || plan_.input.height() > size) {
+      const int overlap = options().overlap.value_or(size / 4);
+      result_.windows = tile_count(to_tensor(plan_.input).shape(), size, overlap);
+      predict_ = tiled(predict_, size, overlap);
+      gradient_ = tiled_gradient(gradient_, size, overlap);
+    }
+    result_.model_seconds = seconds_since(start);
+  }
+
+  std::unique_ptr<Guide> make_guide(const Shape& x) const {
+    switch (options().consistency) {
+      case Consistency::none:
+        return nullptr;
+      case Consistency::ddnm:
+        return make_ddnm(*plan_.A, observation_for_model(*plan_.A, x, plan_.y), 2 * noise());
+      case Consistency::dps:
+        return make_dps(*plan_.A, observation_for_model(*plan_.A, x, plan_.y), gradient_,
+                        options().dps_scale);
+      case Consistency::repaint: {
+        Tensor known = plan_.y;
+        for (float& v : known.values()) v = 2 * v - 1;
+        return make_repaint(std::move(known), plan_.A->known_part(Tensor(x, 1.f)));
+      }
+    }
+    return nullptr;
+  }
+
+  double noise() const {
+    if (result_.error) return result_.error->noise;
+    return task_ == Task::denoise ? restoring().sigma.value_or(0) / 255 : 0;
+  }
+
+  /// x at the first timestep.
+  Tensor first() const {
+    Tensor noise(to_tensor(plan_.input).shape());
+    gaussian_source(static_cast<std::uint64_t>(restoring().seed.value()), "refine")(noise.values());
+    if (!has_prior()) return noise;
+    const Tensor prior = to_model(result_.prior);
+    if (!options().prior_weight) return add_noise(schedule_, prior, noise, result_.start);
+    const double w = *options().prior_weight;
+    for (std::size_t i = 0; i < noise.count(); ++i)
+      noise.data()[i] = static_cast<float>(w * static_cast<double>(prior.data()[i]) +
+                                           (1 - w) * static_cast<double>(noise.data()[i]));
+    return noise;
+  }
+
+  void run_chain() {
+    if (context_.on_chain) context_.on_chain(result_);
+    const auto start = Clock::now();
+    Tensor x = first();
+    const auto guide = make_guide(x.shape());
+    SampleOptions how;
+    how.timesteps = list_;
+    how.prediction = model_.scheduler.prediction;
+    how.clip = model_.scheduler.clip_sample;
+    how.end_without_noise = model_.scheduler.set_alpha_to_one;
+    how.seed = static_cast<std::uint64_t>(restoring().seed.value());
+    x = sample(predict_, schedule_, *sampler_, std::move(x), how, guide.get(), context_.on_step,
+               context_.restore.cancel);
+    const bool begun = result_.evaluations > 0;
+    result_.cancelled = result_.evaluations < result_.timesteps * result_.windows;
+    for (float& v : x.values()) v = (v + 1) / 2;
+    result_.image = begun || result_.prior.empty() ? finish(plan_, x) : result_.prior;
+    result_.chain_seconds = seconds_since(start);
+  }
+
+  void measure() {
+    if (!reference()) return;
+    const Image& clean = *reference();
+    result_.psnr = psnr(result_.image, clean);
+    result_.ssim = ssim(result_.image, clean);
+    result_.psnr_input = psnr(plan_.input, clean);
+    result_.ssim_input = ssim(plan_.input, clean);
+    if (result_.prior.empty()) return;
+    result_.psnr_prior = psnr(result_.prior, clean);
+    result_.ssim_prior = ssim(result_.prior, clean);
+  }
+
+  Task task_;
+  const Image& degraded_;
+  const Image* mask_;
+  DiffusersModel model_;
+  const RefineContext& context_;
+  NoiseSchedule schedule_;
+  Plan plan_;
+  std::unique_ptr<Sampler> sampler_;
+  std::vector<int> list_;  ///< of timesteps
+  std::optional<UnetModel> unet_;
+  NoiseModel predict_;
+  ModelGradient gradient_;
+  Refined result_;
+};
+
+}  // namespace
+
+Refined refine(Task task, const Image& degraded, const Image* mask, DiffusersModel model,
+               const RefineOptions& options, const RefineContext& context) {
+  return Refinement(task, degraded, mask, std::move(model), options, context).run();
+}
+
+}  // namespace unmar

@@ -1,0 +1,91 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/support.h"
+#include "tiny_model.h"
+
+namespace unmar::cli_test {
+namespace {
+
+class Refine : public CliTest {
+ protected:
+  Refine() {
+    put("in.png", test_picture(8, 8, 1));
+    write_diffusers(in("model"), test::tiny_model());
+  }
+
+  static Words refine(const Words& more, const std::string& model = "model") {
+    return Words{"refine", "in.png", "-o", "out.png", "--model", model, "--steps", "3"} + more +
+           kTiny;
+  }
+};
+
+TEST_F(Refine, PrintsWhatItDidAndWhatItTook) {
+  put("clean.png", test_picture(8, 8, 1));
+  const Outcome outcome =
+      run(refine({"--task", "denoise", "--sigma", "51", "--json", "--reference", "clean.png"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto facts = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(facts["evaluations"], 3);
+  EXPECT_EQ(facts["iterations"], 6);
+  EXPECT_EQ(facts["noise"], 51.0);
+  EXPECT_EQ(facts["prior_error"], 25.5);
+  EXPECT_GT(facts["fit_seconds"], 0.0);
+  EXPECT_GE(facts["total_seconds"].get<double>(),
+            facts["fit_seconds"].get<double>() + facts["chain_seconds"].get<double>());
+  EXPECT_EQ(facts["options"]["sigma"], 51.0);
+  EXPECT_THAT(outcome.err, testing::HasSubstr("3 network evaluations"));
+  EXPECT_THAT(outcome.err, testing::HasSubstr("its error put at 25.5 of 255"));
+  EXPECT_THAT(outcome.err, testing::ContainsRegex("PSNR .* -> prior .* -> .* dB"));
+  EXPECT_EQ(get("out.png").width(), 8);
+}
+
+TEST_F(Refine, ASavedPriorTakesThePlaceOfItsFit) {
+  ASSERT_EQ(run(refine({"--task", "denoise", "--sigma", "51", "--save-prior", "p.tif"})).code, 0);
+  const std::string first = contents(in("out.png"));
+  const Outcome again =
+      run(refine({"--task", "denoise", "--sigma", "51", "--prior-file", "p.tif", "--json"}));
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_TRUE(nlohmann::json::parse(again.out)["iterations"].is_null());
+  EXPECT_EQ(contents(in("out.png")), first);
+}
+
+TEST_F(Refine, ServesAllTasksAndGuides) {
+  put("mask.png", [] {
+    Image mask(1, 8, 8, 1.f);
+    for (int y = 2; y < 5; ++y) mask.at(0, y, 3) = 0.f;
+    return mask;
+  }());
+  for (const Words& words :
+       {Words{"--task", "inpaint", "--mask", "mask.png", "--consistency", "repaint"},
+        Words{"--task", "inpaint", "--mask", "mask.png", "--consistency", "dps"},
+        Words{"--task", "upscale", "--factor", "2", "--sampler", "dpm-solver++"},
+        Words{"--task", "upscale", "--factor", "2", "--prior", "none", "--sampler", "ddpm"},
+        Words{"--task", "denoise", "--prior-weight", "0.5", "--consistency", "none"}}) {
+    const Outcome outcome = run(refine(words));
+    EXPECT_EQ(outcome.code, 0) << testing::PrintToString(words) << outcome.err;
+  }
+}
+
+TEST_F(Refine, RefusesInOneLine) {
+  const Words denoise = {"--task", "denoise"};
+  put("rgb.png", test_picture(8, 8));
+  expect_refusal({"refine", "in.png", "-o", "out.png", "--task", "denoise"}, 2, {"--model"});
+  expect_refusal(refine({}), 2, {"--task"});
+  expect_refusal(refine({"--task", "deblur"}), 2, {"--task must be one of denoise"});
+  expect_refusal(refine(denoise, "nowhere"), 1, {"'nowhere' is not a folder"});
+  expect_refusal(refine(denoise + Words{"--factor", "2"}), 2, {"--factor", "belongs to upscale"});
+  expect_refusal(refine(denoise + Words{"--sigma", "300"}), 2, {"--sigma", "0 and 255"});
+  expect_refusal(refine(denoise + Words{"--start", "soon"}), 2, {"--start", "'soon'"});
+  expect_refusal(refine(denoise + Words{"--start", "1000"}), 2, {"0 to 999"});
+  expect_refusal(refine(denoise + Words{"--mask", "in.png"}), 2, {"only --task inpaint"});
+  expect_refusal(refine({"--task", "inpaint"}), 2, {"needs a --mask"});
+  expect_refusal(refine({"--task", "upscale"}), 2, {"--factor is missing"});
+  expect_refusal(refine(denoise + Words{"--prior", "none", "--save-prior", "p.tif"}), 2,
+                 {"no prior"});
+  expect_refusal(refine(denoise + Words{"--steps", "0"}), 2, {"--steps must be a whole number"});
+  expect_refusal(Words{"refine", "rgb.png", "-o", "out.png", "--model", "model"} + denoise + kTiny,
+                 1, {"gray pictures but the given one is RGB"});
+}
+
+}  // namespace
+}  // namespace unmar::cli_test
