@@ -75,5 +75,28 @@ TEST(QuickPreset, IsTheDefaultAndTakesLessWorkThanThePapers) {
   }
 }
 
+TEST(BestPreset, IsTheMeanOfSeveralLongerFits) {
+  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale}) {
+    RestoreOptions given;
+    if (task == Task::upscale) given.factor = 4;
+    const RestoreOptions quick = resolve(task, given);
+    given.preset = Preset::best;
+    const RestoreOptions best = resolve(task, given);
+    EXPECT_EQ(quick.runs, 1);
+    EXPECT_GT(*best.runs, 1) << to_string(task);
+    EXPECT_GT(*best.iterations, *quick.iterations) << to_string(task);
+    EXPECT_EQ(best.stop, quick.stop) << to_string(task);
+    EXPECT_EQ(best.average, true) << to_string(task);
+  }
+}
+
+TEST(BestPreset, FitsOtherNetworksLonger) {
+  for (const std::string name : {"decoder", "convdecoder", "plain", "resnet"}) {
+    const RestoreOptions quick = resolve(Task::denoise, {.network = name});
+    const RestoreOptions best = resolve(Task::denoise, {.preset = Preset::best, .network = name});
+    EXPECT_EQ(*best.iterations, 2 * *quick.iterations) << name;
+  }
+}
+
 }  // namespace
 }  // namespace unmar::tasks_test
