@@ -78,12 +78,14 @@ RestoreOptions paper(Task task, const RestoreOptions& given) {
   return o;
 }
 
-/// Half the channels, and nearest up-sampling, which lets the detail in sooner: with the paper's
-/// jitter a fit is nearly as good as the paper's in a fifth of the time (docs/results.md).
+/// Half the channels, nearest up-sampling, which lets the detail in sooner, and a shorter memory of
+/// the average: with the paper's jitter a fit is nearly as good as the paper's in a fifth of the
+/// time (docs/results.md).
 RestoreOptions quick(Task task, const RestoreOptions& given) {
   RestoreOptions o = common();
   o.channels = 64;
   o.upsample = UpsampleMode::nearest;
+  o.average_decay = 0.98;
   switch (task) {
     case Task::denoise:
       o.scales = 4;
@@ -97,24 +99,23 @@ RestoreOptions quick(Task task, const RestoreOptions& given) {
       break;
     case Task::inpaint:
       o.iterations = 500;
-      o.average_decay = 0.98;
       o.reg_noise_std = 0.01;
       break;
     case Task::upscale:
       o.iterations = 700;
-      o.average_decay = 0.98;
       o.reg_noise_std = given.factor.value_or(4) >= 8 ? 0.05 : 0.03;
       break;
   }
   return o;
 }
 
-/// The mean of four fits of quick's, longer where nothing stops them: their mistakes differ.
+/// The mean of four fits like quick's, longer where no stop rule ends them: their mistakes differ.
+/// Against noise they are as wide as the paper's.
 RestoreOptions best(Task task, const RestoreOptions& given) {
   RestoreOptions o = quick(task, given);
   o.runs = 4;
-  o.average_decay = 0.99;
   o.iterations = *o.iterations * 2;
+  if (task == Task::denoise) o.channels = 128;
   return o;
 }
 
