@@ -79,8 +79,8 @@ RestoreOptions paper(Task task, const RestoreOptions& given) {
 }
 
 /// Half the channels, nearest up-sampling, which lets the detail in sooner, and a shorter memory of
-/// the average: with the paper's jitter a fit is nearly as good as the paper's in a fifth of the
-/// time (docs/results.md).
+/// the average: with the paper's jitter a fit is nearly as good as the paper's at its best, in a
+/// fifth of the time (docs/results.md).
 RestoreOptions quick(Task task, const RestoreOptions& given) {
   RestoreOptions o = common();
   o.channels = 64;
@@ -90,7 +90,7 @@ RestoreOptions quick(Task task, const RestoreOptions& given) {
     case Task::denoise:
       o.scales = 4;
       o.iterations = 1500;
-      o.reg_noise_std = denoise_jitter(given);
+      o.reg_noise_std = 1. / 30;
       o.stop = StopRule::automatic;
       o.window = 50;
       o.patience = 120;
@@ -115,7 +115,10 @@ RestoreOptions best(Task task, const RestoreOptions& given) {
   RestoreOptions o = quick(task, given);
   o.runs = 4;
   o.iterations = *o.iterations * 2;
-  if (task == Task::denoise) o.channels = 128;
+  if (task == Task::denoise) {
+    o.channels = 128;
+    o.reg_noise_std = denoise_jitter(given);
+  }
   return o;
 }
 
