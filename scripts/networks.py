@@ -28,6 +28,19 @@ ITERATIONS = {"resnet": 350, "plain": 350, "decoder": 1500, "convdecoder": 700, 
 DEFAULT_ITERATIONS = 500
 TIMED_ITERATIONS = 12
 
+# The networks are compared with the jitter of `quick` as it was then, and skip with its up-sampling.
+JITTER = {"denoise": 0.015, "inpaint": 0.01, "upscale": 0.015}
+
+
+def then(task, name):
+    options = ["--average-decay", 0.98]
+    if name.split("_")[0] in ("skip", "unet"):
+        options += ["--reg-noise-std", JITTER[task]]
+    if name.startswith("skip") and not name.startswith("skip_upsample"):
+        options += ["--upsample", "bilinear"]
+    return options
+
+
 CHOICES = {
     "skip-mode": ["concat", "add", "none"],
     "upsample": ["nearest", "bicubic", "transposed", "pixel_shuffle"],  # bilinear: as above
@@ -80,7 +93,7 @@ class Tasks:
             unmar(
                 *self.arguments[task], "-o", base.with_suffix(".png"), "--stop", "none",
                 "--average", "--iterations", iterations, "--reference", self.out / self.clean[task],
-                "--history", history, "--manifest", manifest, *options,
+                "--history", history, "--manifest", manifest, *then(task, name), *options,
             )  # fmt: skip
         run = json.loads(manifest.read_text())
         rows = [row for row in csv.DictReader(history.open()) if row["psnr_average"]]
