@@ -6,6 +6,7 @@ include(CMakePackageConfigHelpers)
 
 install(DIRECTORY include/unmar TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 install(TARGETS unmar_cli RUNTIME)
+install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/unmar)
 install(TARGETS unmar_shared EXPORT unmar LIBRARY
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 

@@ -21,6 +21,9 @@ void add_compare_command(CLI::App& program, Action& chosen);
 void add_sheet_command(CLI::App& program, Action& chosen);
 void add_networks_command(CLI::App& program, Action& chosen);
 void add_profile_command(CLI::App& program, Action& chosen);
+void add_ddpm_commands(CLI::App& program, Action& chosen);
+void add_ddpm_train_command(CLI::App& ddpm, Action& chosen);
+void add_ddpm_sample_command(CLI::App& ddpm, Action& chosen);
 void add_info_commands(CLI::App& program, Action& chosen);  ///< info, and options for the docs
 
 }  // namespace unmar::cli

@@ -50,6 +50,7 @@ int run(int argc, char** argv) {
   add_sheet_command(program, chosen);
   add_networks_command(program, chosen);
   add_profile_command(program, chosen);
+  add_ddpm_commands(program, chosen);
   add_info_commands(program, chosen);
 
   if (argc < 2) {

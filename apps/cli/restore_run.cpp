@@ -155,7 +155,7 @@ class Run {
                  resumed_->engine.description, start.engine.description);
     if (folder_ && !resumed_) {
       folder_->make();
-      lock_.emplace(*folder_);
+      lock_.emplace(folder_->path());
       folder_->require_free();
       record_ = to_json({.arguments = a_,
                          .resolved = start.options,

@@ -24,7 +24,7 @@ struct ResumeArguments {
 int run(const ResumeArguments& given) {
   const RunFolder folder(given.run);
   folder.require_run("resume");
-  const RunLock lock(folder);
+  const RunLock lock(folder.path());
   folder.clean();
   const bool checkpoint = std::filesystem::exists(folder.checkpoint());
   if (!checkpoint && std::filesystem::exists(folder.manifest()))

@@ -107,14 +107,14 @@ void RunFolder::clean() const {
   for (const fs::path& path : remains) fs::remove(path, error);
 }
 
-RunLock::RunLock(const RunFolder& folder)
-    : file_(open(folder.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+RunLock::RunLock(const fs::path& folder, const std::string& option)
+    : file_(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   // Where the file system has no locks there is none.
   if (file_ < 0 || flock(file_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
   close(file_);
   throw Error(ErrorCode::io,
-              fmt::format("--run: another unmar works in '{}'; wait for it, or choose another",
-                          folder.path().string()));
+              fmt::format("{}: another unmar works in '{}'; wait for it, or choose another", option,
+                          folder.string()));
 }
 
 RunLock::~RunLock() {

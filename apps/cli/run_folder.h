@@ -56,8 +56,8 @@ class RunFolder {
 /// While it lives, no other process can work in the folder.
 class RunLock {
  public:
-  /// throws Error{io} if another process has it.
-  explicit RunLock(const RunFolder& folder);
+  /// throws Error{io} if another process has it. `option` opens the message.
+  explicit RunLock(const std::filesystem::path& folder, const std::string& option = "--run");
   ~RunLock();
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;

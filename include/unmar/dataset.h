@@ -41,6 +41,10 @@ struct PictureFolderOptions {
 Dataset read_picture_folder(const std::filesystem::path& folder,
                             const PictureFolderOptions& options = {});
 
+/// The pictures in the middle of black ones of size x size px.
+/// throws Error{bad_argument} if they are larger.
+Dataset padded(const Dataset& dataset, int size);
+
 struct BatchOptions {
   int batch = 16;
   bool flip = false;  ///< left to right, each picture with probability 1/2

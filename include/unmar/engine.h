@@ -31,6 +31,9 @@ struct TrainState {
   std::vector<Tensor> averages = {};
 };
 
+class Archive;
+void serialize(Archive& archive, TrainState& state);
+
 struct CompileOptions {
   std::uint64_t seed = 0;  ///< draws the parameters and the jitter
   int threads = 0;         ///< 0: as many as the machine has

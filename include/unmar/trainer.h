@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "unmar/ddpm_unet.h"
+#include "unmar/diffusion.h"
 #include "unmar/engine.h"
 
 namespace unmar {
@@ -29,6 +30,17 @@ struct TrainerState {
   TrainState train;
   std::vector<float> losses;
 };
+void serialize(Archive& archive, TrainerState& state);
+
+/// What a trainer is shown in one update.
+struct TrainingBatch {
+  Tensor noisy, timesteps, target;  ///< as Trainer::step() takes them
+};
+/// Noise on pictures [n,c,h,w] in [-1,1], each at a timestep of its own, all equally likely. The
+/// draws are named by seed and the update's number alone, so that training can go on where it
+/// ended.
+TrainingBatch training_batch(const NoiseSchedule& schedule, Prediction prediction,
+                             const Tensor& pictures, std::uint64_t seed, std::int64_t number);
 
 /// Teaches a DDPM U-Net to tell the noise in its samples: mean squared error, Adam, a rate that
 /// warms up, clipped gradients, an average of the weights. The same seed and batches give the same

@@ -36,10 +36,14 @@ struct Weights {
 /// leave holes or reach beyond the file, a size that is not that of the shape; Error{unsupported}
 /// for other types and more than four sides.
 Weights read_safetensors(const std::filesystem::path& path);
-/// Writes F32. The file appears complete or not at all.
+/// How numbers are stored: 4 bytes each, or 2 with 11 significant bits.
+enum class WeightType { f32, f16 };
+/// The file appears complete or not at all.
 /// throws Error{bad_argument} for a name twice, a reserved or not UTF-8 one, or a shape that is not
-/// that of the values; Error{io} if it cannot be written.
-void write_safetensors(const std::filesystem::path& path, const Weights& weights);
+/// that of the values; Error{numeric} for what F16 cannot hold, above 65504; Error{io} if it cannot
+/// be written.
+void write_safetensors(const std::filesystem::path& path, const Weights& weights,
+                       WeightType type = WeightType::f32);
 
 struct TensorSpec {
   std::string name;
@@ -60,6 +64,9 @@ std::string old_attention_name(std::string_view name);
 /// of the graph.
 /// throws Error{bad_input} naming tensors that are missing, of no use or of another shape.
 Weights fit_to_unet(Weights weights, const DdpmUnetOptions& options, const std::string& where);
+/// Parameters of the network, as Trainer::averages() gives them, under their names.
+/// throws Error{bad_argument} if there are more or fewer than the network has.
+Weights unet_weights(const DdpmUnetOptions& options, std::vector<Tensor> params);
 
 /// `scheduler_config.json`: how the model was trained and is sampled.
 struct SchedulerConfig {
@@ -87,6 +94,7 @@ struct DiffusersModel {
 DiffusersModel read_diffusers(const std::filesystem::path& folder);
 /// Writes these three files into a folder, which is made if it does not exist. Each file appears
 /// complete or not at all, the weights last.
-void write_diffusers(const std::filesystem::path& folder, const DiffusersModel& model);
+void write_diffusers(const std::filesystem::path& folder, const DiffusersModel& model,
+                     WeightType type = WeightType::f32);
 
 }  // namespace unmar

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -7,6 +8,25 @@
 #include "unmar/random.h"
 
 namespace unmar {
+
+Dataset padded(const Dataset& dataset, int size) {
+  if (dataset.height > size || dataset.width > size)
+    fail(ErrorCode::bad_argument, "padded: pictures of {}x{} px do not fit into {}x{}",
+         dataset.width, dataset.height, size, size);
+  Dataset result{dataset.channels, size, size, {}};
+  result.samples.resize(dataset.count() * result.picture_size());
+  const auto width = static_cast<std::size_t>(dataset.width);
+  const auto top = static_cast<std::size_t>((size - dataset.height) / 2);
+  const auto left = static_cast<std::size_t>((size - dataset.width) / 2);
+  const auto side = static_cast<std::size_t>(size);
+  for (std::size_t row = 0; row < dataset.samples.size() / width; ++row) {
+    const std::size_t height = static_cast<std::size_t>(dataset.height);
+    const std::size_t plane = row / height, y = row % height + top;
+    std::copy_n(&dataset.samples[row * width], width,
+                &result.samples[(plane * side + y) * side + left]);
+  }
+  return result;
+}
 
 Batches::Batches(Dataset dataset, const BatchOptions& options)
     : dataset_(std::move(dataset)), options_(options) {

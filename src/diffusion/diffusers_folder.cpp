@@ -59,7 +59,7 @@ DiffusersModel read_diffusers(const fs::path& folder) {
   return model;
 }
 
-void write_diffusers(const fs::path& folder, const DiffusersModel& model) {
+void write_diffusers(const fs::path& folder, const DiffusersModel& model, WeightType type) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error)
@@ -67,7 +67,7 @@ void write_diffusers(const fs::path& folder, const DiffusersModel& model) {
          error.message());
   write_text(folder / kConfig, ddpm_unet_to_json(model.unet) + "\n");
   write_text(folder / kScheduler, scheduler_config_to_json(model.scheduler));
-  write_safetensors(folder / kWeights, model.weights);
+  write_safetensors(folder / kWeights, model.weights, type);
 }
 
 }  // namespace unmar

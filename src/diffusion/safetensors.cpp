@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <span>
+#include <utility>
 
 #include "base/fail.h"
 #include "diffusion/half.h"
@@ -68,7 +69,8 @@ Tensor read_values(InputFile& file, const StoredTensor& stored) {
 }
 
 /// The length and the header itself, filled up with spaces.
-std::string make_header(const Weights& weights, const std::string& where) {
+std::string make_header(const Weights& weights, WeightType type, const std::string& where) {
+  const bool half = type == WeightType::f16;
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   if (!weights.metadata.empty()) json["__metadata__"] = weights.metadata;
   std::set<std::string> names{"__metadata__"};
@@ -81,8 +83,9 @@ std::string make_header(const Weights& weights, const std::string& where) {
       fail(ErrorCode::bad_argument, "{}: '{}' is [{}] but its values are {}", where, tensor.name,
            fmt::join(tensor.shape, ","), to_string(tensor.values.shape()));
     const std::uint64_t begin = end;
-    end += tensor.values.count() * sizeof(float);
-    json[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
+    end += tensor.values.count() * (half ? sizeof(std::uint16_t) : sizeof(float));
+    json[tensor.name] = {
+        {"dtype", half ? "F16" : "F32"}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
   }
   std::string text;
   try {
@@ -95,6 +98,18 @@ std::string make_header(const Weights& weights, const std::string& where) {
   const std::uint64_t count = text.size();
   std::memcpy(length.data(), &count, sizeof count);
   return length + text;
+}
+
+std::vector<std::uint16_t> halves_of(const NamedTensor& tensor, const std::string& where) {
+  std::vector<std::uint16_t> halves;
+  halves.reserve(tensor.values.count());
+  for (const float value : tensor.values.values()) {
+    halves.push_back(to_float16(value));
+    if (std::isfinite(value) && !std::isfinite(from_float16(halves.back())))
+      fail(ErrorCode::numeric, "{}: '{}' holds {}, more than F16 can; store it as F32", where,
+           tensor.name, value);
+  }
+  return halves;
 }
 
 }  // namespace
@@ -128,12 +143,18 @@ Weights read_safetensors(const fs::path& path) {
   return weights;
 }
 
-void write_safetensors(const fs::path& path, const Weights& weights) {
+void write_safetensors(const fs::path& path, const Weights& weights, WeightType type) {
   constexpr const char* kWhere = "write_safetensors";
-  const std::string header = make_header(weights, kWhere);
+  const std::string header = make_header(weights, type, kWhere);
   std::vector<std::span<const std::byte>> parts{std::as_bytes(std::span(header))};
+  std::vector<std::vector<std::uint16_t>> halves;  // parts look into it
   for (const NamedTensor& tensor : weights.tensors)
-    parts.push_back(std::as_bytes(tensor.values.values()));
+    if (type == WeightType::f16) {
+      halves.push_back(halves_of(tensor, kWhere));
+      parts.push_back(std::as_bytes(std::span(std::as_const(halves.back()))));
+    } else {
+      parts.push_back(std::as_bytes(tensor.values.values()));
+    }
   image::TemporaryFile file(kWhere, path);
   file.write_parts(parts);
   file.commit();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "unmar/archive.h"
 
 namespace unmar {
 namespace {
@@ -80,6 +81,11 @@ std::vector<Tensor> Trainer::averages() const { return impl_->program->state().a
 std::size_t Trainer::memory_bytes() const { return impl_->program->memory_bytes(); }
 
 TrainerState Trainer::state() const { return {impl_->program->state(), impl_->losses}; }
+
+void serialize(Archive& archive, TrainerState& state) {
+  auto& [train, losses] = state;
+  archive(train, losses);
+}
 
 void Trainer::restore(const TrainerState& state) {
   if (state.train.updates != static_cast<std::int64_t>(state.losses.size()))

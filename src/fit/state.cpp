@@ -21,11 +21,6 @@ std::size_t numbers_in(const std::vector<Tensor>& tensors) {
 
 // The names in brackets make a new member an error here until it is saved too.
 
-void serialize(Archive& archive, TrainState& state) {
-  auto& [params, m, v, updates, averages] = state;
-  archive(params, m, v, updates, averages);
-}
-
 void serialize(Archive& archive, HistoryRow& row) {
   auto& [iteration, loss, psnr, psnr_average, signal, rolled_back, watched] = row;
   archive(iteration, loss, psnr, psnr_average, signal, rolled_back, watched);

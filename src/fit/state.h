@@ -5,7 +5,6 @@
 namespace unmar {
 
 // For Archive.
-void serialize(Archive& archive, TrainState& state);
 void serialize(Archive& archive, HistoryRow& row);
 void serialize(Archive& archive, WatchedRow& row);
 void serialize(Archive& archive, Watched& watched);

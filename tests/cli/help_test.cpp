@@ -31,6 +31,9 @@ TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
                                  "degrade", "compare", "sheet", "networks", "profile", "info"})
     expect_golden({name, "--help"}, name + ".txt");
   expect_golden({"networks", "show", "--help"}, "networks_show.txt");
+  expect_golden({"ddpm", "--help"}, "ddpm.txt");
+  for (const std::string name : {"train", "sample"})
+    expect_golden({"ddpm", name, "--help"}, "ddpm_" + name + ".txt");
 }
 
 TEST_F(Help, IsWhatNoArgumentsGive) { EXPECT_EQ(run({}).out, run({"--help"}).out); }

@@ -203,5 +203,19 @@ TEST(Batches, refuse_what_cannot_be_drawn_from) {
                [] { Batches(numbered(3), {}).at(-1); });
 }
 
+TEST(Padded, pictures_stand_in_the_middle_of_black) {
+  const Dataset set{2, 1, 2, {1, 2, 3, 4, 5, 6, 7, 8}};
+  const Dataset larger = padded(set, 4);
+  EXPECT_EQ(larger.count(), 2u);
+  EXPECT_EQ(larger.height, 4);
+  EXPECT_EQ(larger.width, 4);
+  std::vector<std::uint8_t> expected(2 * 2 * 16, 0);
+  for (std::size_t plane = 0; plane < 4; ++plane)
+    for (std::size_t x = 0; x < 2; ++x)
+      expected[plane * 16 + 4 + 1 + x] = static_cast<std::uint8_t>(2 * plane + x + 1);
+  EXPECT_EQ(larger.samples, expected);
+  expect_error(ErrorCode::bad_argument, {"2x1 px", "1x1"}, [&] { padded(set, 1); });
+}
+
 }  // namespace
 }  // namespace unmar

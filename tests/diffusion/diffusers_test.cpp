@@ -179,6 +179,28 @@ void expect_same(const Weights& a, const Weights& b) {
   }
 }
 
+TEST(UNetWeights, get_their_names_in_the_order_of_the_graph) {
+  DdpmUnetOptions unet = ddpm_cifar10_unet();
+  unet.block_out_channels = {32, 32, 32, 32};
+  std::vector<Tensor> params;
+  const std::vector<TensorSpec> specs = unet_tensors(unet);
+  for (const TensorSpec& spec : specs) {
+    std::array<int, 4> s{1, 1, 1, 1};
+    for (std::size_t i = 0; i < spec.shape.size(); ++i)
+      s[spec.shape.size() == 1 ? 1 : i] = static_cast<int>(spec.shape[i]);
+    params.emplace_back(Shape{s[0], s[1], s[2], s[3]}, static_cast<float>(params.size()));
+  }
+  const Weights weights = unet_weights(unet, params);
+  ASSERT_EQ(weights.tensors.size(), specs.size());
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    EXPECT_EQ(weights.tensors[i].name, specs[i].name);
+    EXPECT_EQ(weights.tensors[i].shape, specs[i].shape);
+    EXPECT_EQ(weights.tensors[i].values.data()[0], static_cast<float>(i));
+  }
+  params.pop_back();
+  expect_error(ErrorCode::bad_argument, {"unet_weights"}, [&] { unet_weights(unet, params); });
+}
+
 TEST(FitToUNet, takes_old_names_convolutions_for_linear_layers_and_any_order) {
   const DiffusersModel model = tiny_model();
   Weights old = model.weights;

@@ -122,6 +122,39 @@ TEST(Half, every_finite_number_is_its_sign_exponent_and_fraction) {
   }
 }
 
+TEST(Half, every_number_is_rounded_to_the_nearest_one) {
+  using diffusion::from_float16;
+  using diffusion::to_float16;
+  for (std::uint32_t bits = 0; bits < 0x7C00; ++bits) {
+    const auto low = static_cast<std::uint16_t>(bits), high = static_cast<std::uint16_t>(bits + 1);
+    const float a = from_float16(low), b = high == 0x7C00 ? 65536.f : from_float16(high);
+    const float middle = a + (b - a) / 2;  // exact: a float has bits to spare
+    for (const std::uint16_t sign : {0, 0x8000}) {
+      const float s = sign ? -1.f : 1.f;
+      ASSERT_EQ(to_float16(s * a), sign | low);
+      ASSERT_EQ(to_float16(s * std::nextafter(middle, a)), sign | low) << bits;
+      ASSERT_EQ(to_float16(s * middle), sign | (bits % 2 ? high : low)) << bits;
+      ASSERT_EQ(to_float16(s * std::nextafter(middle, b)), sign | high) << bits;
+    }
+  }
+  EXPECT_TRUE(std::isinf(from_float16(to_float16(1e9f))));
+  EXPECT_TRUE(std::isnan(from_float16(to_float16(std::nanf("")))));
+}
+
+TEST_F(Safetensors, are_written_in_half_precision_if_asked) {
+  Weights weights;
+  weights.tensors.push_back({"a", {2}, Tensor({1, 2, 1, 1}, 1.f / 3)});
+  write_safetensors(in("w.safetensors"), weights, WeightType::f16);
+  const std::string header = R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})";
+  EXPECT_EQ(bytes_of(in("w.safetensors")),
+            safetensors(header + std::string((8 - header.size() % 8) % 8, ' '),
+                        raw<std::uint16_t>({0x3555, 0x3555})));
+  weights.tensors[0].values.values()[1] = 1e5f;
+  expect_error(ErrorCode::numeric, {"'a' holds 100000", "F32"},
+               [&] { write_safetensors(in("x.safetensors"), weights, WeightType::f16); });
+  EXPECT_FALSE(std::filesystem::exists(in("x.safetensors")));
+}
+
 TEST_F(Safetensors, numbers_that_are_not_finite_are_counted) {
   const Weights w = read(safetensors(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}})",
                                      raw<float>({1.f, std::nanf(""), INFINITY})));

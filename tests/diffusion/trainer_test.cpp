@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "error_text.h"
+#include "unmar/archive.h"
 #include "unmar/random.h"
 
 namespace unmar {
@@ -217,6 +218,52 @@ TEST(Trainer, refuses_what_does_not_suit_it) {
   EXPECT_THAT(refusal([](TrainerOptions& o) { o.ema_decay = 1; }), HasSubstr("ema_decay"));
   EXPECT_THAT(refusal([](TrainerOptions& o) { o.batch.n = 0; }), HasSubstr("at least 1, got 0"));
   EXPECT_THAT(refusal([](TrainerOptions& o) { o.batch.c = 2; }), HasSubstr("in_channels"));
+}
+
+TEST(TrainerState, survives_an_archive) {
+  Trainer trainer(options());
+  train(trainer, 0, 3);
+  TrainerState state = trainer.state(), read;
+  Archive writing;
+  writing(state);
+  const std::string bytes = writing.take();
+  Archive reading(bytes, "test");
+  reading(read);
+  reading.expect_end();
+  EXPECT_TRUE(same(state, read));
+}
+
+TEST(TrainingBatch, holds_the_noise_that_the_schedule_says) {
+  const NoiseSchedule schedule;
+  Tensor pictures({64, 1, 8, 8});
+  Random(1, "pictures").uniform(pictures.values(), -1.f, 1.f);
+  const TrainingBatch of_noise = training_batch(schedule, Prediction::epsilon, pictures, 5, 7);
+  const TrainingBatch of_v = training_batch(schedule, Prediction::v, pictures, 5, 7);
+  EXPECT_TRUE(std::ranges::equal(of_noise.noisy.values(), of_v.noisy.values()));
+  EXPECT_TRUE(std::ranges::equal(
+      training_batch(schedule, Prediction::sample, pictures, 5, 7).target.values(),
+      pictures.values()));
+  double low = 999, high = 0, squares = 0;
+  for (int n = 0; n < 64; ++n) {
+    const int t = static_cast<int>(of_noise.timesteps.at(n, 0, 0, 0));
+    EXPECT_EQ(static_cast<float>(t), of_noise.timesteps.at(n, 0, 0, 0));
+    low = std::min<double>(low, t);
+    high = std::max<double>(high, t);
+    const double a = std::sqrt(schedule.alpha_bar(t)), b = std::sqrt(1 - schedule.alpha_bar(t));
+    for (int y = 0; y < 8; ++y)
+      for (int x = 0; x < 8; ++x) {
+        const double x0 = pictures.at(n, 0, y, x), eps = of_noise.target.at(n, 0, y, x);
+        EXPECT_NEAR(of_noise.noisy.at(n, 0, y, x), a * x0 + b * eps, 1e-6);
+        EXPECT_NEAR(of_v.target.at(n, 0, y, x), a * eps - b * x0, 1e-6);
+        squares += eps * eps;
+      }
+  }
+  EXPECT_LT(low, 100);
+  EXPECT_GT(high, 899);
+  EXPECT_NEAR(squares / 4096, 1, 0.1);
+  EXPECT_FALSE(std::ranges::equal(
+      of_noise.noisy.values(),
+      training_batch(schedule, Prediction::epsilon, pictures, 5, 8).noisy.values()));
 }
 
 }  // namespace

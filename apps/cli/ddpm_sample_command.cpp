@@ -1,0 +1,199 @@
+#include <fmt/format.h>
+#include <unmar/error.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+
+#include "checks.h"
+#include "commands.h"
+#include "film.h"
+#include "interrupt.h"
+#include "models_folder.h"
+#include "output_file.h"
+#include "progress.h"
+#include "report.h"
+#include "samples.h"
+
+namespace unmar::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kFrames = 50;  ///< of --snapshots, at most
+
+struct SampleArguments {
+  std::string model = "fashion-mnist", spacing;
+  fs::path output, snapshots;
+  SamplesRequest request;
+  int columns = 0, zoom = 1;
+  bool quiet = false, json = false;
+};
+
+const std::vector<std::pair<std::string, Spacing>> kSpacings = {{"leading", Spacing::leading},
+                                                                {"trailing", Spacing::trailing},
+                                                                {"linspace", Spacing::linspace}};
+
+SamplesRequest request_of(const SampleArguments& a) {
+  SamplesRequest request = a.request;
+  for (const auto& [name, spacing] : kSpacings)
+    if (name == a.spacing) request.spacing = spacing;
+  return request;
+}
+
+void check(const SampleArguments& a) {
+  if (a.request.eta > 0 && a.request.sampler != "ddim")
+    throw Error(ErrorCode::bad_argument, "--eta: only --sampler ddim has it");
+  if (a.output.has_extension())
+    check_writable(a.output);
+  else
+    prepare_folder(a.output, "-o");
+  if (a.snapshots.empty()) return;
+  if (!Film::is_meant_by(a.snapshots))
+    throw Error(
+        ErrorCode::bad_argument,
+        fmt::format("--snapshots: '{}' must end in .png, .jpg, .tif (a film strip), .gif or "
+                    ".webp (an animation)",
+                    a.snapshots.string()));
+  check_text_writable(a.snapshots, "--snapshots");
+}
+
+void write(const SampleArguments& a, const std::vector<Image>& pictures) {
+  if (a.output.has_extension()) {
+    write_image(a.output, sheet_of(pictures, a.columns, a.zoom));
+    return;
+  }
+  for (std::size_t i = 0; i < pictures.size(); ++i)
+    write_image(a.output / fmt::format("{:05}.png", i), sheet_of({pictures[i]}, 1, a.zoom, 0));
+}
+
+/// Draws, and shows how it goes.
+std::vector<Image> draw(const SampleArguments& a, const DiffusersModel& model, Interrupt& interrupt,
+                        Film& film) {
+  const Clock::time_point start = Clock::now();
+  Progress line("sample", false, a.quiet);
+  const auto on_step = [&](const SamplesProgress& progress) {
+    interrupt.poll();
+    line.update_count(progress.done, progress.steps,
+                      std::chrono::duration<double>(Clock::now() - start).count());
+    const int every = std::max(1, progress.steps / kFrames);
+    if (!a.snapshots.empty() && progress.done % every == 0)
+      film.offer(progress.done / every - 1, fmt::format("step {}", progress.done),
+                 sheet_of(progress.so_far(), a.columns, a.zoom));
+  };
+  try {
+    std::vector<Image> pictures = draw_samples(model, request_of(a), on_step, interrupt.token());
+    line.finish();
+    return pictures;
+  } catch (...) {
+    line.finish();
+    throw;
+  }
+}
+
+int run(const SampleArguments& a) {
+  const Clock::time_point start = Clock::now();
+  const DiffusersModel model = read_diffusers(model_folder(a.model));
+  check(a);
+  Interrupt interrupt;
+  Film film;
+  const std::vector<Image> pictures = draw(a, model, interrupt, film);
+  interrupt.hold_off();
+  if (pictures.empty()) {
+    fmt::print(stderr, "stopped by you before a sample was done; nothing was written\n");
+    return 0;
+  }
+  write(a, pictures);
+  if (!a.snapshots.empty())
+    film.write(a.snapshots, "the samples", sheet_of(pictures, a.columns, a.zoom));
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  if (!a.quiet)
+    fmt::print(stderr, "{} samples by {} in {} steps in {:.1f} s\n", pictures.size(),
+               a.request.sampler, a.request.steps, seconds);
+  if (a.json)
+    fmt::print("{{\"samples\":{},\"steps\":{},\"seconds\":{:.3f},\"peak_memory_mib\":{:.1f}}}\n",
+               pictures.size(), a.request.steps, seconds, peak_memory_mib());
+  return 0;
+}
+
+void declare_sampling(CLI::App& command, SampleArguments& a) {
+  const char* group = "Sampling";
+  const auto add = [&](const char* name, auto& value, const char* type, const char* help) {
+    return command.add_option(name, value, help)->type_name(type)->group(group);
+  };
+  add("-n,--count", a.request.count, "N", "how many pictures (default 16)")
+      ->check(whole_in_range(1, 100'000));
+  add("--sampler", a.request.sampler, "ddpm|ddim|dpm-solver++",
+      "how noise becomes a picture (default ddim)")
+      ->check(one_of({"ddpm", "ddim", "dpm-solver++"}));
+  add("--steps", a.request.steps, "N",
+      "calls of the network for a picture; ddpm needs hundreds, up to 1000, dpm-solver++ 15 to 25 "
+      "(default 50)")
+      ->check(whole_in_range(1, 1'000'000));
+  add("--eta", a.request.eta, "X",
+      "fresh noise that ddim adds in each step, 0 to 1: as much as ddpm (default 0)")
+      ->check(in_range(0, 1));
+  add("--spacing", a.spacing, "leading|trailing|linspace",
+      "which of the 1000 timesteps are taken (default as the model says)")
+      ->check(one_of({"leading", "trailing", "linspace"}));
+  add("--size", a.request.size, "PX", "side of the pictures (default that the model is for)")
+      ->check(whole_in_range(1, 4096));
+  add("--seed", a.request.seed, "N",
+      "start of the random numbers; same seed, same pictures "
+      "(default 0)")
+      ->check(whole_in_range(0, 9'007'199'254'740'992));
+  add("--threads", a.request.threads, "N",
+      "cores to use, 0 for all; the result does not depend on it (default 0)")
+      ->check(whole_in_range(0, 1024));
+  add("--engine", a.request.engine, "NAME", "what computes (default the fastest; see unmar info)");
+}
+
+}  // namespace
+
+void add_ddpm_sample_command(CLI::App& ddpm, Action& chosen) {
+  const auto a = std::make_shared<SampleArguments>();  // shared with the callback below
+  CLI::App* command = ddpm.add_subcommand(
+      "sample", "Draw new pictures with a diffusion model\n\nSame seed, same pictures.");
+  command->footer(
+      "Examples:\n"
+      "  unmar ddpm sample -n 16 -o sheet.png\n"
+      "  unmar ddpm sample model -n 64 -o sheet.png --sampler dpm-solver++ --steps 20 --seed 1\n"
+      "  unmar ddpm sample model -n 100 -o pictures");
+  const char* group = "Files";
+  command
+      ->add_option("MODEL", a->model,
+                   "folder of a model, or the name of one that came with unmar (default "
+                   "fashion-mnist)")
+      ->group(group);
+  command
+      ->add_option("-o,--output", a->output,
+                   "where to write all of them on one sheet; a name without extension is a folder "
+                   "for one file each")
+      ->required()
+      ->type_name("OUT")
+      ->group(group);
+  command
+      ->add_option("--snapshots", a->snapshots,
+                   "the sheet as it forms: a film strip (.png .jpg .tif) or an animation (.gif "
+                   ".webp)")
+      ->type_name("FILE")
+      ->group(group);
+  declare_sampling(*command, *a);
+  group = "Sheet";
+  command->add_option("--columns", a->columns, "pictures in a row (default about as many as rows)")
+      ->type_name("N")
+      ->check(whole_in_range(1, 1000))
+      ->group(group);
+  command->add_option("--zoom", a->zoom, "how many times as large each pixel is (default 1)")
+      ->type_name("N")
+      ->check(whole_in_range(1, 32))
+      ->group(group);
+  group = "Reports";
+  command->add_flag("--quiet", a->quiet, "say nothing but errors")->group(group);
+  command->add_flag("--json", a->json, "print the facts of the result as one JSON line on stdout")
+      ->group(group);
+  command->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
+}
+
+}  // namespace unmar::cli

@@ -1,0 +1,242 @@
+#include <fmt/format.h>
+#include <unmar/error.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <memory>
+#include <optional>
+
+#include "checks.h"
+#include "commands.h"
+#include "training.h"
+
+namespace unmar::cli {
+namespace {
+
+struct TrainArguments {
+  TrainingArguments training;
+  std::filesystem::path resume;
+  std::string block_out_channels, attention, weights = "f32";
+  // What resuming may change.
+  std::optional<int> iterations, threads, samples;
+  std::optional<double> checkpoint_every;
+};
+
+/// "32,64,64"
+std::vector<int> parse_list(const std::string& text, const char* option) {
+  std::vector<int> numbers;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  for (bool more = true; more; ++at) {
+    int number = 0;
+    const auto [stop, error] = std::from_chars(at, end, number);
+    more = stop != end;
+    if (error != std::errc{} || number < 1 || (more && *stop != ','))
+      throw Error(ErrorCode::bad_argument,
+                  fmt::format("{}: must be whole numbers from 1 on with commas between, got '{}'",
+                              option, text));
+    numbers.push_back(number);
+    at = stop;
+  }
+  return numbers;
+}
+
+int run(const TrainArguments& a) {
+  if (!a.resume.empty()) {
+    const TrainingFolder folder{a.resume};
+    std::error_code error;
+    if (!std::filesystem::exists(folder.record(), error))
+      throw Error(ErrorCode::bad_input,
+                  fmt::format("--resume: '{}' {}; give the folder that -o named", a.resume.string(),
+                              std::filesystem::is_directory(a.resume, error)
+                                  ? "holds no training (no training.json)"
+                                  : "is not a folder"));
+    TrainingRecord record = read_training_record(folder.record());
+    TrainingArguments& t = record.arguments;
+    t.iterations = a.iterations.value_or(t.iterations);
+    t.samples = a.samples.value_or(t.samples);
+    t.checkpoint_every = a.checkpoint_every.value_or(t.checkpoint_every);
+    t.threads = a.threads.value_or(0);
+    t.quiet = a.training.quiet;
+    t.json = a.training.json;
+    return resume_training(record);
+  }
+  TrainingArguments t = a.training;
+  if (!a.block_out_channels.empty())
+    t.block_out_channels = parse_list(a.block_out_channels, "--block-out-channels");
+  if (a.attention == "none")
+    t.attention = {0};
+  else if (!a.attention.empty())
+    t.attention = parse_list(a.attention, "--attention");
+  t.type = a.weights == "f16" ? WeightType::f16 : WeightType::f32;
+  t.iterations = a.iterations.value_or(t.iterations);
+  t.samples = a.samples.value_or(t.samples);
+  t.checkpoint_every = a.checkpoint_every.value_or(t.checkpoint_every);
+  t.threads = a.threads.value_or(0);
+  return run_training(t);
+}
+
+/// Options, with the group and the bounds of each in one place.
+class Declaration {
+ public:
+  Declaration(CLI::App& command, std::vector<CLI::Option*>& fixed)
+      : command_(command), fixed_(fixed) {}
+  Declaration& group(const char* name) {
+    group_ = name;
+    return *this;
+  }
+  template <class T>
+  CLI::Option* add(const char* name, T& value, const char* type, const char* help) {
+    CLI::Option* option = command_.add_option(name, value, help)->type_name(type)->group(group_);
+    fixed_.push_back(option);
+    return option;
+  }
+  CLI::Option* flag(const char* name, bool& value, const char* help) {
+    CLI::Option* option = command_.add_flag(name, value, help)->group(group_);
+    fixed_.push_back(option);
+    return option;
+  }
+
+ private:
+  CLI::App& command_;
+  std::vector<CLI::Option*>& fixed_;  ///< what resuming takes as it was
+  const char* group_ = "";
+};
+
+void declare_network(Declaration& d, TrainArguments& a) {
+  TrainingArguments& t = a.training;
+  d.group("Network, named as in diffusers' config.json");
+  std::vector<CLI::Option*> parts = {
+      d.add("--block-out-channels,--channels", a.block_out_channels, "N,N,...",
+            "width of each level, the finest first; each level has half the side of the one "
+            "before (default 64,128,128)"),
+      d.add("--layers-per-block", t.layers_per_block, "N", "residual blocks of a level (default 2)")
+          ->check(whole_in_range(1, 16)),
+      d.add("--attention", a.attention, "PX,PX,...|none",
+            "sides of the levels with attention (default the first level of at most 16 px)"),
+      d.add("--attention-head-dim", t.attention_head_dim, "N",
+            "channels of a head of attention; 0 for one head (default 0)")
+          ->check(whole_in_range(0, 4096)),
+      d.add("--norm-num-groups", t.norm_num_groups, "N",
+            "groups of the group norms; all widths must be multiples of it (default 32)")
+          ->check(whole_in_range(1, 4096)),
+      d.add("--dropout", t.dropout, "P", "fraction of the features that are dropped (default 0)")
+          ->check(in_range(0, 0.95))};
+  CLI::Option* unet =
+      d.add("--unet", t.unet, "CONFIG.json", "the network of a config.json of diffusers instead");
+  for (CLI::Option* part : parts) unet->excludes(part);
+}
+
+void declare_training(Declaration& d, TrainArguments& a) {
+  TrainingArguments& t = a.training;
+  d.group("Training");
+  d.add("--batch", t.batch, "N", "pictures in one iteration (default 64)")
+      ->check(whole_in_range(1, 4096));
+  d.add("--lr", t.lr, "X", "learning rate of Adam (default 0.0002)")->check(in_range(1e-7, 1));
+  d.add("--warm-up", t.warm_up, "N", "iterations over which the rate rises (default 500)")
+      ->check(whole_in_range(1, 1e6));
+  d.add("--ema", t.ema, "X",
+        "weight of the past in the average of the weights, which is what is kept; 0.999 covers "
+        "about 1000 iterations (default 0.999)")
+      ->check(in_range(1e-6, 0.999999));
+  d.add("--clip", t.clip, "X", "largest norm of the gradients; 0 for any (default 1)")
+      ->check(in_range(0, 1e6));
+  d.flag("--flip,!--no-flip", t.flip, "mirror every other picture (default off)");
+  d.add("--schedule", t.schedule, "linear|cosine",
+        "how noise grows over 1000 steps (default linear)")
+      ->check(one_of({"linear", "cosine"}));
+  d.add("--prediction", t.prediction, "epsilon|sample|v_prediction",
+        "what the network learns to tell: noise, picture, or both (default epsilon)")
+      ->check(one_of({"epsilon", "sample", "v_prediction"}));
+  d.add("--seed", t.seed, "N", "start of the random numbers; same seed, same model (default 0)")
+      ->check(whole_in_range(0, 9'007'199'254'740'992));
+  d.add("--engine", t.engine, "NAME", "what computes (default the fastest; see unmar info)");
+}
+
+void declare_running(CLI::App& command, TrainArguments& a) {
+  const auto number = [&](const char* name, auto& value, const char* type, const char* help,
+                          const CLI::Validator& check, const char* group) {
+    using T = typename std::decay_t<decltype(value)>::value_type;
+    command
+        .add_option_function<T>(
+            name, [&value](const T& given) { value = given; }, help)
+        ->type_name(type)
+        ->check(check)
+        ->group(group);
+  };
+  const char* group = "Run; --resume takes these, too";
+  number("--iterations", a.iterations, "N", "updates of the weights (default 20000)",
+         whole_in_range(1, 1e9), group);
+  number("--threads", a.threads, "N",
+         "cores to use, 0 for all; the result does not depend on it (default 0)",
+         whole_in_range(0, 1024), group);
+  number("--checkpoint-every", a.checkpoint_every, "SECONDS",
+         "time between the states that are saved, and the model with them (default 60)",
+         in_range(0, 1e6), group);
+  number("--samples", a.samples, "N",
+         "draw 64 samples after every N iterations, into the folder samples (default never)",
+         whole_in_range(0, 1e9), group);
+  command.add_flag("--quiet", a.training.quiet, "say nothing but errors")->group(group);
+  command
+      .add_flag("--json", a.training.json,
+                "print the facts of the result as one JSON line on stdout")
+      ->group(group);
+}
+
+}  // namespace
+
+void add_ddpm_train_command(CLI::App& ddpm, Action& chosen) {
+  const auto a = std::make_shared<TrainArguments>();  // shared with the callback below
+  CLI::App* command =
+      ddpm.add_subcommand("train",
+                          "Train a diffusion model on many pictures of one kind\n\n"
+                          "A U-Net learns to tell the noise in noisy pictures. It is kept in a "
+                          "folder that 'unmar ddpm\n"
+                          "sample' and Python's diffusers read, with the state of the training, so "
+                          "that after Ctrl-C, a\n"
+                          "crash or a power cut --resume goes on, to the same bits.");
+  command->footer(
+      "Examples:\n"
+      "  unmar ddpm train pictures/ --size 64 -o model\n"
+      "  unmar ddpm train train-images-idx3-ubyte.gz --channels 32,64,64 -o model --samples 1000\n"
+      "  unmar ddpm train --resume model --iterations 40000");
+  const char* group = "Files";
+  std::vector<CLI::Option*> fixed;  // what resuming takes as it was
+  CLI::Option* images = command->add_option(
+      "IMAGES", a->training.images,
+      "folder of pictures, of which the central squares are taken, or an IDX file, plain or .gz");
+  CLI::Option* output =
+      command->add_option("-o,--output", a->training.output, "new folder for the model")
+          ->type_name("MODEL");
+  for (CLI::Option* option : {images, output}) {
+    option->group(group);
+    fixed.push_back(option);
+  }
+  CLI::Option* resume = command
+                            ->add_option("--resume", a->resume,
+                                         "folder of a training to go on with, with the pictures "
+                                         "and options that it began with")
+                            ->type_name("MODEL")
+                            ->group(group);
+  Declaration d(*command, fixed);
+  d.group("Pictures");
+  d.add("--size", a->training.size, "PX",
+        "side of the pictures; those of a folder are resized (default 64), those of an IDX file "
+        "padded (default as they are)")
+      ->check(whole_in_range(1, 4096));
+  d.flag("--gray", a->training.gray, "make the pictures of a folder gray (default RGB)");
+  declare_network(d, *a);
+  declare_training(d, *a);
+  d.add("--weights", a->weights, "f32|f16",
+        "how the model's numbers are stored: in 4 bytes or in 2 (default f32)")
+      ->check(one_of({"f32", "f16"}));
+  declare_running(*command, *a);
+  for (CLI::Option* option : fixed) option->excludes(resume);
+  command->callback([a, images, output, resume, &chosen] {
+    if (resume->empty() && images->empty()) throw CLI::RequiredError("IMAGES or --resume");
+    if (resume->empty() && output->empty()) throw CLI::RequiredError("-o");
+    chosen = [a] { return run(*a); };
+  });
+}
+
+}  // namespace unmar::cli

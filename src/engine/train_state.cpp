@@ -1,0 +1,12 @@
+#include "unmar/archive.h"
+#include "unmar/engine.h"
+
+namespace unmar {
+
+void serialize(Archive& archive, TrainState& state) {
+  // The names in brackets make a new member an error here until it is saved too.
+  auto& [params, m, v, updates, averages] = state;
+  archive(params, m, v, updates, averages);
+}
+
+}  // namespace unmar
