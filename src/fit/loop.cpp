@@ -102,6 +102,7 @@ class Fit {
   bool iterate(int i) {
     keep_chosen_states();
     rollback_.before_step(i, *program_);
+    if (options_.stages) options_.stages->prepare(i, out_, problem_, *program_);
     const bool probing = wants_probe(i);
     if (probing) {
       program_->forward(i, false);
@@ -272,6 +273,7 @@ class Fit {
     archive.require(reserves_.size() == watchers && result_.watched.size() == watchers,
                     "it has other watchers");
     for (const Watcher& watcher : options_.watchers) watcher.stopper->serialize(archive);
+    if (options_.stages) options_.stages->serialize(archive);
   }
 
   FitResult finish() {

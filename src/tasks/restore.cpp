@@ -142,6 +142,12 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   start.picture = input_picture(task, plan, options);
   start.hidden = stopping.hidden;
   start.keep_input = stopping.probes;
+  if (stopping.targets) stopping.targets->hide(stopping.hidden);
+  const auto diffusion = options.prior == FitPrior::self_diffusion
+                             ? make_self_diffusion(start, x_shape, stage_options(options))
+                             : nullptr;
+  Stages* const stages = diffusion ? diffusion.get() : stopping.targets.get();
+  if (stages) stages->ask(start);
   const Problem problem = make_problem(plan.y, x_shape, *plan.A, start);
   result.network = network_options(options);
   result.params = problem.graph.param_count();
@@ -154,6 +160,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
   FitOptions how = fit_options(options);
   how.resume = context.resume;
+  how.stages = stages;
   for (const auto& [name, stopper] : stopping.watchers)
     how.watchers.push_back({name, stopper.get()});
   result.fit =
