@@ -68,6 +68,14 @@ const CLI::App& given_command(const CLI::App& program, std::string& path) {
   return given_command(*commands.front(), path);
 }
 
+/// A command of `parent` is missing, or there is none called `word`.
+std::string command_error(const CLI::App& parent, const std::string& word) {
+  const std::vector<std::string> names = names_of(parent);
+  if (word.empty()) return fmt::format("say which: {}", fmt::join(names, ", "));
+  return fmt::format("there is no command '{}'; did you mean {}? The commands are {}", word,
+                     closest(word, names), fmt::join(names, ", "));
+}
+
 }  // namespace
 
 CLI::Validator in_range(double low, double high) { return number_check(low, high, false); }
@@ -86,13 +94,16 @@ std::string usage_error(const CLI::App& program, const CLI::ParseError& error,
   std::string path;
   const CLI::App& command = given_command(program, path);
   if (&command != &program) {
+    if (command.get_require_subcommand_min() > 0) {
+      const std::vector<std::string> words = command.remaining();
+      return fmt::format("{}: {}; see unmar{} --help", command.get_name(),
+                         command_error(command, words.empty() ? "" : words.front()), path);
+    }
     const std::string more = suggestion(command, error);
     return fmt::format("{}: {}{} see unmar{} --help", command.get_name(), reworded(error),
                        more.empty() ? ";" : more, path);
   }
-  if (first_word.rfind('-', 0) != 0)
-    return fmt::format("there is no command '{}'; did you mean {}? The commands are {}", first_word,
-                       closest(first_word, names_of(program)), fmt::join(names_of(program), ", "));
+  if (first_word.rfind('-', 0) != 0) return command_error(program, first_word);
   return fmt::format("{} is not an option of unmar itself; see unmar --help", first_word);
 }
 

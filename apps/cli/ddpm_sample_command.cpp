@@ -42,13 +42,18 @@ SamplesRequest request_of(const SampleArguments& a) {
   return request;
 }
 
+bool is_folder(const fs::path& output) {
+  std::error_code error;
+  return !output.has_extension() || fs::is_directory(output, error);
+}
+
 void check(const SampleArguments& a) {
   if (a.request.eta > 0 && a.request.sampler != "ddim")
     throw Error(ErrorCode::bad_argument, "--eta: only --sampler ddim has it");
-  if (a.output.has_extension())
-    check_writable(a.output);
-  else
+  if (is_folder(a.output))
     prepare_folder(a.output, "-o");
+  else
+    check_writable(a.output);
   if (a.snapshots.empty()) return;
   if (!Film::is_meant_by(a.snapshots))
     throw Error(
@@ -60,7 +65,7 @@ void check(const SampleArguments& a) {
 }
 
 void write(const SampleArguments& a, const std::vector<Image>& pictures) {
-  if (a.output.has_extension()) {
+  if (!is_folder(a.output)) {
     write_image(a.output, sheet_of(pictures, a.columns, a.zoom));
     return;
   }

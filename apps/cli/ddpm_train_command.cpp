@@ -143,10 +143,10 @@ void declare_training(Declaration& d, TrainArguments& a) {
       ->check(in_range(0, 1e6));
   d.flag("--flip,!--no-flip", t.flip, "mirror every other picture (default off)");
   d.add("--schedule", t.schedule, "linear|cosine",
-        "how noise grows over 1000 steps (default linear)")
+        "how noise grows over 1000 steps (default cosine)")
       ->check(one_of({"linear", "cosine"}));
   d.add("--prediction", t.prediction, "epsilon|sample|v_prediction",
-        "what the network learns to tell: noise, picture, or both (default epsilon)")
+        "what the network learns to tell: noise, picture, or a mix of both (default v_prediction)")
       ->check(one_of({"epsilon", "sample", "v_prediction"}));
   d.add("--seed", t.seed, "N", "start of the random numbers; same seed, same model (default 0)")
       ->check(whole_in_range(0, 9'007'199'254'740'992));

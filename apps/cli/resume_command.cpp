@@ -11,6 +11,7 @@
 #include "restore_run.h"
 #include "run_folder.h"
 #include "run_record.h"
+#include "training.h"
 
 namespace unmar::cli {
 namespace {
@@ -22,6 +23,12 @@ struct ResumeArguments {
 };
 
 int run(const ResumeArguments& given) {
+  std::error_code error;
+  if (std::filesystem::exists(TrainingFolder{given.run}.record(), error))
+    throw Error(ErrorCode::bad_argument,
+                fmt::format("resume: '{0}' is the training of a model; 'unmar ddpm train --resume "
+                            "{0}' goes on with it",
+                            given.run.string()));
   const RunFolder folder(given.run);
   folder.require_run("resume");
   const RunLock lock(folder.path());

@@ -13,6 +13,7 @@ namespace unmar::cli {
 namespace {
 
 constexpr int kLargestBatch = 16;
+constexpr float kGray = 0.5f;  ///< what is not begun yet
 
 int size_of(const DiffusersModel& model, int asked) {
   const int size = asked > 0 ? asked : model.unet.sample_size;
@@ -99,6 +100,7 @@ std::vector<Image> draw_samples(const DiffusersModel& model, const SamplesReques
           const std::function<std::vector<Image>()> so_far = [&] {
             std::vector<Image> all = pictures;
             std::ranges::move(pictures_of(progress.x0, wanted), std::back_inserter(all));
+            all.resize(static_cast<std::size_t>(r.count), Image(channels, size, size, kGray));
             return all;
           };
           if (on_step)

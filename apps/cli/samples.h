@@ -25,8 +25,8 @@ struct SamplesRequest {
 
 struct SamplesProgress {
   int done, steps;  ///< of all pictures
-  const std::function<std::vector<Image>()>&
-      so_far;  ///< the estimates; the first ones of them only
+  /// All pictures as they are guessed to become; those that are not begun are gray.
+  const std::function<std::vector<Image>()>& so_far;
 };
 
 /// Pictures out of noise. Picture i of a seed starts from the same noise, however many there are.

@@ -25,7 +25,7 @@ struct TrainingArguments {
   int attention_head_dim = 0;  ///< 0: one head
   double dropout = 0;
 
-  std::string schedule = "linear", prediction = "epsilon";
+  std::string schedule = "cosine", prediction = "v_prediction";
   int iterations = 20'000, batch = 64;
   double lr = 2e-4, ema = 0.999, clip = 1;
   int warm_up = 500;
