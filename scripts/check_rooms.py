@@ -48,6 +48,7 @@ HEADER_ROOM = {
     "trainer.h": "diffusion",
     "unet_model.h": "diffusion",
     "fit.h": "fit",
+    "stages.h": "fit",
     "stop.h": "fit",
     "deep_image_prior.h": "fit",
     "options.h": "tasks",

@@ -36,7 +36,7 @@ fs::path model_folder(const std::string& name) {
   const std::vector<std::string> names = names_in(shipped_models());
   if (std::ranges::find(names, name) != names.end()) return shipped_models() / name;
   throw Error(ErrorCode::io,
-              fmt::format("ddpm: there is no folder '{}', nor a model of that name; {}", name,
+              fmt::format("model: there is no folder '{}', nor a model of that name; {}", name,
                           names.empty() ? "give the folder of a model"
                                         : fmt::format("those that came with unmar are {}",
                                                       fmt::join(names, ", "))));

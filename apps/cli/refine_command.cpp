@@ -30,10 +30,13 @@ void declare_files(CLI::App& command, RefineArguments& a) {
       ->required()
       ->group(group);
   file("-o,--output", a.output, "OUT", "where to write the result")->required();
-  file("--model", a.model, "FOLDER",
-       "a diffusion model as the library diffusers stores them: config.json, "
-       "scheduler_config.json, diffusion_pytorch_model.safetensors")
-      ->required();
+  command
+      .add_option("--model", a.model,
+                  "a diffusion model: the name of one that came with unmar, or a folder as the "
+                  "library diffusers writes them and 'unmar ddpm train' does")
+      ->required()
+      ->type_name("MODEL")
+      ->group(group);
   file("--mask", a.mask, "MASK", "with --task inpaint: white is known, black to be filled");
   file("--reference", a.reference, "CLEAN",
        "the undamaged picture, if you have it: adds PSNR and SSIM, never changes the result");
@@ -131,7 +134,8 @@ void add_refine_command(CLI::App& program, Action& chosen) {
       ->add_flag("--json", arguments->json,
                  "print the facts of the result as one JSON line on stdout")
       ->group("Reports");
-  for (const OptionSpec& spec : option_table()) declare_option(*command, spec, arguments->given);
+  for (const OptionSpec& spec : option_table())
+    if (spec.name != "prior") declare_option(*command, spec, arguments->given);
   arguments->pictures.declare(*command);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_refine(*arguments); }; });

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "interrupt.h"
+#include "models_folder.h"
 #include "progress.h"
 #include "run_record.h"
 
@@ -52,6 +53,7 @@ RefineOptions options_of(const RefineArguments& a, Task task) {
   o.from = a.prior == "none"    ? StartFrom::noise
            : a.prior == "input" ? StartFrom::input
                                 : StartFrom::prior;
+  if (o.from == StartFrom::prior) parse_option(o.restore, task, option_spec("prior"), a.prior);
   o.start = start_of(a.start);
   o.consistency = consistency_of(a.consistency);
   for (const GivenOption& given : a.given) parse_option(o.restore, task, *given.spec, given.text);
@@ -88,9 +90,11 @@ std::string facts(const RefineArguments& a, const Refined& r, double total_secon
       {"evaluations", r.evaluations},
       {"gradients", r.gradients},
       {"iterations", r.fit ? Json(r.fit->fit.iterations) : Json(nullptr)},
-      {"fit_seconds", r.fit_seconds},
-      {"model_seconds", r.model_seconds},
-      {"chain_seconds", r.chain_seconds},
+      {"fit_seconds", r.fit_time.seconds},
+      {"fit_cpu_seconds", r.fit_time.cpu_seconds},
+      {"model_seconds", r.model_time.seconds},
+      {"chain_seconds", r.chain_time.seconds},
+      {"chain_cpu_seconds", r.chain_time.cpu_seconds},
       {"total_seconds", total_seconds},
       {"cancelled", r.cancelled},
       {"psnr", number(r.psnr)},
@@ -107,11 +111,12 @@ std::string facts(const RefineArguments& a, const Refined& r, double total_secon
 std::string summary(const RefineArguments& a, const Refined& r, double total_seconds) {
   std::string text;
   if (r.fit)
-    text += fmt::format("prior: {} iterations in {:.1f} s\n", r.fit->fit.iterations, r.fit_seconds);
+    text += fmt::format("prior: {} iterations in {:.1f} s\n", r.fit->fit.iterations,
+                        r.fit_time.seconds);
   text += fmt::format("{}: {} network evaluations{} in {:.1f} s, from t0 = {}; in all {:.1f} s\n",
                       r.cancelled ? "stopped by you" : "chain", r.evaluations,
                       r.gradients ? fmt::format(" and {} gradients", r.gradients) : "",
-                      r.chain_seconds, r.start, total_seconds);
+                      r.chain_time.seconds, r.start, total_seconds);
   if (r.psnr && r.psnr_prior)
     text +=
         fmt::format("PSNR {:.2f} -> prior {:.2f} -> {:.2f} dB, SSIM {:.4f} -> {:.4f} -> {:.4f}\n",
@@ -157,7 +162,7 @@ int run_refine(const RefineArguments& a) {
   const Image mask = a.mask.empty() ? Image() : a.pictures.read_mask(a.mask);
   const Image prior = a.prior_file.empty() ? Image() : a.pictures.read_mask(a.prior_file);
   const Image reference = a.reference.empty() ? Image() : a.pictures.read_like(input, a.reference);
-  DiffusersModel model = read_diffusers(a.model);
+  DiffusersModel model = read_diffusers(model_folder(a.model));
 
   Interrupt interrupt;
   Progress fit("prior", resolved.stop != StopRule::none, a.quiet);

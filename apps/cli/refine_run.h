@@ -13,8 +13,8 @@ namespace unmar::cli {
 
 /// What the command line of refine says. Empty paths: not asked for.
 struct RefineArguments {
-  std::string task;
-  std::filesystem::path input, output, mask, model, reference, prior_file, save_prior;
+  std::string task, model;
+  std::filesystem::path input, output, mask, reference, prior_file, save_prior;
   std::string prior = "dip", start = "auto", consistency = "ddnm";
   bool quiet = false, json = false;
   PictureArguments pictures;

@@ -53,7 +53,8 @@ struct ProblemOptions {
   /// Values of y that the loss does not see: 1 hidden, 0 seen, of y's shape (hide_values() draws
   /// one); empty: none.
   Tensor hidden = {};
-  bool keep_input = false;  ///< Problem::input, for stoppers that want probes
+  bool keep_input = false;              ///< Problem::input, for stoppers that want probes
+  bool open_z = false, open_y = false;  ///< Problem::z and Problem::y, for Stages
 };
 
 /// z [n,c,h,w] of the size that the network wants for a picture of image.h x image.w.
@@ -66,6 +67,9 @@ struct Problem {
   NodeId restored;  ///< the network's picture before A, [n,c,h,w]; kept
   NodeId fidelity;  ///< Mse or L1 of A(restored) and y, without what is added to the loss; kept
   std::optional<NodeId> input = {};  ///< what the network sees, jitter included; kept; if asked for
+  /// Inputs of the program in place of constants, if asked for: what the network starts from, of
+  /// make_input()'s shape, and what it is compared with: the known part of an observation.
+  std::optional<NodeId> z = {}, y = {};
 };
 
 /// x_shape: size of the picture to restore; y: the observation, of shape A.output_shape(x_shape).
@@ -87,6 +91,21 @@ std::size_t memory_needed(const Shape& x_shape, const Operator& A, const Problem
 void require_memory(std::string_view where, std::size_t limit, const Shape& x_shape,
                     const Operator& A, const ProblemOptions& problem, const FitOptions& options,
                     const Engine& engine);
+
+/// Changes while a fit goes on what the network starts from, or what it is compared with: see
+/// stages.h. One object serves one fit.
+class Stages {
+ public:
+  virtual ~Stages() = default;
+  virtual std::string name() const = 0;
+  /// Opens what it changes.
+  virtual void ask(ProblemOptions& options) const = 0;
+  /// Called before each iteration. `picture`: the iterate before it; no meaning before the first.
+  virtual void prepare(int iteration, const Tensor& picture, const Problem& problem,
+                       Program& program) = 0;
+  /// Saves or takes up what prepare() changes, as Stopper::serialize.
+  virtual void serialize(Archive& archive) = 0;
+};
 
 /// Watches the fit and says when to end. One object serves one fit.
 class Stopper {
@@ -175,6 +194,9 @@ struct FitOptions {
   bool return_chosen_state = false;
   /// These see what the stopper in charge sees. Their verdicts are recorded and change nothing.
   std::vector<Watcher> watchers = {};
+  /// Borrowed; null: z and y stay what they are. Roll-back knows nothing of stages and may take the
+  /// start of one for a spike.
+  Stages* stages = nullptr;
 };
 
 /// A watcher after one iteration.

@@ -18,7 +18,20 @@ namespace unmar {
 
 enum class Task { denoise, inpaint, upscale };
 enum class Preset { quick, best, paper };
-enum class StopRule { automatic, none, wmv, emv, discrepancy, held_out, self_reference, sure };
+enum class StopRule {
+  automatic,
+  none,
+  wmv,
+  emv,
+  discrepancy,
+  held_out,
+  self_reference,
+  sure,
+  stages
+};
+/// What keeps the network from learning the damage beside its form. self_diffusion: its input is
+/// its own picture so far with falling noise. staged: the target has falling noise.
+enum class FitPrior { dip, self_diffusion, staged };
 
 const char* to_string(Task task);
 
@@ -68,6 +81,9 @@ struct RestoreOptions {
   std::shared_ptr<const Image> guide = {};
 
   // How it is fitted.
+  std::optional<FitPrior> prior = {};
+  std::optional<int> stages = {};          ///< of the priors but dip
+  std::optional<double> stage_noise = {};  ///< in the first; 0-255 scale
   std::optional<Optimise> optimise = {};
   std::optional<double> lr = {};
   std::optional<double> reg_noise_std = {};

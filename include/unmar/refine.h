@@ -71,20 +71,23 @@ struct Prior {
 Prior generate_prior(Task task, const Image& degraded, const Image* mask,
                      const RestoreOptions& options, const RestoreContext& context = {});
 
+/// Seconds on the wall and of all cores together.
+struct Spent {
+  double seconds = 0, cpu_seconds = 0;
+};
+
 struct Refined {
-  Image image;                         ///< as Restored::image
-  RefineOptions options;               ///< all that was used, presets included
-  std::optional<Restored> fit;         ///< of the prior, if there was one
-  Image prior;                         ///< what the chain started from; empty: noise
-  std::optional<ErrorEstimate> error;  ///< if it was estimated
-  int start = 0;                       ///< t0
-  int timesteps = 0;                   ///< of the chain
-  int windows = 1;                     ///< that a picture is cut into
-  int evaluations = 0;                 ///< of the network, forward: timesteps * windows
-  int gradients = 0;                   ///< of the network, with a pass of their own each
-  double fit_seconds = 0;              ///< of the prior
-  double model_seconds = 0;            ///< until the model is ready
-  double chain_seconds = 0;
+  Image image;                             ///< as Restored::image
+  RefineOptions options;                   ///< all that was used, presets included
+  std::optional<Restored> fit;             ///< of the prior, if there was one
+  Image prior;                             ///< what the chain started from; empty: noise
+  std::optional<ErrorEstimate> error;      ///< if it was estimated
+  int start = 0;                           ///< t0
+  int timesteps = 0;                       ///< of the chain
+  int windows = 1;                         ///< that a picture is cut into
+  int evaluations = 0;                     ///< of the network, forward: timesteps * windows
+  int gradients = 0;                       ///< of the network, with a pass of their own each
+  Spent fit_time, model_time, chain_time;  ///< of the prior; until the model is ready; of the chain
   bool cancelled = false;
   // Against the reference; empty without one.
   std::optional<double> psnr, ssim, psnr_prior, ssim_prior, psnr_input, ssim_input;

@@ -17,6 +17,7 @@
 #include "unmar/options.h"
 #include "unmar/random.h"
 #include "unmar/refine.h"
+#include "unmar/stages.h"
 #include "unmar/stop.h"
 #include "unmar/tasks.h"
 #include "unmar/tensor.h"

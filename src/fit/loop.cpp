@@ -101,6 +101,7 @@ class Fit {
   bool iterate(int i) {
     best_.keep_state(*program_, options_.return_chosen_state);
     rollback_.before_step(i, *program_);
+    if (options_.stages) options_.stages->prepare(i, out_, problem_, *program_);
     const bool probing = wants_probe(i);
     if (probing) {
       program_->forward(i, false);
@@ -256,6 +257,7 @@ class Fit {
     archive(result_.stopper_seconds, result_.watched);
     archive.require(result_.watched.size() == watchers, "it has other watchers");
     for (const Watcher& watcher : options_.watchers) watcher.stopper->serialize(archive);
+    if (options_.stages) options_.stages->serialize(archive);
   }
 
   FitResult finish() {

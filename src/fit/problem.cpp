@@ -7,6 +7,12 @@
 #include "unmar/fit.h"
 
 namespace unmar {
+
+bool learns_input(Optimise optimise) {
+  return optimise == Optimise::input || optimise == Optimise::weights_and_input ||
+         optimise == Optimise::norms_and_input;
+}
+
 namespace {
 
 void check(const Tensor& y, const Shape& x_shape, const Operator& A,
@@ -27,6 +33,9 @@ void check(const Tensor& y, const Shape& x_shape, const Operator& A,
          to_string(options.hidden.shape()), to_string(expected));
   if (options.keep_input && options.reg_noise_std == 0.f)
     fail(ErrorCode::bad_argument, "problem: keep_input needs jitter; give a reg_noise_std above 0");
+  if (options.open_z && learns_input(options.optimise))
+    fail(ErrorCode::bad_argument,
+         "problem: the input cannot be learned and set from outside at once; optimise the weights");
 }
 
 /// 1 where the loss looks.
@@ -70,16 +79,12 @@ void freeze(Graph& graph, Optimise optimise) {
 
 }  // namespace
 
-bool learns_input(Optimise optimise) {
-  return optimise == Optimise::input || optimise == Optimise::weights_and_input ||
-         optimise == Optimise::norms_and_input;
-}
-
 Problem write_problem(Op z_op, Op y_op, const Shape& x_shape, const Operator& A,
                       const ProblemOptions& options) {
   Problem problem;
   Graph& graph = problem.graph;
   NodeId z = graph.add(std::move(z_op), {}, "z");
+  if (options.open_z) problem.z = z;
   if (options.reg_noise_std > 0.f) z = graph.add(Jitter{options.reg_noise_std}, {z}, "z.jitter");
   if (options.keep_input) {
     problem.input = z;
@@ -98,6 +103,7 @@ Problem write_problem(Op z_op, Op y_op, const Shape& x_shape, const Operator& A,
     observed = graph.add(Multiply{}, {observed, seen}, "observed");
   }
   const NodeId known = graph.add(std::move(y_op), {}, "y");
+  if (options.open_y) problem.y = known;
   const bool mse = options.loss == LossKind::mse;
   problem.fidelity = graph.add(mse ? Op{Mse{}} : Op{L1{}}, {observed, known}, "fidelity");
   graph.keep(problem.fidelity);
@@ -114,9 +120,13 @@ Problem write_problem(Op z_op, Op y_op, const Shape& x_shape, const Operator& A,
 Problem make_problem(const Tensor& y, const Shape& x_shape, const Operator& A,
                      const ProblemOptions& options) {
   check(y, x_shape, A, options);
+  const auto known = target(y, A, options.hidden);
+  const auto y_op = options.open_y ? Op{Input{known->shape()}} : Op{Constant{known}};
+  if (options.open_z)
+    return write_problem(Input{input_shape(x_shape, options)}, y_op, x_shape, A, options);
   const auto input = std::make_shared<const Tensor>(make_input(x_shape, options));
   return write_problem(learns_input(options.optimise) ? Op{Learned{input}} : Op{Constant{input}},
-                       Constant{target(y, A, options.hidden)}, x_shape, A, options);
+                       y_op, x_shape, A, options);
 }
 
 }  // namespace unmar

@@ -49,12 +49,14 @@ std::vector<OptionSpec> duration() {
               {"held-out", StopRule::held_out},
               {"self-reference", StopRule::self_reference},
               {"discrepancy", StopRule::discrepancy},
-              {"sure", StopRule::sure}},
+              {"sure", StopRule::sure},
+              {"stages", StopRule::stages}},
              "what ends the fit before it learns the damage; held-out watches the error of the "
              "result at values hidden from the fit, wmv and emv its windowed or exponential "
              "variance, self-reference how well it predicts the other noisy colours, and they "
              "return the iteration where that was least; discrepancy and sure (with --input "
-             "observed) need --sigma; auto is held-out with self-reference (gray: wmv), or wmv "
+             "observed) need --sigma; stages judges the stages of --prior staged; auto is "
+             "held-out with self-reference (gray: wmv), or wmv "
              "where that cannot be; none runs all iterations"),
       in_unit("iterations",
               integer("window", &R::window, 2, 10'000, "results that --stop wmv looks back on")),
@@ -160,6 +162,18 @@ std::vector<OptionSpec> network() {
 
 std::vector<OptionSpec> fitting() {
   return {
+      choice("prior", &R::prior,
+             {{"dip", FitPrior::dip},
+              {"self-diffusion", FitPrior::self_diffusion},
+              {"staged", FitPrior::staged}},
+             "what the fit counts on; dip: the network alone; self-diffusion: it starts again and "
+             "again from its own picture with ever less noise; staged: the picture it is compared "
+             "with has ever less noise"),
+      in_unit("stages", integer("stages", &R::stages, 1, 10'000,
+                                "noise levels of --prior self-diffusion and staged")),
+      in_unit("0-255 scale",
+              number("stage-noise", &R::stage_noise, 0, 2550,
+                     "standard deviation of the noise in the first stage; self-diffusion 255")),
       choice("optimise", &R::optimise,
              {{"weights", Optimise::weights},
               {"weights+input", Optimise::weights_and_input},

@@ -34,6 +34,9 @@ RestoreOptions common() {
       .border = Border::reflect,
       .input = InputKind::uniform,
       .input_channels = 32,
+      .prior = FitPrior::dip,
+      .stages = 20,
+      .stage_noise = 100.0,
       .optimise = Optimise::weights,
       .lr = 0.01,
       .reg_noise_std = 0.03,
@@ -151,6 +154,19 @@ void take_network(RestoreOptions& o, const std::string& name) {
   fill_network_options(o);
 }
 
+/// Each stage begins with a jump that a roll-back would undo.
+void take_prior(RestoreOptions& o, Task task, FitPrior prior) {
+  o.prior = prior;
+  if (prior == FitPrior::dip) return;
+  o.rollback = 0;
+  const bool staged_denoising = prior == FitPrior::staged && task == Task::denoise;
+  o.stop = staged_denoising ? StopRule::stages : StopRule::none;
+  if (prior == FitPrior::staged) return;
+  o.input = InputKind::observed;  // the kind of input: it is the network's own picture
+  o.reg_noise_std = 0;            // the stages have their own
+  o.stage_noise = 255;
+}
+
 }  // namespace
 
 RestoreOptions preset_options(Task task, const RestoreOptions& given) {
@@ -161,6 +177,7 @@ RestoreOptions preset_options(Task task, const RestoreOptions& given) {
   const std::string name = given.custom_network ? network_name(*given.custom_network)
                                                 : given.network.value_or(*options.network);
   if (name != options.network) take_network(options, name);
+  take_prior(options, task, given.prior.value_or(FitPrior::dip));
   return options;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 
 #include "base/fail.h"
 #include "tasks/estimate.h"
@@ -11,11 +12,19 @@
 namespace unmar {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+/// Runs from when it is made.
+class Stopwatch {
+ public:
+  Spent read() const {
+    return {std::chrono::duration<double>(Clock::now() - start_).count(),
+            static_cast<double>(std::clock() - cpu_) / CLOCKS_PER_SEC};
+  }
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start_ = Clock::now();
+  std::clock_t cpu_ = std::clock();
+};
 
 double eta_of(const RefineOptions& o) {
   constexpr double kDdnmEta = 0.85;
@@ -155,9 +164,9 @@ class Refinement {
         result_.error = estimate_error(task_, plan_, restoring(), result_.prior, nullptr);
       return;
     }
-    const auto start = Clock::now();
+    const Stopwatch watch;
     Prior prior = generate_prior(task_, degraded_, mask_, options().restore, context_.restore);
-    result_.fit_seconds = seconds_since(start);
+    result_.fit_time = watch.read();
     result_.prior = prior.restored.image;
     result_.error = prior.error;
     result_.fit = std::move(prior.restored);
@@ -183,7 +192,7 @@ class Refinement {
   }
 
   void compile() {
-    const auto start = Clock::now();
+    const Stopwatch watch;
     const int size = model_.unet.sample_size;
     Shape window{1, plan_.input.channels(), size, size};
     unet_.emplace(model_.unet, std::move(model_.weights),
@@ -204,7 +213,7 @@ class Refinement {
       predict_ = tiled(predict_, size, overlap);
       gradient_ = tiled_gradient(gradient_, size, overlap);
     }
-    result_.model_seconds = seconds_since(start);
+    result_.model_time = watch.read();
   }
 
   std::unique_ptr<Guide> make_guide(const Shape& x) const {
@@ -246,7 +255,7 @@ class Refinement {
 
   void run_chain() {
     if (context_.on_chain) context_.on_chain(result_);
-    const auto start = Clock::now();
+    const Stopwatch watch;
     Tensor x = first();
     const auto guide = make_guide(x.shape());
     SampleOptions how;
@@ -261,7 +270,7 @@ class Refinement {
     result_.cancelled = result_.evaluations < result_.timesteps * result_.windows;
     for (float& v : x.values()) v = (v + 1) / 2;
     result_.image = begun || result_.prior.empty() ? finish(plan_, x) : result_.prior;
-    result_.chain_seconds = seconds_since(start);
+    result_.chain_time = watch.read();
   }
 
   void measure() {

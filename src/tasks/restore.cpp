@@ -84,6 +84,11 @@ struct Draw {
     start.picture = input_picture(task, plan, own);
     start.hidden = stopping.hidden;
     start.keep_input = stopping.probes;
+    if (stopping.targets) stopping.targets->hide(stopping.hidden);
+    if (own.prior == FitPrior::self_diffusion)
+      diffusion = make_self_diffusion(start, x_shape, stage_options(own));
+    how.stages = diffusion ? diffusion.get() : stopping.targets.get();
+    if (how.stages) how.stages->ask(start);
     problem = make_problem(plan.y, x_shape, *plan.A, start);
     for (const auto& [name, stopper] : stopping.watchers)
       how.watchers.push_back({name, stopper.get()});
@@ -92,6 +97,7 @@ struct Draw {
   Stopping stopping;
   Shape x_shape;
   ProblemOptions start;
+  std::unique_ptr<Stages> diffusion;
   FitOptions how;
   Problem problem;
 };

@@ -58,6 +58,8 @@ class Maker {
         check_sure();
         needs.probes = true;
         return make_sure(plan_.y, {.sigma = sigma(rule)});
+      case StopRule::stages:
+        return make_stage_judge(needs);
       case StopRule::none:
         break;
     }
@@ -120,9 +122,19 @@ class Maker {
     return static_cast<float>(*o_.sigma / 255);
   }
 
+  std::unique_ptr<Stopper> make_stage_judge(const Stopping& needs) const {
+    if (task_ != Task::denoise || !needs.targets)
+      fail(ErrorCode::bad_argument,
+           "{}: --stop stages needs 'denoise' with --prior staged, whose stages it judges",
+           to_string(task_));
+    const double sigma = o_.sigma ? *o_.sigma / 255 : estimate_noise(plan_.y);
+    return make_stage_risk(*needs.targets, plan_.y, sigma);
+  }
+
   void check_sure() const {
-    const bool input_fits = task_ == Task::denoise && o_.input == InputKind::observed &&
-                            o_.reg_noise_std.value() > 0 && o_.optimise == Optimise::weights;
+    const bool input_fits = task_ == Task::denoise && o_.prior == FitPrior::dip &&
+                            o_.input == InputKind::observed && o_.reg_noise_std.value() > 0 &&
+                            o_.optimise == Optimise::weights;
     if (!input_fits)
       fail(ErrorCode::bad_argument,
            "{}: --stop sure needs 'denoise' with --input observed, --optimise weights and a "
@@ -137,9 +149,18 @@ class Maker {
 
 }  // namespace
 
+StageOptions stage_options(const RestoreOptions& o) {
+  return {.stages = o.stages.value(),
+          .iterations = o.iterations.value(),
+          .noise = o.stage_noise.value() / 255,
+          .seed = static_cast<std::uint64_t>(o.seed.value())};
+}
+
 Stopping make_stopping(Task task, const Plan& plan, const RestoreOptions& resolved) {
   Stopping stopping;
   const Maker maker(task, plan, resolved);
+  if (resolved.prior == FitPrior::staged)
+    stopping.targets = std::make_unique<StagedTargets>(*plan.A, plan.y, stage_options(resolved));
   stopping.stopper = maker.make(resolved.stop.value(), stopping);
   if (resolved.watch)
     for (const std::string& name : split(*resolved.watch)) {

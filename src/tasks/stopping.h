@@ -6,16 +6,20 @@
 #include <vector>
 
 #include "tasks/plan.h"
+#include "unmar/stages.h"
 
 namespace unmar {
 
 /// What --stop and --watch ask for, and what they want of the problem.
 struct Stopping {
+  std::unique_ptr<StagedTargets> targets;  ///< of --prior staged; outlives what judges it
   std::unique_ptr<Stopper> stopper;
   std::vector<std::pair<std::string, std::unique_ptr<Stopper>>> watchers;
   Tensor hidden;        ///< ProblemOptions::hidden
   bool probes = false;  ///< ProblemOptions::keep_input
 };
+
+StageOptions stage_options(const RestoreOptions& resolved);
 
 /// throws Error{bad_argument} for a rule that the task or the other options do not allow.
 Stopping make_stopping(Task task, const Plan& plan, const RestoreOptions& resolved);

@@ -72,7 +72,7 @@ TEST_F(Refine, RefusesInOneLine) {
   expect_refusal({"refine", "in.png", "-o", "out.png", "--task", "denoise"}, 2, {"--model"});
   expect_refusal(refine({}), 2, {"--task"});
   expect_refusal(refine({"--task", "deblur"}), 2, {"--task must be one of denoise"});
-  expect_refusal(refine(denoise, "nowhere"), 1, {"'nowhere' is not a folder"});
+  expect_refusal(refine(denoise, "nowhere"), 1, {"there is no folder 'nowhere'"});
   expect_refusal(refine(denoise + Words{"--factor", "2"}), 2, {"--factor", "belongs to upscale"});
   expect_refusal(refine(denoise + Words{"--sigma", "300"}), 2, {"--sigma", "0 and 255"});
   expect_refusal(refine(denoise + Words{"--start", "soon"}), 2, {"--start", "'soon'"});

@@ -27,6 +27,8 @@ struct Log {
   std::vector<int> iterations;     ///< of each step
   std::vector<TrainState> states;  ///< before each step
   std::vector<TrainState> restored;
+  std::vector<Tensor> inputs;     ///< that were set
+  std::vector<int> steps_before;  ///< each of them
   CompileOptions options;
 };
 
@@ -38,7 +40,12 @@ class FakeProgram final : public Program {
       list->assign(2, Tensor({1, 1, 1, 3}, 0.5f));
   }
 
-  void set_input(NodeId, TensorView) override {}
+  void set_input(NodeId, TensorView value) override {
+    Tensor copy(value.shape);
+    std::copy_n(value.data, copy.count(), copy.data());
+    log_.inputs.push_back(std::move(copy));
+    log_.steps_before.push_back(static_cast<int>(log_.iterations.size()));
+  }
   void forward(std::int64_t, bool) override {}
   void backward() override {}
 

@@ -117,7 +117,7 @@ TEST(Options, AChoiceIsTakenByItsNameAndNothingElse) {
   EXPECT_EQ(options.stop, StopRule::emv);
   EXPECT_THAT(error_of([&] { parse_option(options, Task::denoise, option_spec("stop"), "wm"); }),
               testing::StartsWith("denoise: --stop must be auto, none, wmv, emv, held-out, "
-                                  "self-reference, discrepancy or sure, got wm"));
+                                  "self-reference, discrepancy, sure or stages, got wm"));
 }
 
 TEST(Options, ThePageInTheDocsIsTheOneOfThisTable) {

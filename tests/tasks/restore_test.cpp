@@ -247,6 +247,7 @@ TEST(Restore, EveryStopRuleCanBeResumedBitForBit) {
     options.min_start = 3;
     set_option(options, Task::denoise, option_spec("stop"), rule);
     if (rule == "sure") options.input = InputKind::observed;
+    if (rule == "stages") options.prior = FitPrior::staged;
     std::vector<std::string> states;
     RestoreContext context;
     context.on_iteration = [&](const FitProgress& p) { states.push_back(p.save()); };
@@ -261,6 +262,51 @@ TEST(Restore, EveryStopRuleCanBeResumedBitForBit) {
         EXPECT_EQ(resumed.fit.history[i].signal, whole.fit.history[i].signal);
     }
   }
+}
+
+TEST(Restore, EveryPriorCanBeResumedBitForBit) {
+  const Image picture = noisy(test_picture(8, 12), 0.1f);
+  std::vector<Image> results;
+  for (const std::string& prior : option_spec("prior").choices) {
+    SCOPED_TRACE(prior);
+    RestoreOptions options = tiny(12);
+    options.stages = 4;
+    options.factor = 2;
+    set_option(options, Task::upscale, option_spec("prior"), prior);
+    std::vector<std::string> states;
+    RestoreContext context;
+    context.on_iteration = [&](const FitProgress& p) { states.push_back(p.save()); };
+    const Restored whole = restore(Task::upscale, picture, nullptr, options, context);
+    for (const std::size_t at : {1u, 2u, 3u, 10u}) {
+      context = {.resume = states[at]};
+      EXPECT_TRUE(same_pixels(whole.image,
+                              restore(Task::upscale, picture, nullptr, options, context).image))
+          << at;
+    }
+    for (const Image& other : results) EXPECT_FALSE(same_pixels(whole.image, other));
+    results.push_back(whole.image);
+  }
+}
+
+TEST(Restore, StagesThatCannotBeAreRefused) {
+  const auto error = [](auto change) {
+    RestoreOptions options = tiny(12);
+    change(options);
+    return error_of([&] { denoise(test_picture(), options); });
+  };
+  using O = RestoreOptions;
+  EXPECT_THAT(error([](O& o) { o.stop = StopRule::stages; }), testing::HasSubstr("--prior staged"));
+  EXPECT_THAT(error([](O& o) { o.prior = FitPrior::staged; }),
+              testing::HasSubstr("20 stages in 12 iterations; give 1 to 12"));
+  EXPECT_THAT(error([](O& o) {
+                o.prior = FitPrior::self_diffusion, o.stages = 3, o.input = InputKind::uniform;
+              }),
+              testing::HasSubstr("--input observed"));
+  EXPECT_THAT(error([](O& o) {
+                o.prior = FitPrior::self_diffusion, o.stages = 3,
+                o.optimise = Optimise::weights_and_input;
+              }),
+              testing::HasSubstr("optimise the weights"));
 }
 
 TEST(Restore, CancellingReturnsAPictureAfterOneIteration) {
