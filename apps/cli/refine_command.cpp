@@ -96,7 +96,7 @@ void declare_chain(CLI::App& command, RefineArguments& a) {
       .add_option("--consistency", a.consistency,
                   "what ties each step to IN; ddnm: the part that the damage lets through is IN's, "
                   "as far as noise allows; repaint: known pixels are pasted; dps: the gradient of "
-                  "the distance to IN, three times as slow (default ddnm)")
+                  "the distance to IN, three times as slow (default ddnm, to denoise none)")
       ->type_name("none|ddnm|repaint|dps")
       ->check(one_of({"none", "ddnm", "repaint", "dps"}))
       ->group(group);

@@ -30,11 +30,16 @@ Task task_of(const std::string& name) {
   return Task::denoise;  // the command line has been checked
 }
 
-Consistency consistency_of(const std::string& name) {
-  return name == "none"      ? Consistency::none
-         : name == "repaint" ? Consistency::repaint
-         : name == "dps"     ? Consistency::dps
-                             : Consistency::ddnm;
+const std::vector<std::pair<std::string, Consistency>> kConsistencies = {
+    {"none", Consistency::none},
+    {"ddnm", Consistency::ddnm},
+    {"repaint", Consistency::repaint},
+    {"dps", Consistency::dps}};
+
+std::string name_of(const std::optional<Consistency>& consistency) {
+  for (const auto& [name, value] : kConsistencies)
+    if (value == consistency) return name;
+  return "";
 }
 
 std::optional<int> start_of(const std::string& text) {
@@ -55,7 +60,8 @@ RefineOptions options_of(const RefineArguments& a, Task task) {
                                 : StartFrom::prior;
   if (o.from == StartFrom::prior) parse_option(o.restore, task, option_spec("prior"), a.prior);
   o.start = start_of(a.start);
-  o.consistency = consistency_of(a.consistency);
+  for (const auto& [name, value] : kConsistencies)
+    if (name == a.consistency) o.consistency = value;
   for (const GivenOption& given : a.given) parse_option(o.restore, task, *given.spec, given.text);
   const auto refuse = [](const char* what) { throw Error(ErrorCode::bad_argument, what); };
   if (task == Task::inpaint && a.mask.empty())
@@ -80,7 +86,7 @@ std::string facts(const RefineArguments& a, const Refined& r, double total_secon
       {"output", a.output.string()},
       {"prior", a.prior_file.empty() ? a.prior : a.prior_file.string()},
       {"prior_weight", number(r.options.prior_weight)},
-      {"consistency", a.consistency},
+      {"consistency", name_of(r.options.consistency)},
       {"sampler", a.options.sampler},
       {"start", r.start},
       {"prior_error", levels(r.error, &ErrorEstimate::rmse)},
@@ -137,7 +143,7 @@ void announce(const RefineArguments& a, const Refined& r) {
                ? fmt::format("from the prior, its error put at {:.1f} of 255", 255 * r.error->rmse)
                : "from the prior";
   fmt::print(stderr, "chain {}: {} timesteps of {} from t0 = {}, consistency {}{}\n", from,
-             r.timesteps, a.options.sampler, r.start, a.consistency,
+             r.timesteps, a.options.sampler, r.start, name_of(r.options.consistency),
              r.windows > 1 ? fmt::format(", {} windows", r.windows) : "");
 }
 

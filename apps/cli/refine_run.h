@@ -15,7 +15,7 @@ namespace unmar::cli {
 struct RefineArguments {
   std::string task, model;
   std::filesystem::path input, output, mask, reference, prior_file, save_prior;
-  std::string prior = "dip", start = "auto", consistency = "ddnm";
+  std::string prior = "dip", start = "auto", consistency;
   bool quiet = false, json = false;
   PictureArguments pictures;
   RefineOptions options;

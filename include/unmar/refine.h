@@ -42,7 +42,8 @@ struct RefineOptions {
   std::string sampler = "ddim";    ///< of make_sampler()
   std::optional<double> eta = {};  ///< of ddim; empty: 0.85 with consistency (DDNM's), else 0
   int steps = 50;  ///< calls of the model; fewer if there are no more timesteps up to t0
-  Consistency consistency = Consistency::ddnm;
+  /// Empty: ddnm; for denoise none, where it costs up to 2 dB (docs/diffusion.md).
+  std::optional<Consistency> consistency = {};
   double dps_scale = 1;             ///< of make_dps()
   std::optional<int> overlap = {};  ///< of the windows of pictures larger than the model's; empty:
                                     ///< a quarter of its size

@@ -107,8 +107,11 @@ class Refinement {
         schedule_(model_.scheduler.schedule) {
     result_.options = options;
     result_.options.restore = resolve(task, options.restore);
+    if (!options.consistency)
+      result_.options.consistency = task == Task::denoise ? Consistency::none : Consistency::ddnm;
+    result_.options.eta = eta_of(result_.options);
     check_options(task, options, schedule_.steps());
-    sampler_ = make_sampler(options.sampler, eta_of(options));
+    sampler_ = make_sampler(options.sampler, *result_.options.eta);
     plan_ = make_plan(task, degraded, mask, result_.options.restore);
     check_model(model_, degraded, plan_.input);
     if (context.prior && !context.prior->same_size(plan_.input))
@@ -144,12 +147,14 @@ class Refinement {
 
   /// Noise that must be told apart from the picture has to be known.
   void check_noise_known() const {
-    if (task_ != Task::denoise || options().consistency == Consistency::none) return;
-    if (options().from != StartFrom::prior && !restoring().sigma)
+    if (task_ != Task::denoise) return;
+    const bool tied = options().consistency != Consistency::none;
+    const bool to_be_drowned = options().from == StartFrom::input && !options().start;
+    if (options().from != StartFrom::prior && (tied || to_be_drowned) && !restoring().sigma)
       fail(ErrorCode::bad_argument,
            "refine: without a fit the noise cannot be estimated; give --sigma");
     const bool fresh = options().sampler.starts_with("ddpm") ||
-                       (options().sampler == "ddim" && eta_of(options()) > 0);
+                       (options().sampler == "ddim" && *options().eta > 0);
     if (options().consistency == Consistency::ddnm && !fresh)
       fail(ErrorCode::bad_argument,
            "refine: --consistency ddnm hides the noise of the picture in the sampler's own, of "
@@ -217,7 +222,7 @@ class Refinement {
   }
 
   std::unique_ptr<Guide> make_guide(const Shape& x) const {
-    switch (options().consistency) {
+    switch (*options().consistency) {
       case Consistency::none:
         return nullptr;
       case Consistency::ddnm:

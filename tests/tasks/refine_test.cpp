@@ -217,6 +217,20 @@ TEST(Refine, an_enlarged_picture_is_the_small_one_when_reduced) {
   EXPECT_LT(distance(Consistency::dps), 0.9 * distance(Consistency::none));
 }
 
+TEST(Refine, ties_each_step_to_the_picture_unless_that_is_noisy) {
+  RefineOptions options = tiny_refine();
+  options.restore.sigma = 51;
+  const Refined denoised = refine_denoise(options);
+  EXPECT_EQ(denoised.options.consistency, Consistency::none);
+  EXPECT_EQ(denoised.options.eta, 0);
+  options.restore.sigma = std::nullopt;
+  const Image mask = half_mask();
+  options.start = 9;
+  const Refined inpainted = refine(Task::inpaint, gray(), &mask, tiny_model(), options);
+  EXPECT_EQ(inpainted.options.consistency, Consistency::ddnm);
+  EXPECT_EQ(inpainted.options.eta, 0.85);
+}
+
 TEST(Refine, counts_the_passes_of_dps) {
   RefineOptions options = tiny_refine();
   options.restore.sigma = 51;
@@ -302,10 +316,12 @@ TEST(Refine, refuses_options_that_contradict_each_other) {
   EXPECT_THAT(error([](O& o) { o.start = 1000; }), HasSubstr("0 to 999"));
   EXPECT_THAT(error([](O& o) { o.start = 5, o.from = StartFrom::noise; }),
               HasSubstr("leave --start out"));
-  EXPECT_THAT(error([](O& o) { o.from = StartFrom::noise; }), HasSubstr("give --sigma"));
+  EXPECT_THAT(error([](O& o) { o.from = StartFrom::input; }), HasSubstr("give --sigma"));
   EXPECT_THAT(error([](O& o) { o.steps = 0; }), HasSubstr("steps must be 1 or more, got 0"));
-  EXPECT_THAT(error([](O& o) { o.sampler = "dpm-solver++"; }), HasSubstr("has none"));
-  EXPECT_THAT(error([](O& o) { o.eta = 0; }), HasSubstr("ddim with --eta 0 has none"));
+  EXPECT_THAT(error([](O& o) { o.sampler = "dpm-solver++", o.consistency = Consistency::ddnm; }),
+              HasSubstr("has none"));
+  EXPECT_THAT(error([](O& o) { o.eta = 0, o.consistency = Consistency::ddnm; }),
+              HasSubstr("ddim with --eta 0 has none"));
   EXPECT_THAT(error([](O& o) { o.eta = 0.5, o.sampler = "ddpm"; }), HasSubstr("of --sampler ddim"));
   EXPECT_THAT(error([](O& o) { o.sampler = "dpm"; }), HasSubstr("'dpm' is unknown"));
   EXPECT_THAT(error([](O& o) { o.consistency = Consistency::repaint; }), HasSubstr("inpaint"));
