@@ -53,7 +53,8 @@ class StagedTargets : public Stages {
 /// Says at the end of each stage how far the picture is from the clean one. The noise that a stage
 /// adds is known: the part of it that shows in the picture x, r = <x - y, eps> / (sigma(s) <eps,
 /// eps>), tells how much of the noise of y, which is like it, is in x, and so by Stein's argument
-///   risk = |x - y|^2 / N - sigma^2 + 2 r sigma^2.
+///   risk = |x - y|^2 / N - sigma^2 + 2 r sigma^2,
+/// with the variance of the clipped noise for sigma^2 if y keeps to [0,1].
 /// A running mean over the last ten or so iterates of the stage is judged. Chooses the stage of
 /// least risk, ends after `patience` stages without a smaller one. The last stage adds no noise and
 /// takes the r of the one before. Signal: the last risk. For operators that keep the picture: y of

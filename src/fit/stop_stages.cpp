@@ -3,6 +3,7 @@
 
 #include "base/fail.h"
 #include "fit/known.h"
+#include "fit/noise_variance.h"
 #include "unmar/stages.h"
 
 namespace unmar {
@@ -13,7 +14,11 @@ constexpr const char* kName = "stages";
 class StageRisk final : public Stopper {
  public:
   StageRisk(const StagedTargets& stages, Tensor y, double sigma, int patience)
-      : stages_(stages), y_(std::move(y)), sigma_(sigma), patience_(patience), mean_(y_.shape()) {
+      : stages_(stages),
+        y_(std::move(y)),
+        noise_(y_, sigma),
+        patience_(patience),
+        mean_(y_.shape()) {
     if (!(sigma >= 0) || patience < 1)
       fail(ErrorCode::bad_argument,
            "{}: sigma must not be negative and patience at least 1, got {} and {}", kName, sigma,
@@ -56,22 +61,22 @@ class StageRisk final : public Stopper {
   double risk(int stage) {
     const double level = stages_.sigma(stage);
     const Tensor eps = level > 0 ? stages_.noise(stage) : Tensor(y_.shape());
-    double distance = 0, along = 0, length = 0;
+    double distance = 0, along = 0, length = 0, variance = 0;
     for (std::size_t i = 0; i < y_.count(); ++i) {
       const double d = static_cast<double>(mean_.data()[i]) - static_cast<double>(y_.data()[i]);
       const double e = static_cast<double>(eps.data()[i]);
       distance += d * d;
       along += d * e;
       length += e * e;
+      variance += noise_.at(mean_.data()[i]);
     }
     if (level > 0) share_ = along / (level * length);
-    const double variance = sigma_ * sigma_;
-    return distance / static_cast<double>(y_.count()) - variance + 2 * share_ * variance;
+    return (distance - variance + 2 * share_ * variance) / static_cast<double>(y_.count());
   }
 
   const StagedTargets& stages_;
   Tensor y_;
-  double sigma_;
+  NoiseVariance noise_;
   int patience_;
   Tensor mean_;
   int count_ = 0;     ///< iterates in it
