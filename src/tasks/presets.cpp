@@ -101,7 +101,7 @@ RestoreOptions quick(Task task, const RestoreOptions& given) {
       o.held_out = 0.05;
       break;
     case Task::inpaint:
-      o.iterations = 500;
+      o.iterations = 800;
       o.reg_noise_std = 0.01;
       break;
     case Task::upscale:
