@@ -81,8 +81,8 @@ std::unique_ptr<Stopper> make_sure(Tensor y, const SureOptions& options);
 /// Two at once: searches the geometric mean of their signals for its minimum, in which that of
 /// `other` weighs `weight` times as much. held_out knows when noise of independent pixels is
 /// learnt, but its minimum is flat and its few values are noisy themselves; `other` steadies it,
-/// and sees noise that neighbours share. --stop auto: self-reference, 3 times; for gray pictures
-/// the windowed variance, 0.5 times. Signal: that mean.
+/// and sees noise that neighbours share. --stop auto for colour: self-reference, 3 times. Signal:
+/// that mean.
 std::unique_ptr<Stopper> make_auto(std::unique_ptr<Stopper> held_out,
                                    std::unique_ptr<Stopper> other, double weight,
                                    const ValleyOptions& options);

@@ -56,7 +56,7 @@ std::vector<OptionSpec> duration() {
              "variance, self-reference how well it predicts the other noisy colours, and they "
              "return the iteration where that was least; discrepancy and sure (with --input "
              "observed) need --sigma; stages judges the stages of --prior staged; auto is "
-             "held-out with self-reference (gray: wmv), or wmv "
+             "held-out with self-reference (gray: alone), or wmv "
              "where that cannot be; none runs all iterations"),
       in_unit("iterations",
               integer("window", &R::window, 2, 10'000, "results that --stop wmv looks back on")),

@@ -67,12 +67,12 @@ class Maker {
   }
 
  private:
-  /// The weights: scripts/stopping.py, 24 gray and 39 coloured fits.
+  /// The weight, and why gray goes without: scripts/stopping.py, docs/results.md.
   std::unique_ptr<Stopper> make_both(Stopping& needs) const {
-    const bool coloured = plan_.input.channels() == 3;
-    return make_auto(make(StopRule::held_out, needs),
-                     make(coloured ? StopRule::self_reference : StopRule::wmv, needs),
-                     coloured ? 3 : 0.5, valley());
+    constexpr double kWeight = 3;
+    auto held_out = make(StopRule::held_out, needs);
+    if (plan_.input.channels() != 3) return held_out;
+    return make_auto(std::move(held_out), make(StopRule::self_reference, needs), kWeight, valley());
   }
 
   VarianceOptions variance() const {
