@@ -2,12 +2,12 @@
 #include <unmar/error.h>
 
 #include <CLI/CLI.hpp>
-#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "checks.h"
 #include "commands.h"
+#include "json_number.h"
 #include "pictures.h"
 
 namespace unmar::cli {
@@ -31,8 +31,7 @@ int run(const CompareArguments& arguments) {
   const double peak = psnr(a, b, arguments.options);
   const double similarity = ssim(a, b, arguments.options);
   if (arguments.json) {
-    nlohmann::ordered_json result = {{"psnr", nullptr}, {"ssim", similarity}};
-    if (std::isfinite(peak)) result["psnr"] = peak;  // JSON has no infinity
+    const nlohmann::ordered_json result = {{"psnr", number(peak)}, {"ssim", similarity}};
     fmt::print("{}\n", result.dump());
   } else {
     fmt::print("PSNR {:.2f} dB  SSIM {:.4f}\n", peak, similarity);

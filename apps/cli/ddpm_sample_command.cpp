@@ -2,11 +2,12 @@
 #include <unmar/error.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <memory>
 
 #include "checks.h"
+#include "clock.h"
 #include "commands.h"
+#include "declaration.h"
 #include "film.h"
 #include "interrupt.h"
 #include "models_folder.h"
@@ -19,7 +20,6 @@ namespace unmar::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
 constexpr int kFrames = 50;  ///< of --snapshots, at most
 
@@ -80,8 +80,7 @@ std::vector<Image> draw(const SampleArguments& a, const DiffusersModel& model, I
   Progress line("sample", false, a.quiet);
   const auto on_step = [&](const SamplesProgress& progress) {
     interrupt.poll();
-    line.update_count(progress.done, progress.steps,
-                      std::chrono::duration<double>(Clock::now() - start).count());
+    line.update_count(progress.done, progress.steps, seconds_since(start));
     const int every = std::max(1, progress.steps / kFrames);
     if (!a.snapshots.empty() && progress.done % every == 0)
       film.offer(progress.done / every - 1, fmt::format("step {}", progress.done),
@@ -112,7 +111,7 @@ int run(const SampleArguments& a) {
   write(a, pictures);
   if (!a.snapshots.empty())
     film.write(a.snapshots, "the samples", sheet_of(pictures, a.columns, a.zoom));
-  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const double seconds = seconds_since(start);
   if (!a.quiet)
     fmt::print(stderr, "{} samples by {} in {} steps in {:.1f} s\n", pictures.size(),
                a.request.sampler, a.request.steps, seconds);
@@ -122,36 +121,35 @@ int run(const SampleArguments& a) {
   return 0;
 }
 
-void declare_sampling(CLI::App& command, SampleArguments& a) {
-  const char* group = "Sampling";
-  const auto add = [&](const char* name, auto& value, const char* type, const char* help) {
-    return command.add_option(name, value, help)->type_name(type)->group(group);
-  };
-  add("-n,--count", a.request.count, "N", "how many pictures (default 16)")
+void declare_sampling(Declaration& d, SampleArguments& a) {
+  d.group("Sampling");
+  d.add("-n,--count", a.request.count, "N", "how many pictures (default 16)")
       ->check(whole_in_range(1, 100'000));
-  add("--sampler", a.request.sampler, "ddpm|ddim|dpm-solver++",
-      "how noise becomes a picture (default ddim)")
+  d.add("--sampler", a.request.sampler, "ddpm|ddim|dpm-solver++",
+        "how noise becomes a picture (default ddim)")
       ->check(one_of({"ddpm", "ddim", "dpm-solver++"}));
-  add("--steps", a.request.steps, "N",
-      "calls of the network for a picture; ddpm needs hundreds, up to 1000, dpm-solver++ 15 to 25 "
-      "(default 50)")
+  d.add(
+       "--steps", a.request.steps, "N",
+       "calls of the network for a picture; ddpm needs hundreds, up to 1000, dpm-solver++ 15 to 25 "
+       "(default 50)")
       ->check(whole_in_range(1, 1'000'000));
-  add("--eta", a.request.eta, "X",
-      "fresh noise that ddim adds in each step, 0 to 1: as much as ddpm (default 0)")
+  d.add("--eta", a.request.eta, "X",
+        "fresh noise that ddim adds in each step, 0 to 1: as much as ddpm (default 0)")
       ->check(in_range(0, 1));
-  add("--spacing", a.spacing, "leading|trailing|linspace",
-      "which of the 1000 timesteps are taken (default as the model says)")
+  d.add("--spacing", a.spacing, "leading|trailing|linspace",
+        "which of the 1000 timesteps are taken (default as the model says)")
       ->check(one_of({"leading", "trailing", "linspace"}));
-  add("--size", a.request.size, "PX", "side of the pictures (default that the model is for)")
+  d.add("--size", a.request.size, "PX", "side of the pictures (default that the model is for)")
       ->check(whole_in_range(1, 4096));
-  add("--seed", a.request.seed, "N",
-      "start of the random numbers; same seed, same pictures "
-      "(default 0)")
+  d.add("--seed", a.request.seed, "N",
+        "start of the random numbers; same seed, same pictures "
+        "(default 0)")
       ->check(whole_in_range(0, 9'007'199'254'740'992));
-  add("--threads", a.request.threads, "N",
-      "cores to use, 0 for all; the result does not depend on it (default 0)")
+  d.add("--threads", a.request.threads, "N",
+        "cores to use, 0 for all; the result does not depend on it (default 0)")
       ->check(whole_in_range(0, 1024));
-  add("--engine", a.request.engine, "NAME", "what computes (default the fastest; see unmar info)");
+  d.add("--engine", a.request.engine, "NAME",
+        "what computes (default the fastest; see unmar info)");
 }
 
 }  // namespace
@@ -165,39 +163,26 @@ void add_ddpm_sample_command(CLI::App& ddpm, Action& chosen) {
       "  unmar ddpm sample -n 16 -o sheet.png\n"
       "  unmar ddpm sample model -n 64 -o sheet.png --sampler dpm-solver++ --steps 20 --seed 1\n"
       "  unmar ddpm sample model -n 100 -o pictures");
-  const char* group = "Files";
-  command
-      ->add_option("MODEL", a->model,
-                   "folder of a model, or the name of one that came with unmar (default "
-                   "fashion-mnist)")
-      ->group(group);
-  command
-      ->add_option("-o,--output", a->output,
-                   "where to write all of them on one sheet; a name without extension is a folder "
-                   "for one file each")
-      ->required()
-      ->type_name("OUT")
-      ->group(group);
-  command
-      ->add_option("--snapshots", a->snapshots,
-                   "the sheet as it forms: a film strip (.png .jpg .tif) or an animation (.gif "
-                   ".webp)")
-      ->type_name("FILE")
-      ->group(group);
-  declare_sampling(*command, *a);
-  group = "Sheet";
-  command->add_option("--columns", a->columns, "pictures in a row (default about as many as rows)")
-      ->type_name("N")
-      ->check(whole_in_range(1, 1000))
-      ->group(group);
-  command->add_option("--zoom", a->zoom, "how many times as large each pixel is (default 1)")
-      ->type_name("N")
-      ->check(whole_in_range(1, 32))
-      ->group(group);
-  group = "Reports";
-  command->add_flag("--quiet", a->quiet, "say nothing but errors")->group(group);
-  command->add_flag("--json", a->json, "print the facts of the result as one JSON line on stdout")
-      ->group(group);
+  Declaration d(*command);
+  d.group("Files");
+  d.positional(
+      "MODEL", a->model,
+      "folder of a model, or the name of one that came with unmar (default fashion-mnist)");
+  d.add("-o,--output", a->output, "OUT",
+        "where to write all of them on one sheet; a name without extension is a folder for one "
+        "file each")
+      ->required();
+  d.add("--snapshots", a->snapshots, "FILE",
+        "the sheet as it forms: a film strip (.png .jpg .tif) or an animation (.gif .webp)");
+  declare_sampling(d, *a);
+  d.group("Sheet");
+  d.add("--columns", a->columns, "N", "pictures in a row (default about as many as rows)")
+      ->check(whole_in_range(1, 1000));
+  d.add("--zoom", a->zoom, "N", "how many times as large each pixel is (default 1)")
+      ->check(whole_in_range(1, 32));
+  d.group("Reports");
+  d.flag("--quiet", a->quiet, "say nothing but errors");
+  d.flag("--json", a->json, "print the facts of the result as one JSON line on stdout");
   command->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
 }
 

@@ -8,6 +8,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "declaration.h"
 #include "training.h"
 
 namespace unmar::cli {
@@ -75,33 +76,6 @@ int run(const TrainArguments& a) {
   t.threads = a.threads.value_or(0);
   return run_training(t);
 }
-
-/// Options, with the group and the bounds of each in one place.
-class Declaration {
- public:
-  Declaration(CLI::App& command, std::vector<CLI::Option*>& fixed)
-      : command_(command), fixed_(fixed) {}
-  Declaration& group(const char* name) {
-    group_ = name;
-    return *this;
-  }
-  template <class T>
-  CLI::Option* add(const char* name, T& value, const char* type, const char* help) {
-    CLI::Option* option = command_.add_option(name, value, help)->type_name(type)->group(group_);
-    fixed_.push_back(option);
-    return option;
-  }
-  CLI::Option* flag(const char* name, bool& value, const char* help) {
-    CLI::Option* option = command_.add_flag(name, value, help)->group(group_);
-    fixed_.push_back(option);
-    return option;
-  }
-
- private:
-  CLI::App& command_;
-  std::vector<CLI::Option*>& fixed_;  ///< what resuming takes as it was
-  const char* group_ = "";
-};
 
 void declare_network(Declaration& d, TrainArguments& a) {
   TrainingArguments& t = a.training;
@@ -200,25 +174,19 @@ void add_ddpm_train_command(CLI::App& ddpm, Action& chosen) {
       "  unmar ddpm train pictures/ --size 64 -o model\n"
       "  unmar ddpm train train-images-idx3-ubyte.gz --channels 32,64,64 -o model --samples 1000\n"
       "  unmar ddpm train --resume model --iterations 40000");
-  const char* group = "Files";
-  std::vector<CLI::Option*> fixed;  // what resuming takes as it was
-  CLI::Option* images = command->add_option(
+  Declaration d(*command);  // what resuming takes as it was
+  d.group("Files");
+  CLI::Option* images = d.positional(
       "IMAGES", a->training.images,
       "folder of pictures, of which the central squares are taken, or an IDX file, plain or .gz");
   CLI::Option* output =
-      command->add_option("-o,--output", a->training.output, "new folder for the model")
-          ->type_name("MODEL");
-  for (CLI::Option* option : {images, output}) {
-    option->group(group);
-    fixed.push_back(option);
-  }
+      d.add("-o,--output", a->training.output, "MODEL", "new folder for the model");
   CLI::Option* resume = command
                             ->add_option("--resume", a->resume,
                                          "folder of a training to go on with, with the pictures "
                                          "and options that it began with")
                             ->type_name("MODEL")
-                            ->group(group);
-  Declaration d(*command, fixed);
+                            ->group("Files");
   d.group("Pictures");
   d.add("--size", a->training.size, "PX",
         "side of the pictures; those of a folder are resized (default 64), those of an IDX file "
@@ -231,7 +199,7 @@ void add_ddpm_train_command(CLI::App& ddpm, Action& chosen) {
         "how the model's numbers are stored: in 4 bytes or in 2 (default f32)")
       ->check(one_of({"f32", "f16"}));
   declare_running(*command, *a);
-  for (CLI::Option* option : fixed) option->excludes(resume);
+  for (CLI::Option* option : d.declared()) option->excludes(resume);
   command->callback([a, images, output, resume, &chosen] {
     if (resume->empty() && images->empty()) throw CLI::RequiredError("IMAGES or --resume");
     if (resume->empty() && output->empty()) throw CLI::RequiredError("-o");

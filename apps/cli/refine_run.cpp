@@ -4,12 +4,12 @@
 #include <unmar/error.h>
 
 #include <charconv>
-#include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "clock.h"
 #include "interrupt.h"
+#include "json_number.h"
 #include "models_folder.h"
 #include "progress.h"
 #include "run_record.h"
@@ -17,18 +17,7 @@
 namespace unmar::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-Task task_of(const std::string& name) {
-  for (const Task task : {Task::inpaint, Task::upscale})
-    if (name == to_string(task)) return task;
-  return Task::denoise;  // the command line has been checked
-}
 
 const std::vector<std::pair<std::string, Consistency>> kConsistencies = {
     {"none", Consistency::none},
@@ -70,10 +59,6 @@ RefineOptions options_of(const RefineArguments& a, Task task) {
   if (o.from == StartFrom::noise && !(a.prior_file.empty() && a.save_prior.empty()))
     refuse("refine: with --prior none there is no prior to read or save");
   return o;
-}
-
-Json number(const std::optional<double>& value) {
-  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
 }
 
 /// What is printed for programs.

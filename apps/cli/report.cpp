@@ -5,21 +5,16 @@
 #include <unmar/error.h>
 #include <unmar/version.h>
 
-#include <cmath>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "json_number.h"
 #include "run_record.h"
 
 namespace unmar::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// JSON has no infinity (the PSNR of equal pictures): null, as for what is not known.
-Json number(const std::optional<double>& value) {
-  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
-}
 
 Json path_or_null(const std::filesystem::path& path) {
   return path.empty() ? Json(nullptr) : Json(path.string());

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "html.h"
+#include "json_number.h"
 #include "plot.h"
 
 namespace unmar::cli {
@@ -92,7 +93,7 @@ std::string moments_json(const Moments& moments, int chosen) {
   for (const Moment& m : moments.list())
     list.push_back({{"iteration", m.iteration},
                     {"loss", finite(m.loss)},
-                    {"psnr", m.psnr && std::isfinite(*m.psnr) ? Json(*m.psnr) : Json(nullptr)},
+                    {"psnr", number(m.psnr)},
                     {"gain", m.update_gain},
                     {"output", uri(m.output)},
                     {"misfit", uri(m.misfit)},

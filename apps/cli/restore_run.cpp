@@ -5,9 +5,9 @@
 #include <unmar/error.h>
 #include <unmar/version.h>
 
-#include <chrono>
 #include <cstdio>
 
+#include "clock.h"
 #include "film.h"
 #include "interrupt.h"
 #include "output_file.h"
@@ -21,13 +21,8 @@ namespace unmar::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
 constexpr int kKeptPictures = 40;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// The options with the files they name.
 RestoreOptions with_files(const RestoreArguments& a) {

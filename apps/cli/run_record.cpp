@@ -48,12 +48,6 @@ RestoreOptions options_of(const Json& json, Task task) {
   return options;
 }
 
-Task task_of(const std::string& name) {
-  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale})
-    if (name == to_string(task)) return task;
-  throw Error(ErrorCode::bad_input, fmt::format("'{}' is no task", name));
-}
-
 RunRecord record_of(const Json& json) {
   RunRecord record;
   RestoreArguments& a = record.arguments;
@@ -101,6 +95,12 @@ void require_same_pictures(const Json& json, const std::string& option) {
 }
 
 }  // namespace
+
+Task task_of(const std::string& name) {
+  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale})
+    if (name == to_string(task)) return task;
+  throw Error(ErrorCode::bad_input, fmt::format("'{}' is no task", name));
+}
 
 std::string options_json(const RestoreOptions& options) {
   Json object = Json::object();

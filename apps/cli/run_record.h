@@ -24,6 +24,9 @@ std::string to_json(const RunRecord& record);
 /// throws Error{bad_input} if it is damaged, or a picture is not the one that the run began with.
 RunRecord read_run_record(const std::filesystem::path& file, const std::string& option);
 
+/// throws Error{bad_input} if no task is called so.
+Task task_of(const std::string& name);
+
 /// One JSON object of all options that are set, for manifest and record.
 std::string options_json(const RestoreOptions& options);
 

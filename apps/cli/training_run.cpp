@@ -4,11 +4,11 @@
 #include <unmar/error.h>
 #include <unmar/version.h>
 
-#include <chrono>
 #include <cstdio>
 #include <numeric>
 #include <optional>
 
+#include "clock.h"
 #include "interrupt.h"
 #include "output_file.h"
 #include "progress.h"
@@ -22,15 +22,10 @@ namespace unmar::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
 constexpr const char* kWhere = "ddpm train";
 constexpr int kSheet = 64;            ///< samples
 constexpr std::size_t kRecent = 100;  ///< updates whose mean loss is shown: one alone says little
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 double recent_loss(std::span<const float> losses) {
   if (losses.empty()) return 0;

@@ -41,7 +41,7 @@ class Maker {
   std::unique_ptr<Stopper> make(StopRule rule, Stopping& needs) const {
     switch (rule) {
       case StopRule::automatic:
-        if (!can_hold_out()) return make(StopRule::wmv, needs);
+        if (!hide_enough(needs)) return make(StopRule::wmv, needs);
         return make_both(needs);
       case StopRule::wmv:
         return make_windowed_variance(variance());
@@ -94,14 +94,16 @@ class Maker {
         {.fraction = o_.held_out.value(), .seed = static_cast<std::uint64_t>(o_.seed.value())});
   }
 
-  /// Fewer values than these tell too little.
-  bool can_hold_out() const {
+  /// Fewer values than these tell too little; then none are hidden.
+  bool hide_enough(Stopping& needs) const {
     constexpr double kFewest = 100;
     if (task_ == Task::upscale) return false;
-    const Tensor drawn = hidden(known(StopRule::automatic));
+    Tensor drawn = hidden(known(StopRule::automatic));
     double count = 0;
     for (const float v : drawn.values()) count += static_cast<double>(v);
-    return count >= kFewest;
+    if (count < kFewest) return false;
+    needs.hidden = std::move(drawn);
+    return true;
   }
 
   Tensor known(StopRule rule) const {
