@@ -1,93 +1,48 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/fail.h"
+#include "models/json_values.h"
 #include "unmar/ddpm_unet.h"
 
 namespace unmar {
+
+using json::Json;
+
+static const json::Names<ActivationKind>& names(ActivationKind) {
+  using A = ActivationKind;
+  static const json::Names<A> n{
+      {A::silu, "silu"}, {A::silu, "swish"}, {A::gelu, "gelu"}, {A::relu, "relu"}};
+  return n;
+}
+
 namespace {
 
-using Json = nlohmann::ordered_json;
+/// The blocks of one direction, whose names tell the direction too.
+struct Blocks {
+  const char* direction;
+  std::vector<DdpmBlock> list = {};
 
-constexpr int kMost = 1 << 20;  // of any count
-
-const std::vector<std::pair<ActivationKind, std::string>>& activations() {
-  static const std::vector<std::pair<ActivationKind, std::string>> all{
-      {ActivationKind::silu, "silu"},
-      {ActivationKind::silu, "swish"},
-      {ActivationKind::gelu, "gelu"},
-      {ActivationKind::relu, "relu"}};
-  return all;
+  std::string name(DdpmBlock block) const {
+    const char* attention = block == DdpmBlock::attention ? "Attn" : "";
+    return fmt::format("{}{}Block2D", attention, direction);
+  }
+};
+Json write(const Blocks& blocks) {
+  Json names = Json::array();
+  for (const DdpmBlock block : blocks.list) names.push_back(blocks.name(block));
+  return names;
 }
-
-/// Each reads a value, or says what would do.
-using Wanted = std::optional<std::string>;
-
-Wanted read(const Json& json, int& value) {
-  if (!json.is_number_integer() || json < 0 || json > kMost)
-    return fmt::format("a whole number from 0 to {}", kMost);
-  json.get_to(value);
-  return {};
+bool read(const Json& names, Blocks& blocks) {
+  blocks.list.clear();
+  if (!names.is_array() || names.empty()) return false;
+  for (const Json& name : names)
+    for (const DdpmBlock block : {DdpmBlock::resnet, DdpmBlock::attention})
+      if (name == blocks.name(block)) blocks.list.push_back(block);
+  return blocks.list.size() == names.size();
 }
-Wanted read(const Json& json, float& value) {
-  if (!json.is_number()) return "a number";
-  json.get_to(value);
-  return {};
-}
-Wanted read(const Json& json, bool& value) {
-  if (!json.is_boolean()) return "true or false";
-  json.get_to(value);
-  return {};
-}
-Wanted read(const Json& json, std::optional<int>& value) {
-  value.reset();
-  if (json.is_null()) return {};
-  const Wanted wanted = read(json, value.emplace());
-  return wanted ? "null or " + *wanted : wanted;
-}
-Wanted read(const Json& json, std::vector<int>& value) {
-  value.assign(json.is_array() ? json.size() : 0, 0);
-  for (std::size_t i = 0; i < value.size(); ++i)
-    if (read(json[i], value[i])) value.clear();
-  if (value.empty()) return "a list of whole numbers";
-  return {};
-}
-Wanted read(const Json& json, ActivationKind& value) {
-  for (const auto& [kind, name] : activations())
-    if (json == name) {
-      value = kind;
-      return {};
-    }
-  return "silu, swish, gelu or relu";
-}
-Wanted read_blocks(const Json& json, const char* direction, std::vector<DdpmBlock>& value) {
-  const std::string plain = fmt::format("{}Block2D", direction), attention = "Attn" + plain;
-  value.clear();
-  if (json.is_array())
-    for (const Json& name : json)
-      if (name == plain || name == attention)
-        value.push_back(name == plain ? DdpmBlock::resnet : DdpmBlock::attention);
-  if (value.empty() || value.size() != json.size())
-    return fmt::format("a list of {} and {}", plain, attention);
-  return {};
-}
-
-Json write(const std::optional<int>& value) { return value ? Json(*value) : Json(nullptr); }
-Json write(ActivationKind value) {
-  for (const auto& [kind, name] : activations())
-    if (kind == value) return name;
-  return nullptr;
-}
-template <class T>
-Json write(const T& value) {
-  return value;
-}
-Json write_blocks(const std::vector<DdpmBlock>& blocks, const char* direction) {
-  Json json = Json::array();
-  for (const DdpmBlock block : blocks)
-    json.push_back(
-        fmt::format("{}{}Block2D", block == DdpmBlock::attention ? "Attn" : "", direction));
-  return json;
+std::string what(const Blocks& blocks) {
+  return fmt::format("a list of {} and {}", blocks.name(DdpmBlock::resnet),
+                     blocks.name(DdpmBlock::attention));
 }
 
 template <class O, class F>
@@ -125,30 +80,27 @@ const Json& fixed() {
 }  // namespace
 
 DdpmUnetOptions ddpm_unet_from_json(std::string_view text, const std::string& where) {
-  const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) fail(ErrorCode::bad_argument, "{}: not a JSON object", where);
+  const Json given = Json::parse(text, nullptr, false);
+  if (!given.is_object()) fail(ErrorCode::bad_argument, "{}: not a JSON object", where);
   DdpmUnetOptions o;
-  std::vector<std::string> known{"sample_size", "down_block_types", "up_block_types",
-                                 "num_train_timesteps"};
-  const auto take = [&](const char* key, auto reader) {
-    if (!json.contains(key)) return;
-    if (const Wanted wanted = reader(json[key]))
-      fail(ErrorCode::bad_argument, "{}: '{}' is {}; give {}", where, key, json[key].dump(),
-           *wanted);
-  };
-  take("sample_size", [&](const Json& value) -> Wanted {
-    if (value.is_null()) return {};
-    return read(value, o.sample_size);
-  });
-  take("down_block_types",
-       [&](const Json& value) { return read_blocks(value, "Down", o.down_block_types); });
-  take("up_block_types",
-       [&](const Json& value) { return read_blocks(value, "Up", o.up_block_types); });
-  fields(o, [&](const char* key, auto& value) {
+  std::vector<std::string> known{"num_train_timesteps"};
+  const auto take = [&](const char* key, auto& value) {
+    using json::read, json::what;
     known.emplace_back(key);
-    take(key, [&](const Json& given) { return read(given, value); });
-  });
-  for (const auto& [key, value] : json.items()) {
+    if (given.contains(key) && !read(given[key], value))
+      fail(ErrorCode::bad_argument, "{}: '{}' is {}; give {}", where, key, given[key].dump(),
+           what(value));
+  };
+  std::optional<int> sample_size;
+  Blocks down{"Down", o.down_block_types}, up{"Up", o.up_block_types};
+  take("sample_size", sample_size);
+  take("down_block_types", down);
+  take("up_block_types", up);
+  fields(o, take);
+  o.sample_size = sample_size.value_or(0);
+  o.down_block_types = down.list;
+  o.up_block_types = up.list;
+  for (const auto& [key, value] : given.items()) {
     if (key.starts_with("_") || std::find(known.begin(), known.end(), key) != known.end()) continue;
     if (!fixed().contains(key))
       fail(ErrorCode::bad_argument, "{}: a U-Net has no option '{}'; did you mean {}?", where, key,
@@ -161,12 +113,12 @@ DdpmUnetOptions ddpm_unet_from_json(std::string_view text, const std::string& wh
 }
 
 std::string ddpm_unet_to_json(const DdpmUnetOptions& options) {
-  Json json{{"_class_name", "UNet2DModel"},
-            {"sample_size", options.sample_size > 0 ? Json(options.sample_size) : Json(nullptr)},
-            {"down_block_types", write_blocks(options.down_block_types, "Down")},
-            {"up_block_types", write_blocks(options.up_block_types, "Up")}};
-  fields(options, [&](const char* key, const auto& value) { json[key] = write(value); });
-  return json.dump(2);
+  Json object{{"_class_name", "UNet2DModel"},
+              {"sample_size", options.sample_size > 0 ? Json(options.sample_size) : Json(nullptr)},
+              {"down_block_types", write(Blocks{"Down", options.down_block_types})},
+              {"up_block_types", write(Blocks{"Up", options.up_block_types})}};
+  fields(options, [&](const char* key, const auto& value) { object[key] = json::write(value); });
+  return object.dump(2);
 }
 
 }  // namespace unmar

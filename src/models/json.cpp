@@ -1,24 +1,21 @@
-#include <nlohmann/json.hpp>
-#include <utility>
+#include <algorithm>
 
 #include "base/fail.h"
+#include "models/json_values.h"
 #include "unmar/models.h"
 
 namespace unmar {
-namespace {
 
-using Json = nlohmann::ordered_json;
+using json::Json;
+using json::Names;
 
-// ---- names of enumerators ---------------------------------------------------------------------
+// ---- names of enumerators, where json::read and json::write find them -------------------------
 
-template <class E>
-using Names = std::vector<std::pair<E, std::string>>;
-
-const Names<Border>& names(Border) {
+static const Names<Border>& names(Border) {
   static const Names<Border> n{{Border::zero, "zero"}, {Border::reflect, "reflect"}};
   return n;
 }
-const Names<DownsampleMode>& names(DownsampleMode) {
+static const Names<DownsampleMode>& names(DownsampleMode) {
   using M = DownsampleMode;
   static const Names<M> n{{M::stride, "stride"},     {M::max, "max"},
                           {M::average, "average"},   {M::area, "area"},
@@ -26,7 +23,7 @@ const Names<DownsampleMode>& names(DownsampleMode) {
                           {M::lanczos3, "lanczos3"}};
   return n;
 }
-const Names<UpsampleMode>& names(UpsampleMode) {
+static const Names<UpsampleMode>& names(UpsampleMode) {
   using M = UpsampleMode;
   static const Names<M> n{{M::nearest, "nearest"},
                           {M::bilinear, "bilinear"},
@@ -35,18 +32,18 @@ const Names<UpsampleMode>& names(UpsampleMode) {
                           {M::pixel_shuffle, "pixel_shuffle"}};
   return n;
 }
-const Names<SkipMode>& names(SkipMode) {
+static const Names<SkipMode>& names(SkipMode) {
   using M = SkipMode;
   static const Names<M> n{{M::concat, "concat"}, {M::add, "add"}, {M::none, "none"}};
   return n;
 }
-const Names<NetworkNorm>& names(NetworkNorm) {
+static const Names<NetworkNorm>& names(NetworkNorm) {
   using N = NetworkNorm;
   static const Names<N> n{
       {N::batch, "batch"}, {N::instance, "instance"}, {N::group, "group"}, {N::none, "none"}};
   return n;
 }
-const Names<NetworkActivation>& names(NetworkActivation) {
+static const Names<NetworkActivation>& names(NetworkActivation) {
   using A = NetworkActivation;
   static const Names<A> n{{A::none, "none"}, {A::relu, "relu"},      {A::leaky_relu, "leaky_relu"},
                           {A::elu, "elu"},   {A::silu, "silu"},      {A::gelu, "gelu"},
@@ -54,79 +51,7 @@ const Names<NetworkActivation>& names(NetworkActivation) {
   return n;
 }
 
-// ---- values: what() says in an error what would do --------------------------------------------
-
-Json write(int value) { return value; }
-Json write(bool value) { return value; }
-template <class E>
-requires std::is_enum_v<E> Json write(E value) {
-  for (const auto& [e, name] : names(value))
-    if (e == value) return name;
-  return nullptr;
-}
-template <class T>
-Json write(const std::vector<T>& list) {
-  Json json = Json::array();
-  for (const T& value : list) json.push_back(write(value));
-  return json;
-}
-template <class T>
-Json write(const std::optional<T>& value) {
-  return value ? write(*value) : Json(nullptr);
-}
-
-bool read(const Json& json, int& value) {
-  if (!json.is_number_integer()) return false;
-  const auto wide = json.get<std::int64_t>();
-  value = static_cast<int>(wide);
-  return wide >= 0 && wide <= 1 << 20;
-}
-bool read(const Json& json, bool& value) {
-  if (json.is_boolean()) value = json.get<bool>();
-  return json.is_boolean();
-}
-template <class E>
-requires std::is_enum_v<E>
-bool read(const Json& json, E& value) {
-  if (!json.is_string()) return false;
-  for (const auto& [e, name] : names(value))
-    if (name == json.get<std::string>()) {
-      value = e;
-      return true;
-    }
-  return false;
-}
-template <class T>
-bool read(const Json& json, std::vector<T>& list) {
-  if (!json.is_array() || json.empty()) return false;
-  list.assign(json.size(), T{});
-  for (std::size_t i = 0; i < list.size(); ++i)
-    if (!read(json[i], list[i])) return false;
-  return true;
-}
-template <class T>
-bool read(const Json& json, std::optional<T>& value) {
-  value.reset();
-  if (json.is_null()) return true;
-  return read(json, value.emplace());
-}
-
-std::string what(int) { return "a whole number from 0 to 1048576"; }
-std::string what(bool) { return "true or false"; }
-template <class E>
-requires std::is_enum_v<E> std::string what(E value) {
-  std::string list;
-  for (const auto& [e, name] : names(value)) list += (list.empty() ? "" : ", ") + name;
-  return "one of " + list;
-}
-template <class T>
-std::string what(const std::vector<T>&) {
-  return "a list; each entry is " + what(T{});
-}
-template <class T>
-std::string what(const std::optional<T>&) {
-  return "null or " + what(T{});
-}
+namespace {
 
 // ---- the options of each network --------------------------------------------------------------
 
@@ -204,47 +129,49 @@ void fields(PlainOptions& o, F field) {
 constexpr const char* kNetworkKey = "network";
 
 template <class O>
-void read_fields(const Json& json, O& options, const std::string& where) {
+void read_fields(const Json& given, O& options, const std::string& where) {
   std::vector<std::string> known{kNetworkKey};
   fields(options, [&](const char* key, auto& value) {
     known.emplace_back(key);
-    if (!json.contains(key)) return;
-    if (!read(json[key], value))
-      fail(ErrorCode::bad_argument, "{}: '{}' is {}; give {}", where, key, json[key].dump(),
-           what(value));
+    if (!given.contains(key)) return;
+    if (!json::read(given[key], value))
+      fail(ErrorCode::bad_argument, "{}: '{}' is {}; give {}", where, key, given[key].dump(),
+           json::what(value));
   });
-  for (const auto& [key, value] : json.items())
+  for (const auto& [key, value] : given.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
       fail(ErrorCode::bad_argument, "{}: network '{}' has no option '{}'; did you mean {}?", where,
-           json.at(kNetworkKey).template get<std::string>(), key, closest(key, known));
+           given.at(kNetworkKey).template get<std::string>(), key, closest(key, known));
 }
 
 }  // namespace
 
 std::string network_to_json(const NetworkOptions& options) {
-  Json json{{kNetworkKey, network_name(options)}};
+  Json object{{kNetworkKey, network_name(options)}};
   NetworkOptions copy = options;
   std::visit(
-      [&](auto& o) { fields(o, [&](const char* key, auto& value) { json[key] = write(value); }); },
+      [&](auto& o) {
+        fields(o, [&](const char* key, auto& value) { object[key] = json::write(value); });
+      },
       copy);
-  return json.dump(2);
+  return object.dump(2);
 }
 
 NetworkOptions network_from_json(std::string_view text, const std::string& where) {
-  const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object())
+  const Json given = Json::parse(text, nullptr, false);
+  if (!given.is_object())
     fail(ErrorCode::bad_argument, "{}: not a JSON object; see 'unmar networks show NAME --json'",
          where);
-  if (!json.contains(kNetworkKey) || !json[kNetworkKey].is_string())
+  if (!given.contains(kNetworkKey) || !given[kNetworkKey].is_string())
     fail(ErrorCode::bad_argument, "{}: '{}' is missing; give the name of a network", where,
          kNetworkKey);
   NetworkOptions options;
   try {
-    options = default_network(json[kNetworkKey].get<std::string>());
+    options = default_network(given[kNetworkKey].get<std::string>());
   } catch (const Error& error) {
     fail(ErrorCode::bad_argument, "{}: {}", where, error.what());
   }
-  std::visit([&](auto& o) { read_fields(json, o, where); }, options);
+  std::visit([&](auto& o) { read_fields(given, o, where); }, options);
   return options;
 }
 

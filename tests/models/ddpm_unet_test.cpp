@@ -264,7 +264,7 @@ TEST(DdpmUnetJson, refuses_what_it_would_have_to_guess) {
             "config.json: 'down_block_types' is [\"DownBlock2D\",\"SkipDownBlock2D\"]; give a list "
             "of DownBlock2D and AttnDownBlock2D");
   EXPECT_EQ(refusal(R"({"act_fn": "mish"})"),
-            "config.json: 'act_fn' is \"mish\"; give silu, swish, gelu or relu");
+            "config.json: 'act_fn' is \"mish\"; give one of silu, swish, gelu, relu");
   EXPECT_EQ(refusal(R"({"resnet_time_scale_shift": "scale_shift"})", ErrorCode::unsupported),
             "config.json: 'resnet_time_scale_shift' is \"scale_shift\"; only \"default\" is built "
             "here");
