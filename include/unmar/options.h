@@ -65,10 +65,12 @@ struct RestoreOptions {
   std::optional<std::string> network = {};  ///< one of network_names()
   std::optional<int> scales = {};           ///< how deep, in the unit of the network
   std::optional<int> channels = {};         ///< of every scale; unet: of the first
+  std::optional<int> top_channels = {};     ///< at full size, twice as many in each scale below
   std::optional<int> skip = {};             ///< of every scale; 0: no skip connections
   std::optional<DownsampleMode> downsample = {};
   std::optional<UpsampleMode> upsample = {};
   std::optional<SkipMode> skip_mode = {};
+  std::optional<bool> one_by_one = {};  ///< a 1x1 convolution behind each 3x3 of the decoder
   std::optional<NetworkNorm> norm = {};
   std::optional<NetworkActivation> activation = {};
   std::optional<Border> border = {};

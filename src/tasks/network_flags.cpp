@@ -1,5 +1,7 @@
 #include "tasks/network_flags.h"
 
+#include <algorithm>
+
 #include "base/overloaded.h"
 
 // The common options, as flags name them, and the options of each network: both ways in one place.
@@ -26,8 +28,13 @@ void for_common(RestoreOptions& o, N& n, F pair) {
 
 void write_flags(RestoreOptions& o, SkipOptions& n) {
   const auto scales = static_cast<std::size_t>(o.scales.value());
-  n.down.assign(scales, o.channels.value());
+  n.down.clear();
+  for (int width = o.top_channels.value(); n.down.size() < scales; width *= 2) {
+    width = std::min(width, o.channels.value());
+    n.down.push_back(width);
+  }
   n.up = n.down;
+  n.one_by_one_up = o.one_by_one.value();
   n.skip.assign(scales, o.skip.value());
   n.upsample = {o.upsample.value()};
 }
@@ -40,6 +47,8 @@ void write_flags(RestoreOptions&, PlainOptions&) {}
 void read_flags(RestoreOptions& o, const SkipOptions& n) {
   if (!o.scales) o.scales = static_cast<int>(n.down.size());
   if (!o.channels) o.channels = n.down[0];
+  if (!o.top_channels) o.top_channels = o.channels;
+  if (!o.one_by_one) o.one_by_one = n.one_by_one_up;
   if (!o.skip) o.skip = n.skip[0];
   if (!o.upsample) o.upsample = n.upsample[0];
 }

@@ -98,6 +98,11 @@ std::vector<OptionSpec> network() {
                                            "width of the network, of unet at full size; time and "
                                            "memory grow with it"))),
       of_networks({"skip"},
+                  in_unit("channels",
+                          integer("top-channels", &R::top_channels, 1, 1024,
+                                  "width at full size, where it costs most; it doubles from scale "
+                                  "to scale until it is that of --channels"))),
+      of_networks({"skip"},
                   in_unit("channels", integer("skip", &R::skip, 0, 512,
                                               "width of the skip connection of every scale; 0 for "
                                               "none"))),
@@ -106,6 +111,8 @@ std::vector<OptionSpec> network() {
           choice("skip-mode", &R::skip_mode,
                  {{"concat", SkipMode::concat}, {"add", SkipMode::add}, {"none", SkipMode::none}},
                  "how skip connections join the decoder; side by side, added, not at all")),
+      of_networks({"skip"}, flag("one-by-one", &R::one_by_one,
+                                 "has a 1x1 convolution behind each 3x3 one of the decoder")),
       of_networks({"skip", "unet"}, choice("downsample", &R::downsample,
                                            {{"stride", DownsampleMode::stride},
                                             {"max", DownsampleMode::max},

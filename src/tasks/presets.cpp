@@ -25,10 +25,12 @@ RestoreOptions common() {
       .network = "skip",
       .scales = 5,
       .channels = 128,
+      .top_channels = 128,
       .skip = 4,
       .downsample = DownsampleMode::stride,
       .upsample = UpsampleMode::bilinear,
       .skip_mode = SkipMode::concat,
+      .one_by_one = true,
       .norm = NetworkNorm::batch,
       .activation = NetworkActivation::leaky_relu,
       .border = Border::reflect,
@@ -131,10 +133,11 @@ void take_network(RestoreOptions& o, const std::string& name) {
   const bool quick = o.preset == Preset::quick, paper = o.preset == Preset::paper;
   const int longer = quick ? 1 : 2;
   o.network = name;
-  o.scales = o.channels = o.skip = std::nullopt;
+  o.scales = o.channels = o.top_channels = o.skip = std::nullopt;
   o.downsample = std::nullopt;
   o.upsample = std::nullopt;
   o.skip_mode = std::nullopt;
+  o.one_by_one = std::nullopt;
   o.norm = std::nullopt;
   o.activation = std::nullopt;
   o.border = std::nullopt;
@@ -177,6 +180,7 @@ RestoreOptions preset_options(Task task, const RestoreOptions& given) {
   const std::string name = given.custom_network ? network_name(*given.custom_network)
                                                 : given.network.value_or(*options.network);
   if (name != options.network) take_network(options, name);
+  options.top_channels = given.channels ? given.channels : options.channels;
   take_prior(options, task, given.prior.value_or(FitPrior::dip));
   return options;
 }

@@ -42,6 +42,14 @@ TEST(Options, EveryPresetGivesEveryOptionOfEveryTaskAValueInItsRange) {
     }
 }
 
+TEST(Options, TopChannelsDoubleUntilTheyAreThoseOfTheNetwork) {
+  RestoreOptions given{.scales = 5, .channels = 100, .top_channels = 16, .one_by_one = false};
+  const auto network = std::get<SkipOptions>(network_options(resolve(Task::denoise, given)));
+  EXPECT_EQ(network.down, (std::vector{16, 32, 64, 100, 100}));
+  EXPECT_EQ(network.up, network.down);
+  EXPECT_FALSE(network.one_by_one_up);
+}
+
 TEST(Options, ResolvingTwiceChangesNothing) {
   for (const Task task : kTasks) {
     const RestoreOptions once = resolve(task, needed(task));
