@@ -30,6 +30,7 @@ from concurrent.futures import ThreadPoolExecutor
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNMAR = ROOT / "build/release/apps/cli/unmar"
 SIDE = 28
+HOLE = 10
 
 # name: degrade's options, refine's options, whether there is a mask
 DAMAGES = {
@@ -68,7 +69,7 @@ def make_pictures(a):
         for i in range(a.pictures):
             values = file.read(SIDE * SIDE)
             write_png(a.out / f"clean_{i}.png", [values[y * SIDE : (y + 1) * SIDE] for y in range(SIDE)])
-    inside = range(9, 19)
+    inside = range((SIDE - HOLE) // 2, (SIDE + HOLE) // 2)
     hole = [[0 if x in inside and y in inside else 255 for x in range(SIDE)] for y in range(SIDE)]
     write_png(a.out / "hole.png", hole)
 
@@ -160,21 +161,54 @@ def mean(values):
     return statistics.fmean(values)
 
 
+def span(values, digits):
+    low, high = (f"{v:.{digits}f}" for v in (min(values), max(values)))
+    return low if low == high else f"{low}–{high}"
+
+
+def row(label, cells):
+    print(f"| {label} | " + " | ".join(cells) + " |")
+
+
 def print_main(cases):
-    for damage in DAMAGES:
-        some = [rows(c) for c in cases if c.damage == damage]
-        starts = sorted(c.dip()["start"] for c in cases if c.damage == damage)
-        errors = [255 * 10 ** (-c.dip()["psnr_prior"] / 20) for c in cases if c.damage == damage]
-        thought = [c.dip()["prior_error"] for c in cases if c.damage == damage]
-        print(f"\n**{damage}** (t0 {starts[0]} to {starts[-1]}; error of the prior {mean(errors):.1f}, "
-              f"estimated {mean(thought):.1f} of 255)\n")
-        print("| | PSNR | SSIM | better than DIP | evaluations | core seconds |\n|---|---|---|---|---|---|")
-        for label in some[0]:
+    """One row per way of restoring, one column per damage."""
+    columns = {damage: [rows(c) for c in cases if c.damage == damage] for damage in DAMAGES}
+    labels = ["the damaged picture", "Deep Image Prior", "model from noise", "model from noise + DDNM",
+              "model from noise + RePaint", "model from the damaged picture", "model from the damaged picture + DDNM",
+              "DIP, then model", "DIP, then model + DDNM"]
+    best = {d: max(mean(s[label]["psnr"] for s in some) for label in some[0]) for d, some in columns.items()}
+    row("PSNR (SSIM; pictures better than by DIP)", [*DAMAGES, "evaluations", "core seconds"])
+    print("|---" * (len(DAMAGES) + 3) + "|")
+    for label in labels:
+        cells, evaluations, seconds = [], [], []
+        for damage, some in columns.items():
+            if label not in some[0]:
+                cells.append("–")
+                continue
             facts = [s[label] for s in some]
-            gain = [f["psnr"] - s["Deep Image Prior"]["psnr"] for f, s in zip(facts, some)]
-            wins = "" if label == "Deep Image Prior" else f"{sum(g > 0 for g in gain)} of {len(gain)}"
-            print(f"| {label} | {mean(f['psnr'] for f in facts):.2f} | {mean(f['ssim'] for f in facts):.3f} | {wins} "
-                  f"| {mean(f['evaluations'] for f in facts):.0f} | {mean(f['fit_cpu_seconds'] + f['chain_cpu_seconds'] for f in facts):.2f} |")
+            wins = sum(f["psnr"] > s["Deep Image Prior"]["psnr"] for f, s in zip(facts, some))
+            psnr = mean(f["psnr"] for f in facts)
+            text = f"**{psnr:.2f}**" if psnr == best[damage] else f"{psnr:.2f}"
+            count = "" if label == "Deep Image Prior" else f"; {wins}"
+            cells.append(f"{text} ({mean(f['ssim'] for f in facts):.3f}{count})")
+            evaluations.append(mean(f["evaluations"] for f in facts))
+            seconds.append(mean(f["fit_cpu_seconds"] + f["chain_cpu_seconds"] for f in facts))
+        row(label, [*cells, span(evaluations, 0), span(seconds, 1)])
+
+
+def print_estimates(cases):
+    """How good --start auto's estimate is. Known pixels are pasted: all of the error is at the missing ones."""
+    some = {damage: [c for c in cases if c.damage == damage] for damage in DAMAGES}
+    share = {"half missing": 0.5, "hole": HOLE**2 / SIDE**2}
+    root = lambda values: mean(v * v for v in values) ** 0.5
+    true = {d: root([255 * 10 ** (-c.dip()["psnr_prior"] / 20) / share.get(d, 1) ** 0.5 for c in cs])
+            for d, cs in some.items()}
+    print("\nThe estimate of the prior's error, root mean square over the pictures, of 255\n")
+    row("", DAMAGES)
+    print("|---" * (len(DAMAGES) + 1) + "|")
+    row("t0 by `auto`", [span([c.dip()["start"] for c in cs], 0) for cs in some.values()])
+    row("error of the prior, where it is one", [f"{v:.1f}" for v in true.values()])
+    row("estimated", [f"{root([c.dip()['prior_error'] for c in cs]):.1f}" for cs in some.values()])
 
 
 def sweep(case, name):
@@ -256,6 +290,7 @@ def main():
         list(pool.map(work, cases))
     print(f"{a.pictures} pictures, {a.steps} timesteps at most, seeds: damage 1, fit and chain {a.seed}; means.")
     print_main(cases)
+    print_estimates(cases)
     if swept:
         print_sweep(swept)
         print_samplers(swept)

@@ -91,6 +91,8 @@ void add_refine_command(CLI::App& program, Action& chosen) {
   declare_files(d, *arguments);
   declare_chain(d, *arguments);
   d.group("Reports");
+  d.add("--manifest", arguments->manifest, "FILE.json",
+        "all options, versions and facts of the fit and the chain, the model's SHA-256 among them");
   d.flag("--quiet", arguments->quiet, "say nothing but errors");
   d.flag("--json", arguments->json, "print the facts of the result as one JSON line on stdout");
   for (const OptionSpec& spec : option_table())

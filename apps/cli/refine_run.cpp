@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <unmar/error.h>
+#include <unmar/weights.h>
 
 #include <charconv>
 #include <cstdio>
@@ -10,8 +11,11 @@
 #include "clock.h"
 #include "interrupt.h"
 #include "json_number.h"
+#include "manifest.h"
 #include "models_folder.h"
+#include "output_file.h"
 #include "progress.h"
+#include "report.h"
 #include "run_record.h"
 
 namespace unmar::cli {
@@ -61,8 +65,7 @@ RefineOptions options_of(const RefineArguments& a, Task task) {
   return o;
 }
 
-/// What is printed for programs.
-std::string facts(const RefineArguments& a, const Refined& r, double total_seconds) {
+Json facts(const RefineArguments& a, const Refined& r, double total_seconds) {
   const auto levels = [](const std::optional<ErrorEstimate>& e, double ErrorEstimate::*part) {
     return e ? Json(255 * ((*e).*part)) : Json(nullptr);
   };
@@ -94,10 +97,73 @@ std::string facts(const RefineArguments& a, const Refined& r, double total_secon
       {"ssim_prior", number(r.ssim_prior)},
       {"psnr_input", number(r.psnr_input)},
       {"ssim_input", number(r.ssim_input)},
-      {"options", Json::parse(options_json(r.options.restore))},
-  }
-      .dump();
+  };
 }
+
+/// What is printed for programs.
+std::string facts_line(const RefineArguments& a, const Refined& r, double total_seconds) {
+  Json object = facts(a, r, total_seconds);
+  object["options"] = Json::parse(options_json(r.options.restore));
+  return object.dump();
+}
+
+/// Of the command line, by name; those of the fit are in its own options.
+Json chain_options(const RefineArguments& a, const RefineOptions& o) {
+  Json object = {
+      {"prior", a.prior},        {"start", a.start}, {"entry-factor", o.entry_factor},
+      {"sampler", o.sampler},    {"steps", o.steps}, {"consistency", name_of(o.consistency)},
+      {"dps-scale", o.dps_scale}};
+  if (o.sampler == "ddim") object["eta"] = *o.eta;
+  if (o.overlap) object["overlap"] = *o.overlap;
+  if (o.prior_weight) object["prior-weight"] = *o.prior_weight;
+  return object;
+}
+
+Json model_facts(const std::string& name) {
+  const DiffusersFiles files = diffusers_files(model_folder(name));
+  return {{"name", name},
+          {"weights", file_facts(files.weights)},
+          {"config", file_facts(files.config)},
+          {"scheduler", file_facts(files.scheduler)}};
+}
+
+/// What the run began with; complete() adds what came of it.
+class Manifest {
+ public:
+  explicit Manifest(const RefineArguments& a) : a_(a), model_(model_facts(a.model)) {}
+
+  std::string complete(Task task, const Image& input, const Refined& r,
+                       double total_seconds) const {
+    // What the fit was given to estimate its error is among its options, so that they repeat it.
+    const RestoreOptions& fitted = r.fit ? r.fit->options : r.options.restore;
+    const EngineInfo engine = make_engine(fitted.engine.value())->info();
+    Json json = to_json(ManifestHead{.task = task,
+                                     .started = started_,
+                                     .engine = engine,
+                                     .file = a_.input,
+                                     .input = input,
+                                     .mask = a_.mask,
+                                     .reference = a_.reference,
+                                     .options = fitted});
+    json["options"].update(chain_options(a_, r.options));
+    json["prior_file"] = a_.prior_file.empty() ? Json(nullptr) : Json(a_.prior_file.string());
+    json["model"] = model_;
+    json["fit"] = nullptr;
+    if (r.fit) {
+      json["network"] = Json::parse(network_to_json(r.fit->network));
+      json["parameters"] = r.fit->params;
+      json["fit"] = fit_facts(r.fit->fit);
+    }
+    json["result"] = facts(a_, r, total_seconds);
+    json["result"]["peak_memory_mib"] = peak_memory_mib();
+    return json.dump(2) + "\n";
+  }
+
+ private:
+  const RefineArguments& a_;
+  std::string started_ = now_utc();
+  Json model_;
+};
 
 std::string summary(const RefineArguments& a, const Refined& r, double total_seconds) {
   std::string text;
@@ -149,11 +215,14 @@ int run_refine(const RefineArguments& a) {
   const RestoreOptions resolved = resolve(task, options.restore);
   check_writable(a.output);
   if (!a.save_prior.empty()) check_writable(a.save_prior);
+  if (!a.manifest.empty()) check_text_writable(a.manifest, "--manifest");
   const Image input = a.pictures.read(a.input);
   const Image mask = a.mask.empty() ? Image() : a.pictures.read_mask(a.mask);
   const Image prior = a.prior_file.empty() ? Image() : a.pictures.read_mask(a.prior_file);
   const Image reference = a.reference.empty() ? Image() : a.pictures.read_like(input, a.reference);
   DiffusersModel model = read_diffusers(model_folder(a.model));
+  std::optional<Manifest> manifest;
+  if (!a.manifest.empty()) manifest.emplace(a);
 
   Interrupt interrupt;
   Progress fit("prior", resolved.stop != StopRule::none, a.quiet);
@@ -191,8 +260,10 @@ int run_refine(const RefineArguments& a) {
   write_image(a.output, result.image);
   if (!a.save_prior.empty()) save_prior(a.save_prior, result.prior);
   const double total = seconds_since(started);
+  if (manifest)
+    write_text(a.manifest, manifest->complete(task, input, result, total), "--manifest");
   if (!a.quiet) fmt::print(stderr, "{}\n", summary(a, result, total));
-  if (a.json) fmt::print("{}\n", facts(a, result, total));
+  if (a.json) fmt::print("{}\n", facts_line(a, result, total));
   return 0;
 }
 

@@ -14,7 +14,7 @@ namespace unmar::cli {
 /// What the command line of refine says. Empty paths: not asked for.
 struct RefineArguments {
   std::string task, model;
-  std::filesystem::path input, output, mask, reference, prior_file, save_prior;
+  std::filesystem::path input, output, mask, reference, prior_file, save_prior, manifest;
   std::string prior = "dip", start = "auto", consistency;
   bool quiet = false, json = false;
   PictureArguments pictures;

@@ -3,59 +3,36 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unmar/error.h>
-#include <unmar/version.h>
 
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "json_number.h"
-#include "run_record.h"
+#include "manifest.h"
 
 namespace unmar::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json path_or_null(const std::filesystem::path& path) {
-  return path.empty() ? Json(nullptr) : Json(path.string());
-}
-
-/// What those that looked on would have done.
-Json watched(const FitResult& fit) {
-  Json object = Json::object();
-  const auto iteration = [](int i) { return i >= 0 ? Json(i) : Json(nullptr); };
-  for (const Watched& w : fit.watched)
-    object[w.name] = {{"best_iteration", iteration(w.best_iteration)},
-                      {"stopped_at", iteration(w.stopped_at)},
-                      {"seconds", w.seconds}};
-  return object;
-}
-
 Json result(const Report& report) {
   const Restored& r = report.restored;
-  return {
+  Json object = {
       {"output", report.arguments.output.string()},
       {"width", r.image.width()},
       {"height", r.image.height()},
-      {"runs", r.fit.runs},
-      {"iterations", r.fit.iterations},
-      {"best_iteration", r.fit.best_iteration},
-      {"stopped_by", to_string(r.fit.stopped_by)},
-      {"rollbacks", r.fit.rollbacks},
-      {"seconds", r.fit.seconds},
-      {"stopper_seconds", r.fit.stopper_seconds},
-      {"watched", watched(r.fit)},
+  };
+  object.update(fit_facts(r.fit));
+  object.update(Json{
       {"total_seconds", report.total_seconds},
-      {"loss", r.fit.final_loss},
       {"psnr", number(r.psnr)},
       {"ssim", number(r.ssim)},
       {"psnr_input", number(r.psnr_input)},
       {"ssim_input", number(r.ssim_input)},
       {"peak_memory_mib", peak_memory_mib()},
-  };
+  });
+  return object;
 }
-
-Json libraries() { return {{"unmar", version()}, {"libvips", libvips_version()}}; }
 
 }  // namespace
 
@@ -70,27 +47,20 @@ std::string result_json(const Report& report) {
 std::string manifest_json(const Report& report) {
   const RestoreArguments& a = report.arguments;
   const Restored& r = report.restored;
-  const Json manifest = {
-      {"task", to_string(a.task)},
-      {"started", report.started},
-      {"versions", libraries()},
-      {"engine", {{"name", r.engine.name}, {"description", r.engine.description}}},
-      {"input",
-       {{"file", a.input.string()},
-        {"width", report.input.width()},
-        {"height", report.input.height()},
-        {"channels", report.input.channels()},
-        {"format", to_string(report.input.source.format)},
-        {"black", report.input.source.range.black},
-        {"white", report.input.source.range.white}}},
-      {"mask", path_or_null(a.mask)},
-      {"reference", path_or_null(a.reference)},
-      {"options", Json::parse(options_json(r.options))},
-      {"guide", path_or_null(a.guide)},
+  Json manifest = to_json(ManifestHead{.task = a.task,
+                                       .started = report.started,
+                                       .engine = r.engine,
+                                       .file = a.input,
+                                       .input = report.input,
+                                       .mask = a.mask,
+                                       .reference = a.reference,
+                                       .options = r.options});
+  manifest.update(Json{
+      {"guide", a.guide.empty() ? Json(nullptr) : Json(a.guide.string())},
       {"network", Json::parse(network_to_json(r.network))},
       {"parameters", r.params},
       {"result", result(report)},
-  };
+  });
   return manifest.dump(2) + "\n";
 }
 

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "manifest.h"
 #include "output_file.h"
 
 namespace unmar::cli {
@@ -117,7 +118,7 @@ std::string to_json(const RunRecord& record) {
   Json reads, writes;
   for_inputs(a, [&](const char* name, const fs::path& path) {
     reads[name] = nullptr;
-    if (!path.empty()) reads[name] = {{"file", path.string()}, {"sha256", sha256_of_file(path)}};
+    if (!path.empty()) reads[name] = file_facts(path);
   });
   for_outputs(a, [&](const char* name, const fs::path& path) { writes[name] = path.string(); });
   const auto& network = record.resolved.custom_network;

@@ -42,7 +42,8 @@ struct RefineOptions {
   std::string sampler = "ddim";    ///< of make_sampler()
   std::optional<double> eta = {};  ///< of ddim; empty: 0.85 with consistency (DDNM's), else 0
   int steps = 50;  ///< calls of the model; fewer if there are no more timesteps up to t0
-  /// Empty: ddnm; for denoise none, where it costs up to 2 dB (docs/diffusion.md).
+  /// Empty: ddnm; for denoise none, where it costs a dB and more of strong noise
+  /// (docs/diffusion.md).
   std::optional<Consistency> consistency = {};
   double dps_scale = 1;             ///< of make_dps()
   std::optional<int> overlap = {};  ///< of the windows of pictures larger than the model's; empty:
@@ -65,7 +66,7 @@ struct Prior {
 ///   noisy as the picture was. The noise is `sigma`, or else the residual |prior - degraded|.
 /// - inpaint: the error at known pixels that are hidden from the fit. For that at least 64 of them
 ///   are hidden, but no more than a tenth; they come back with the result. A hole wider than the
-///   detail around it is harder than what was hidden: name a `start` then.
+///   detail around it is harder than what was hidden, but a noisier start is no better there.
 /// - upscale: what the degraded picture itself loses by being halved and enlarged again, times
 ///   sqrt(log2 factor): the spectra of pictures hold about as much in each octave.
 /// throws what restore() throws.

@@ -88,6 +88,11 @@ struct DiffusersModel {
   SchedulerConfig scheduler;
   Weights weights;
 };
+struct DiffusersFiles {
+  std::filesystem::path config, scheduler, weights;
+};
+/// Where read_diffusers() finds them in a folder; they need not be there.
+DiffusersFiles diffusers_files(const std::filesystem::path& folder);
 /// Reads a folder with config.json, diffusion_pytorch_model.safetensors and scheduler_config.json,
 /// or with these in its folders unet and scheduler. throws as the functions above; Error{io} naming
 /// a file that is missing.

@@ -37,6 +37,12 @@ void write_text(const fs::path& path, const std::string& text) {
 
 }  // namespace
 
+DiffusersFiles diffusers_files(const fs::path& folder) {
+  return {.config = find(folder, "unet", kConfig),
+          .scheduler = find(folder, "scheduler", kScheduler),
+          .weights = find(folder, "unet", kWeights)};
+}
+
 DiffusersModel read_diffusers(const fs::path& folder) {
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored))
@@ -44,9 +50,7 @@ DiffusersModel read_diffusers(const fs::path& folder) {
   const auto where = [](const fs::path& path) {
     return fmt::format("read_diffusers: '{}'", path.string());
   };
-  const fs::path config = find(folder, "unet", kConfig);
-  const fs::path scheduler = find(folder, "scheduler", kScheduler);
-  const fs::path weights = find(folder, "unet", kWeights);
+  const auto [config, scheduler, weights] = diffusers_files(folder);
   if (!fs::exists(weights, ignored) && fs::exists(find(folder, "unet", kPickle), ignored))
     fail(ErrorCode::unsupported,
          "read_diffusers: '{}' has its weights as a PyTorch pickle ({}), which may run code; "

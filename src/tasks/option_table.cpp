@@ -68,7 +68,8 @@ std::vector<OptionSpec> duration() {
                                     "are calm because nothing is learnt yet")),
       number(
           "held-out", &R::held_out, 0.001, 0.5,
-          "fraction of the pixels that auto and held-out hide from the fit; at most 8192 pixels"),
+          "fraction of the pixels that auto and held-out hide from the fit; at most 8192 pixels; "
+          "auto hides more of a small picture, up to 0.15, until there are 100 values or so"),
       text("watch", &R::watch,
            "stop rules, with commas between, that look on and write what they see and would have "
            "done to --history; held-out hides its values here, too"),

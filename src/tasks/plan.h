@@ -21,6 +21,9 @@ Plan plan_denoise(const Image& noisy);
 Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& resolved);
 Plan plan_upscale(const Image& small, const RestoreOptions& resolved);
 
+/// Pixels of the observation that are fully known.
+double count_known(const Plan& plan);
+
 /// throws Error{bad_input} unless the reference has the size and channels of the result.
 void check_reference(Task task, const Image& observed, const Plan& plan, const Image& reference);
 

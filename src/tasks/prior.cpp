@@ -22,14 +22,6 @@ double squared_distance(std::span<const float> a, std::span<const float> b) {
   return sum / static_cast<double>(a.size());
 }
 
-/// Fully known pixels.
-double count_known(const Plan& plan) {
-  const Tensor known = plan.A->known_part(Tensor(plan.y.shape(), 1.f));
-  double count = 0;
-  for (const float v : known.values()) count += v >= 1.f ? 1 : 0;
-  return count / plan.y.shape().c;
-}
-
 /// Lets a fit that hides nothing, or too little, hide some pixels.
 RestoreOptions with_hidden(const RestoreOptions& given, double known) {
   RestoreOptions o = given;

@@ -102,6 +102,7 @@ class Refinement {
       : task_(task),
         degraded_(degraded),
         mask_(mask),
+        given_(options.restore),
         model_(std::move(model)),
         context_(context),
         schedule_(model_.scheduler.schedule) {
@@ -170,7 +171,7 @@ class Refinement {
       return;
     }
     const Stopwatch watch;
-    Prior prior = generate_prior(task_, degraded_, mask_, options().restore, context_.restore);
+    Prior prior = generate_prior(task_, degraded_, mask_, given_, context_.restore);
     result_.fit_time = watch.read();
     result_.prior = prior.restored.image;
     result_.error = prior.error;
@@ -293,6 +294,7 @@ class Refinement {
   Task task_;
   const Image& degraded_;
   const Image* mask_;
+  const RestoreOptions& given_;  ///< without the presets, which generate_prior() may override
   DiffusersModel model_;
   const RefineContext& context_;
   NoiseSchedule schedule_;

@@ -24,6 +24,13 @@ Plan make_plan(Task task, const Image& observed, const Image* mask,
   fail(ErrorCode::bad_argument, "restore: unknown task");
 }
 
+double count_known(const Plan& plan) {
+  const Tensor known = plan.A->known_part(Tensor(plan.y.shape(), 1.f));
+  double count = 0;
+  for (const float v : known.values()) count += v >= 1.f ? 1 : 0;
+  return count / plan.y.shape().c;
+}
+
 void check_reference(Task task, const Image& observed, const Plan& plan, const Image& reference) {
   if (!reference.same_size(plan.input)) {
     const std::string origin =

@@ -88,22 +88,34 @@ class Maker {
             .average = o_.average.value() ? static_cast<float>(o_.average_decay.value()) : 0.f};
   }
 
-  Tensor hidden(const Tensor& known) const {
-    return hide_values(
-        plan_.y.shape(), known,
-        {.fraction = o_.held_out.value(), .seed = static_cast<std::uint64_t>(o_.seed.value())});
+  Tensor hidden(const Tensor& known) const { return hidden(known, o_.held_out.value()); }
+
+  Tensor hidden(const Tensor& known, double fraction) const {
+    return hide_values(plan_.y.shape(), known,
+                       {.fraction = fraction, .seed = static_cast<std::uint64_t>(o_.seed.value())});
   }
 
-  /// Fewer values than these tell too little; then none are hidden.
+  /// Few values tell little: of a small picture a larger share is hidden, up to where the fit
+  /// suffers more than the choice gains. Of a tiny one that is still too few; then none are hidden.
   bool hide_enough(Stopping& needs) const {
-    constexpr double kFewest = 100;
+    constexpr double kEnough = 100, kWanted = 128, kLargestShare = 0.15, kFewest = 64;
     if (task_ == Task::upscale) return false;
-    Tensor drawn = hidden(known(StopRule::automatic));
-    double count = 0;
-    for (const float v : drawn.values()) count += static_cast<double>(v);
-    if (count < kFewest) return false;
+    const Tensor known = this->known(StopRule::automatic);
+    Tensor drawn = hidden(known);
+    if (count(drawn) < kEnough) {
+      const double values = count_known(plan_) * plan_.y.shape().c;
+      const double share = std::min(kWanted / std::max(values, 1.), kLargestShare);
+      drawn = hidden(known, std::max(share, o_.held_out.value()));
+      if (count(drawn) < kFewest) return false;
+    }
     needs.hidden = std::move(drawn);
     return true;
+  }
+
+  static double count(const Tensor& hidden) {
+    double sum = 0;
+    for (const float v : hidden.values()) sum += static_cast<double>(v);
+    return sum;
   }
 
   Tensor known(StopRule rule) const {

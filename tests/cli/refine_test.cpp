@@ -1,3 +1,5 @@
+#include <unmar/checksum.h>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/support.h"
@@ -11,6 +13,12 @@ class Refine : public CliTest {
   Refine() {
     put("in.png", test_picture(8, 8, 1));
     write_diffusers(in("model"), test::tiny_model());
+  }
+
+  static Image hole() {
+    Image mask(1, 8, 8, 1.f);
+    for (int y = 2; y < 5; ++y) mask.at(0, y, 3) = 0.f;
+    return mask;
   }
 
   static Words refine(const Words& more, const std::string& model = "model") {
@@ -49,12 +57,53 @@ TEST_F(Refine, ASavedPriorTakesThePlaceOfItsFit) {
   EXPECT_EQ(contents(in("out.png")), first);
 }
 
+TEST_F(Refine, TheManifestRepeatsTheRun) {
+  put("mask.png", hole());
+  const Words task = {"--task", "inpaint", "--mask", "mask.png"};
+  ASSERT_EQ(run(refine(task + Words{"--seed", "5", "--manifest", "m.json"})).code, 0);
+  const auto manifest = nlohmann::json::parse(contents(in("m.json")));
+  Words again = Words{"refine", "in.png", "-o", "again.png", "--model", "model", "--quiet"} + task;
+  for (const auto& [name, value] : manifest["options"].items()) {
+    if (value.is_boolean())
+      again.push_back((value.get<bool>() ? "--" : "--no-") + name);
+    else
+      again =
+          again + Words{"--" + name, value.is_string() ? value.get<std::string>() : value.dump()};
+  }
+  EXPECT_EQ(run(again).err, "");
+  EXPECT_EQ(contents(in("again.png")), contents(in("out.png")));
+}
+
+TEST_F(Refine, TheManifestTellsOfTheFitTheChainAndTheModel) {
+  ASSERT_EQ(
+      run(refine({"--task", "denoise", "--sigma", "51", "--manifest", "m.json", "--start", "20"}))
+          .code,
+      0);
+  auto manifest = nlohmann::json::parse(contents(in("m.json")));
+  EXPECT_EQ(manifest["task"], "denoise");
+  EXPECT_EQ(manifest["engine"]["name"], "ref");
+  EXPECT_EQ(manifest["input"]["width"], 8);
+  EXPECT_EQ(manifest["options"]["consistency"], "none");
+  EXPECT_EQ(manifest["options"]["start"], "20");
+  EXPECT_EQ(manifest["fit"]["iterations"], 6);
+  EXPECT_EQ(manifest["network"]["network"], "skip");
+  EXPECT_EQ(manifest["result"]["start"], 20);
+  EXPECT_EQ(manifest["result"]["evaluations"], 3);
+  EXPECT_EQ(manifest["model"]["weights"]["sha256"],
+            sha256_of_file(in("model") / "diffusion_pytorch_model.safetensors"));
+
+  ASSERT_EQ(run(refine({"--task", "denoise", "--prior", "none", "--manifest", "m.json"})).code, 0);
+  manifest = nlohmann::json::parse(contents(in("m.json")));
+  EXPECT_TRUE(manifest["fit"].is_null());
+  EXPECT_EQ(manifest["options"]["prior"], "none");
+  EXPECT_EQ(manifest["result"]["start"], 999);
+
+  expect_refusal(refine({"--task", "denoise", "--manifest", "no/folder/m.json"}), 1,
+                 {"--manifest", "no/folder"});
+}
+
 TEST_F(Refine, ServesAllTasksAndGuides) {
-  put("mask.png", [] {
-    Image mask(1, 8, 8, 1.f);
-    for (int y = 2; y < 5; ++y) mask.at(0, y, 3) = 0.f;
-    return mask;
-  }());
+  put("mask.png", hole());
   for (const Words& words :
        {Words{"--task", "inpaint", "--mask", "mask.png", "--consistency", "repaint"},
         Words{"--task", "inpaint", "--mask", "mask.png", "--consistency", "dps"},

@@ -108,6 +108,15 @@ TEST(Refine, enters_where_the_noise_is_twice_the_error_of_the_prior) {
   EXPECT_EQ(refined.fit->fit.iterations, 6);
 }
 
+TEST(Refine, fits_the_prior_that_its_options_alone_would_give) {
+  const Image picture = gray(24, 32), mask = half_mask(24, 32);
+  const RefineOptions options = tiny_refine();
+  const Refined refined = refine(Task::inpaint, picture, &mask, tiny_model(), options);
+  const Prior prior = generate_prior(Task::inpaint, picture, &mask, options.restore);
+  EXPECT_EQ(refined.fit->options.held_out, prior.restored.options.held_out);
+  EXPECT_EQ(refined.error->rmse, prior.error.rmse);
+}
+
 TEST(Refine, noises_the_prior_as_much_as_its_start_says) {
   // A model that sees no noise takes none away: what comes out is the prior with its noise.
   const Image prior(1, 64, 64, 0.5f);

@@ -37,6 +37,19 @@ TEST(Restore, DenoisingGainsOverTheNoisyInput) {
   EXPECT_GT(result.params, 500u);
 }
 
+TEST(Restore, AutoHidesALargerShareOfASmallPicture) {
+  const auto hides = [](const Image& picture, double share) {
+    RestoreOptions automatic = tiny(4), held_out = tiny(4);
+    automatic.stop = StopRule::automatic;
+    held_out.stop = StopRule::held_out;
+    held_out.held_out = share;
+    return same_pixels(denoise(picture, automatic).image, denoise(picture, held_out).image);
+  };
+  EXPECT_TRUE(hides(test_picture(48, 48), 0.05)) << "more than 100 values are enough";
+  EXPECT_TRUE(hides(test_picture(20, 20), 128. / 1200));
+  EXPECT_TRUE(hides(test_picture(16, 16), 0.15)) << "128 would be a sixth";
+}
+
 TEST(Restore, AutoHidesValuesWhereItCanAndFallsBackToTheVariance) {
   const auto told_apart = [](Task task, const Image& picture, const Image* mask) {
     RestoreOptions automatic = tiny(4), held_out = tiny(4), variance = tiny(4);
@@ -52,7 +65,7 @@ TEST(Restore, AutoHidesValuesWhereItCanAndFallsBackToTheVariance) {
   };
   const std::pair hides{true, false}, watches{false, true};
   EXPECT_EQ(told_apart(Task::denoise, test_picture(48, 48), nullptr), hides);
-  EXPECT_EQ(told_apart(Task::denoise, test_picture(20, 20), nullptr), watches) << "60 values";
+  EXPECT_EQ(told_apart(Task::denoise, test_picture(10, 10), nullptr), watches) << "45 values";
   EXPECT_EQ(told_apart(Task::upscale, test_picture(48, 48), nullptr), watches);
   const Image holed = test_picture(48, 48), mask = mask_with_hole(holed);
   EXPECT_EQ(told_apart(Task::inpaint, holed, &mask), hides);
@@ -297,7 +310,7 @@ TEST(Restore, StagesThatCannotBeAreRefused) {
   using O = RestoreOptions;
   EXPECT_THAT(error([](O& o) { o.stop = StopRule::stages; }), testing::HasSubstr("--prior staged"));
   EXPECT_THAT(error([](O& o) { o.prior = FitPrior::staged; }),
-              testing::HasSubstr("20 stages in 12 iterations; give 1 to 12"));
+              testing::HasSubstr("20 stages in 12 iterations; give --stages 1 to 12"));
   EXPECT_THAT(error([](O& o) {
                 o.prior = FitPrior::self_diffusion, o.stages = 3, o.input = InputKind::uniform;
               }),
