@@ -38,7 +38,8 @@ std::vector<OptionSpec> duration() {
   return {
       in_unit("fits", integer("runs", &R::runs, 1, 100,
                               "how many fits, with the next seed each, the result is the mean of; "
-                              "their mistakes differ and fade")),
+                              "their mistakes differ and fade; the first finds the moment by "
+                              "--stop, the others see all values and end there")),
       in_unit("iterations", integer("iterations", &R::iterations, 1, 1'000'000,
                                     "upper bound of a fit; with --stop it usually ends sooner")),
       choice("stop", &R::stop,

@@ -73,16 +73,20 @@ void require_memory_for(Task task, const Image& observed, const RestoreOptions& 
   require_memory(task, picture, *A, o, engine);
 }
 
-RestoreOptions of_run(const RestoreOptions& options, int run) {
+/// The first of several fits finds the moment to end. The others end there: nothing need be hidden
+/// from them, and they need not go on to see that it is past. Stages are as long as the fit.
+RestoreOptions of_run(const RestoreOptions& options, int run, int moment) {
   RestoreOptions own = options;
   own.seed = *options.seed + run;
+  if (run > 0 && own.prior == FitPrior::dip) {
+    own.stop = StopRule::none;
+    own.iterations = moment + 1;
+  }
   return own;
 }
 
 /// All that is drawn from the seed of one run.
 struct Draw {
-  Draw(Task task, const Plan& plan, const RestoreOptions& options, int run)
-      : Draw(task, plan, of_run(options, run)) {}
   Draw(Task task, const Plan& plan, const RestoreOptions& own)
       : stopping(make_stopping(task, plan, own)),
         x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()},
@@ -181,7 +185,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   if (context.reference) check_reference(task, observed, plan, *context.reference);
 
   result.engine = engine->info();
-  std::optional<Draw> draw(std::in_place, task, plan, options, 0);
+  std::optional<Draw> draw(std::in_place, task, plan, options);
   result.network = network_options(options);
   result.params = draw->problem.graph.param_count();
   if (context.on_start) context.on_start(result);
@@ -191,18 +195,18 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   if (context.on_scene) context.on_scene({plan.input, z, *plan.A, y});
 
   const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
-  const FitRun fit_run = [&](int run, const auto& on_iteration, std::string_view resume) {
+  const FitRun fit_run = [&](int run, int moment, const auto& on_iteration,
+                             std::string_view resume) {
     if (run > 0) {
       draw.reset();  // two of them would take twice the memory
-      draw.emplace(task, plan, options, run);
+      draw.emplace(task, plan, of_run(options, run, moment));
     }
     FitOptions how = draw->how;
     how.resume = resume;
     return fit(draw->problem, *engine, how, *draw->stopping.stopper,
                context.reference ? &reference : nullptr, on_iteration, context.cancel);
   };
-  result.fit = fit_runs(*options.runs, *options.iterations, fit_run, reporter(plan, context),
-                        context.resume);
+  result.fit = fit_runs(*options.runs, fit_run, reporter(plan, context), context.resume);
 
   result.image = finish(plan, result.fit.best);
   if (context.reference) {

@@ -19,9 +19,8 @@ HistoryRow counted_through(HistoryRow row, int before) {
 
 class Runs {
  public:
-  Runs(int runs, int iterations, const FitRun& fit_run,
-       const std::function<void(const FitProgress&)>& on_iteration)
-      : runs_(runs), iterations_(iterations), fit_run_(fit_run), on_iteration_(on_iteration) {}
+  Runs(int runs, const FitRun& fit_run, const std::function<void(const FitProgress&)>& on_iteration)
+      : runs_(runs), fit_run_(fit_run), on_iteration_(on_iteration) {}
 
   FitResult go(std::string_view resume) {
     std::string rest;
@@ -29,7 +28,7 @@ class Runs {
     bool cancelled = false;
     while (done_ < runs_ && !cancelled) {
       FitResult one = fit_run_(
-          done_, [this](const FitProgress& progress) { report(progress); }, rest);
+          done_, moment_, [this](const FitProgress& progress) { report(progress); }, rest);
       rest.clear();
       cancelled = one.stopped_by == StoppedBy::cancelled;
       add(std::move(one));
@@ -47,9 +46,9 @@ class Runs {
       return;
     }
     const HistoryRow row = counted_through(one.row, all_.iterations);
-    on_iteration_({row, all_.iterations + (runs_ - done_) * iterations_, all_.seconds + one.seconds,
-                   one.best_iteration + all_.iterations, one.restored, one.average,
-                   [&] { return save(one); }, done_, runs_});
+    on_iteration_({row, all_.iterations + (runs_ - done_) * one.iterations,
+                   all_.seconds + one.seconds, one.best_iteration + all_.iterations, one.restored,
+                   one.average, [&] { return save(one); }, done_, runs_});
   }
 
   void add(FitResult one) {
@@ -65,7 +64,12 @@ class Runs {
     all_.seconds += one.seconds;
     all_.stopper_seconds += one.stopper_seconds;
     all_.rollbacks += one.rollbacks;
-    all_.stopped_by = one.stopped_by;
+    if (done_ == 0) {
+      moment_ = one.best_iteration;
+      by_rule_ = one.stopped_by == StoppedBy::stopper;
+    }
+    all_.stopped_by = by_rule_ ? StoppedBy::stopper : StoppedBy::iterations;
+    if (one.stopped_by == StoppedBy::cancelled) all_.stopped_by = StoppedBy::cancelled;
     if (dropped) return;
     all_.best_iteration = one.best_iteration + before;
     all_.final_loss = one.final_loss;
@@ -109,30 +113,34 @@ class Runs {
   }
 
   void serialize(Archive& archive, std::string& state) {
-    archive(done_, sum_, all_.iterations, all_.seconds, all_.stopper_seconds, all_.rollbacks,
-            all_.best_iteration, all_.history, state);
+    archive(done_, moment_, by_rule_, sum_, all_.iterations, all_.seconds, all_.stopper_seconds,
+            all_.rollbacks, all_.best_iteration, all_.history, state);
     archive.require(done_ >= 0 && done_ < runs_, "it has another number of --runs");
     archive.require(sum_.empty() == (done_ == 0), "the mean and the number of runs do not agree");
+    archive.require(done_ == 0 ? moment_ == -1 : moment_ >= 0,
+                    "the moment that the first of --runs chose is missing");
     archive.require(!state.empty(), "no fit goes on");
     const auto rows = static_cast<std::size_t>(all_.iterations);
     archive.require(all_.iterations >= done_ && all_.history.size() == rows,
                     "the history has not one row per iteration");
   }
 
-  const int runs_, iterations_;
+  const int runs_;
   const FitRun& fit_run_;
   const std::function<void(const FitProgress&)>& on_iteration_;
   int done_ = 0;
-  Tensor sum_;     ///< of the results of the runs that are done
-  FitResult all_;  ///< of those
+  int moment_ = -1;       ///< that the first run chose
+  bool by_rule_ = false;  ///< ended it
+  Tensor sum_;            ///< of the results of the runs that are done
+  FitResult all_;         ///< of those
 };
 
 }  // namespace
 
-FitResult fit_runs(int runs, int iterations, const FitRun& fit_run,
+FitResult fit_runs(int runs, const FitRun& fit_run,
                    const std::function<void(const FitProgress&)>& on_iteration,
                    std::string_view resume) {
-  return Runs(runs, iterations, fit_run, on_iteration).go(resume);
+  return Runs(runs, fit_run, on_iteration).go(resume);
 }
 
 }  // namespace unmar

@@ -71,19 +71,53 @@ TEST(Runs, AreToldAsOneLongFit) {
   EXPECT_EQ(result.fit.best_iteration, 2 * kIterations - 1);
 }
 
-TEST(Runs, EachEndsByTheStopRuleAndTheRestIsExpectedSooner) {
+RestoreOptions stopping(StopRule rule) {
   RestoreOptions options = tiny(200);
-  options.runs = 2;
-  options.stop = StopRule::wmv;
+  options.runs = 3;
+  options.stop = rule;
   options.window = 5;
   options.patience = 5;
   options.min_start = 5;
-  int last_bound = 0;
-  const auto note = [&](const FitProgress& progress) { last_bound = progress.iterations; };
-  const Restored result = denoise(test_picture(), options, {.on_iteration = note});
-  EXPECT_EQ(result.fit.stopped_by, StoppedBy::stopper);
-  EXPECT_LT(result.fit.iterations, 300);
-  EXPECT_LT(last_bound, 400);
+  options.held_out = 0.1;
+  options.average_decay = 0.5;
+  return options;
+}
+
+/// There is something that the network had better not learn.
+Image noisy_picture() { return simulate(test_picture(), {.sigma = 0.1f, .seed = 1}).image; }
+
+TEST(Runs, TheOthersEndWhereTheFirstOneChoseAndHideNothing) {
+  for (const StopRule rule : {StopRule::wmv, StopRule::held_out}) {
+    const RestoreOptions options = stopping(rule);
+    std::vector<int> ends(3), bounds;
+    const auto note = [&](const FitProgress& progress) {
+      ends[static_cast<std::size_t>(progress.run)] = progress.row.iteration + 1;
+      bounds.push_back(progress.iterations);
+    };
+    const Restored result = denoise(noisy_picture(), options, {.on_iteration = note});
+    RestoreOptions first = options;
+    first.runs = 1;
+    const Restored alone = denoise(noisy_picture(), first);
+    ASSERT_LT(alone.fit.iterations, 200) << "the rule ends nothing: this tests nothing";
+    const int moment = alone.fit.best_iteration + 1;
+    EXPECT_EQ(ends[0], alone.fit.iterations);
+    EXPECT_EQ(ends[1], ends[0] + moment);
+    EXPECT_EQ(ends[2], ends[1] + moment);
+    EXPECT_EQ(bounds.front(), 3 * 200);
+    EXPECT_EQ(bounds.back(), result.fit.iterations);
+    EXPECT_EQ(result.fit.stopped_by, StoppedBy::stopper);
+
+    Tensor sum = alone.fit.best;
+    for (int run = 1; run < 3; ++run) {
+      RestoreOptions other = tiny(moment);
+      other.seed = *options.seed + run;
+      other.average_decay = options.average_decay;
+      const Restored one = denoise(noisy_picture(), other);
+      for (std::size_t i = 0; i < sum.count(); ++i) sum.data()[i] += one.fit.best.data()[i];
+    }
+    for (std::size_t i = 0; i < sum.count(); ++i)
+      ASSERT_NEAR(result.fit.best.data()[i], sum.data()[i] / 3, 1e-6f) << i;
+  }
 }
 
 TEST(Runs, ACancelledOneIsLeftOutUnlessItIsTheFirst) {
@@ -117,6 +151,17 @@ TEST(Runs, ResumedInAnyOfThemGiveTheSameBits) {
     for (std::size_t i = 0; i < whole.fit.history.size(); ++i)
       EXPECT_EQ(resumed.fit.history[i].loss, whole.fit.history[i].loss) << at << " " << i;
   }
+}
+
+TEST(Runs, ResumedBehindTheFirstKnowWhereItEnded) {
+  Restored whole;
+  const std::vector<std::string> states = states_of(stopping(StopRule::wmv), whole);
+  const std::size_t second = states.size() * 2 / 3;
+  const Restored resumed =
+      denoise(test_picture(), stopping(StopRule::wmv), {.resume = states[second]});
+  EXPECT_TRUE(same_values(resumed.fit.best, whole.fit.best));
+  EXPECT_EQ(resumed.fit.iterations, whole.fit.iterations);
+  EXPECT_EQ(resumed.fit.stopped_by, whole.fit.stopped_by);
 }
 
 TEST(Runs, AStateOfMoreRunsOrCutShortIsRefused) {
