@@ -49,10 +49,10 @@ void declare_chain(Declaration& d, RefineArguments& a) {
         "enlarged by bicubic, missing pixels black; none: noise alone (default dip)")
       ->check(one_of({"dip", "input", "none"}));
   d.add("--start", a.start, "auto|T0",
-        "timestep t0 at which the prior enters the chain; auto: where the noise is twice "
+        "timestep t0 at which the prior enters the chain; auto: where the noise drowns "
         "the prior's estimated error (default auto)");
   d.add("--entry-factor", o.entry_factor, "X",
-        "with --start auto: how many times the prior's error the noise is (default 2)")
+        "with --start auto: how many times the prior's error the noise is (default 2, denoise 1)")
       ->check(in_range(0.01, 100));
   d.add("--sampler", o.sampler, "ddpm|ddim|dpm-solver++",
         "how the chain steps; ddpm draws fresh noise, ddim as much as --eta says, "

@@ -110,7 +110,7 @@ std::string facts_line(const RefineArguments& a, const Refined& r, double total_
 /// Of the command line, by name; those of the fit are in its own options.
 Json chain_options(const RefineArguments& a, const RefineOptions& o) {
   Json object = {
-      {"prior", a.prior},        {"start", a.start}, {"entry-factor", o.entry_factor},
+      {"prior", a.prior},        {"start", a.start}, {"entry-factor", *o.entry_factor},
       {"sampler", o.sampler},    {"steps", o.steps}, {"consistency", name_of(o.consistency)},
       {"dps-scale", o.dps_scale}};
   if (o.sampler == "ddim") object["eta"] = *o.eta;

@@ -34,7 +34,8 @@ struct RefineOptions {
   /// as NoiseSchedule::sigma says, in [-1,1] units) is `entry_factor` times the prior's error, as
   /// estimate_error() puts it.
   std::optional<int> start = {};
-  double entry_factor = 2;
+  /// Empty: 2; to denoise 1, where a noisier start changes more than it mends (docs/diffusion.md).
+  std::optional<double> entry_factor = {};
   /// Instead of noising the prior, for comparison only: x_T = w prior + (1 - w) noise, from T - 1.
   /// What comes of it is no sample of x_T: neither its variance nor its independence of x0 is
   /// right.
@@ -61,9 +62,9 @@ struct Prior {
 };
 
 /// restore(), with an estimate of the error of what it makes:
-/// - denoise: half of the noise (all of it for StartFrom::input), so that with an entry_factor of 2
-/// the chain enters where it is as
-///   noisy as the picture was. The noise is `sigma`, or else the residual |prior - degraded|.
+/// - denoise: half of the noise; all of it for StartFrom::input, so that with an entry_factor of 1
+///   the chain enters where it is as noisy as the picture. The noise is `sigma`, or else the
+///   residual |prior - degraded|.
 /// - inpaint: the error at known pixels that are hidden from the fit. For that at least 64 of them
 ///   are hidden, but no more than a tenth; they come back with the result. A hole wider than the
 ///   detail around it is harder than what was hidden, but a noisier start is no better there.

@@ -36,8 +36,8 @@ void check_options(Task task, const RefineOptions& o, int steps) {
     if (!ok) fail(ErrorCode::bad_argument, "refine: {}, got {}", rule, got);
   };
   require(o.steps >= 1, "steps must be 1 or more", o.steps);
-  require(o.entry_factor > 0 && std::isfinite(o.entry_factor), "entry_factor must be above 0",
-          o.entry_factor);
+  const double factor = o.entry_factor.value_or(1);
+  require(factor > 0 && std::isfinite(factor), "entry_factor must be above 0", factor);
   require(o.dps_scale >= 0 && std::isfinite(o.dps_scale), "dps_scale must be 0 or more",
           o.dps_scale);
   if (o.start && (*o.start < 0 || *o.start >= steps))
@@ -110,6 +110,7 @@ class Refinement {
     result_.options.restore = resolve(task, options.restore);
     if (!options.consistency)
       result_.options.consistency = task == Task::denoise ? Consistency::none : Consistency::ddnm;
+    if (!options.entry_factor) result_.options.entry_factor = task == Task::denoise ? 1 : 2;
     result_.options.eta = eta_of(result_.options);
     check_options(task, options, schedule_.steps());
     sampler_ = make_sampler(options.sampler, *result_.options.eta);
@@ -191,7 +192,7 @@ class Refinement {
     else
       result_.start = options().start
                           ? *options().start
-                          : entry_timestep(schedule_, 2 * entry_error(), options().entry_factor);
+                          : entry_timestep(schedule_, 2 * entry_error(), *options().entry_factor);
     const int count = std::min(options().steps, result_.start + 1);
     list_ = spaced_timesteps(result_.start + 1, count, Spacing::trailing);
     result_.timesteps = count;

@@ -93,11 +93,13 @@ TEST(GeneratePrior, enlarges_worse_what_has_more_detail) {
   EXPECT_GT(error(Image(1, 1, 5, 0.5f), 2), -1);  // a side of 1: nothing to halve
 }
 
-TEST(Refine, enters_where_the_noise_is_twice_the_error_of_the_prior) {
+TEST(Refine, enters_where_the_noise_is_as_many_times_the_error_of_the_prior_as_asked) {
   RefineOptions options = tiny_refine();
   options.restore.sigma = 51;
-  const Refined refined = refine_denoise(options);
   const NoiseSchedule schedule;
+  EXPECT_EQ(refine_denoise(options).start, entry_timestep(schedule, 0.2, 1));
+  options.entry_factor = 2;
+  const Refined refined = refine_denoise(options);
   ASSERT_TRUE(refined.error);
   EXPECT_EQ(refined.start, entry_timestep(schedule, 0.2, 2));
   EXPECT_GE(schedule.sigma(refined.start), 2 * 0.2);  // as noisy as the picture, in [-1,1] units
@@ -161,7 +163,7 @@ TEST(Refine, from_the_damaged_picture_itself_counts_on_all_of_its_noise) {
   const Refined refined = refine_denoise(options);
   EXPECT_FALSE(refined.fit);
   EXPECT_TRUE(same_pixels(refined.prior, gray()));
-  EXPECT_EQ(refined.start, entry_timestep(NoiseSchedule(), 0.4, 2));
+  EXPECT_EQ(refined.start, entry_timestep(NoiseSchedule(), 0.4, 1));
 }
 
 TEST(Refine, gives_the_same_again_and_never_looks_at_the_reference) {
