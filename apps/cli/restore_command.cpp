@@ -34,11 +34,17 @@ const char* examples(Task task) {
       return "Examples:\n"
              "  unmar denoise noisy.png -o clean.png\n"
              "  unmar denoise noisy.png -o clean.png --sigma 50 --preset paper\n"
-             "  unmar denoise noisy.tif -o clean.tif --iterations 800 --seed 7 --manifest run.json";
+             "  unmar denoise noisy.tif -o clean.tif --iterations 800 --seed 7 --manifest "
+             "run.json\n"
+             "  unmar denoise dark.png -o clean.png --guide flash.png --input guide "
+             "--reg-noise-std 0";
     case Task::inpaint:
       return "Examples:\n"
              "  unmar inpaint scratched.png --mask mask.png -o whole.png\n"
-             "  unmar inpaint photo.jpg --mask text_is_white.png --invert-mask -o photo_clean.jpg";
+             "  unmar inpaint photo.jpg --mask text_is_white.png --invert-mask -o photo_clean.jpg\n"
+             "  unmar inpaint room.png --mask mask.png -o out.png --skip 0 --input meshgrid    a "
+             "large "
+             "hole";
     case Task::upscale:
       return "Examples:\n"
              "  unmar upscale small.png --factor 4 -o large.png\n"
