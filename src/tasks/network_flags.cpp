@@ -47,7 +47,6 @@ void write_flags(RestoreOptions&, PlainOptions&) {}
 void read_flags(RestoreOptions& o, const SkipOptions& n) {
   if (!o.scales) o.scales = static_cast<int>(n.down.size());
   if (!o.channels) o.channels = n.down[0];
-  if (!o.top_channels) o.top_channels = o.channels;
   if (!o.one_by_one) o.one_by_one = n.one_by_one_up;
   if (!o.skip) o.skip = n.skip[0];
   if (!o.upsample) o.upsample = n.upsample[0];

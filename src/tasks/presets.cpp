@@ -25,7 +25,6 @@ RestoreOptions common() {
       .network = "skip",
       .scales = 5,
       .channels = 128,
-      .top_channels = 128,
       .skip = 4,
       .downsample = DownsampleMode::stride,
       .upsample = UpsampleMode::bilinear,
@@ -133,7 +132,7 @@ void take_network(RestoreOptions& o, const std::string& name) {
   const bool quick = o.preset == Preset::quick, paper = o.preset == Preset::paper;
   const int longer = quick ? 1 : 2;
   o.network = name;
-  o.scales = o.channels = o.top_channels = o.skip = std::nullopt;
+  o.scales = o.channels = o.skip = std::nullopt;
   o.downsample = std::nullopt;
   o.upsample = std::nullopt;
   o.skip_mode = std::nullopt;
@@ -180,7 +179,7 @@ RestoreOptions preset_options(Task task, const RestoreOptions& given) {
   const std::string name = given.custom_network ? network_name(*given.custom_network)
                                                 : given.network.value_or(*options.network);
   if (name != options.network) take_network(options, name);
-  options.top_channels = given.channels ? given.channels : options.channels;
+  options.top_channels = given.channels ? given.channels : options.channels;  // as wide everywhere
   take_prior(options, task, given.prior.value_or(FitPrior::dip));
   return options;
 }

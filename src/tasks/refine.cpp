@@ -36,8 +36,8 @@ void check_options(Task task, const RefineOptions& o, int steps) {
     if (!ok) fail(ErrorCode::bad_argument, "refine: {}, got {}", rule, got);
   };
   require(o.steps >= 1, "steps must be 1 or more", o.steps);
-  const double factor = o.entry_factor.value_or(1);
-  require(factor > 0 && std::isfinite(factor), "entry_factor must be above 0", factor);
+  if (const auto& factor = o.entry_factor)
+    require(*factor > 0 && std::isfinite(*factor), "entry_factor must be above 0", *factor);
   require(o.dps_scale >= 0 && std::isfinite(o.dps_scale), "dps_scale must be 0 or more",
           o.dps_scale);
   if (o.start && (*o.start < 0 || *o.start >= steps))

@@ -62,14 +62,8 @@ TEST_F(Refine, TheManifestRepeatsTheRun) {
   const Words task = {"--task", "inpaint", "--mask", "mask.png"};
   ASSERT_EQ(run(refine(task + Words{"--seed", "5", "--manifest", "m.json"})).code, 0);
   const auto manifest = nlohmann::json::parse(contents(in("m.json")));
-  Words again = Words{"refine", "in.png", "-o", "again.png", "--model", "model", "--quiet"} + task;
-  for (const auto& [name, value] : manifest["options"].items()) {
-    if (value.is_boolean())
-      again.push_back((value.get<bool>() ? "--" : "--no-") + name);
-    else
-      again =
-          again + Words{"--" + name, value.is_string() ? value.get<std::string>() : value.dump()};
-  }
+  const Words again = Words{"refine", "in.png", "-o", "again.png", "--model", "model", "--quiet"} +
+                      task + options_of(manifest);
   EXPECT_EQ(run(again).err, "");
   EXPECT_EQ(contents(in("again.png")), contents(in("out.png")));
 }

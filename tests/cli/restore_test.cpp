@@ -121,14 +121,8 @@ TEST_F(RestoreCommand, TheManifestRepeatsTheRun) {
   EXPECT_EQ(manifest["result"]["iterations"], 6);
   EXPECT_TRUE(manifest["versions"]["unmar"].is_string());
 
-  Words again = {"denoise", "noisy.png", "-o", "b.png", "--quiet"};
-  for (const auto& [name, value] : manifest["options"].items()) {
-    if (value.is_boolean())
-      again.push_back((value.get<bool>() ? "--" : "--no-") + name);
-    else
-      again =
-          again + Words{"--" + name, value.is_string() ? value.get<std::string>() : value.dump()};
-  }
+  const Words again =
+      Words{"denoise", "noisy.png", "-o", "b.png", "--quiet"} + options_of(manifest);
   EXPECT_EQ(run(again).err, "");
   EXPECT_EQ(contents(in("a.png")), contents(in("b.png")));
 }

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,6 +27,19 @@ inline Words operator+(Words a, const Words& b) {
 inline const Words kTiny = {"--engine",         "ref", "--iterations", "6", "--scales",  "2",
                             "--channels",       "4",   "--skip",       "2", "--threads", "1",
                             "--input-channels", "2"};
+
+/// The options of a manifest as the command line that repeats them.
+inline Words options_of(const nlohmann::ordered_json& manifest) {
+  Words words;
+  for (const auto& [name, value] : manifest["options"].items()) {
+    if (value.is_boolean())
+      words.push_back((value.get<bool>() ? "--" : "--no-") + name);
+    else
+      words =
+          words + Words{"--" + name, value.is_string() ? value.get<std::string>() : value.dump()};
+  }
+  return words;
+}
 
 inline Image test_picture(int height, int width, int channels = 3) {
   Image image(channels, height, width);

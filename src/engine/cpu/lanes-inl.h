@@ -35,7 +35,7 @@ struct ActOp {
   template <class D, class V = hn::Vec<D>>
   HWY_INLINE V logistic(D d, V z) const {
     const V one = hn::Set(d, 1.f);
-    const V most = hn::Set(d, 88.f);  // Exp gives NaN above 104; in this order Min passes NaN on
+    const V most = hn::Set(d, 88.f);  // Exp is defined up to 104; in this order Min passes NaN on
     return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(most, hn::Neg(z)))));
   }
   /// Distribution and exp(-z^2 / 2) of the normal law. erf by Abramowitz and Stegun 7.1.26, which
