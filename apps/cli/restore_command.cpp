@@ -20,7 +20,11 @@ const char* description(Task task) {
     case Task::inpaint:
       return "Fill the missing pixels of a picture\n\n"
              "The mask is a picture of the same size: white where the picture is good, black where "
-             "it is to be\nfilled. --invert-mask takes it the other way round.";
+             "it is to be\nfilled. --invert-mask takes it the other way round. A hole of 32x32 "
+             "pixels or "
+             "more is filled\nas with --skip 0 --input meshgrid, unless you choose these, "
+             "--network "
+             "or --preset paper.";
     case Task::upscale:
       return "Enlarge a picture 2, 3, 4 or 8 times\n\n"
              "A network is fitted so that its large picture, reduced, is the given small one.";
@@ -41,10 +45,7 @@ const char* examples(Task task) {
     case Task::inpaint:
       return "Examples:\n"
              "  unmar inpaint scratched.png --mask mask.png -o whole.png\n"
-             "  unmar inpaint photo.jpg --mask text_is_white.png --invert-mask -o photo_clean.jpg\n"
-             "  unmar inpaint room.png --mask mask.png -o out.png --skip 0 --input meshgrid    a "
-             "large "
-             "hole";
+             "  unmar inpaint photo.jpg --mask text_is_white.png --invert-mask -o photo_clean.jpg";
     case Task::upscale:
       return "Examples:\n"
              "  unmar upscale small.png --factor 4 -o large.png\n"

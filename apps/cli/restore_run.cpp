@@ -84,6 +84,8 @@ void announce(const RestoreArguments& a, const Image& input, const Restored& sta
              to_text(option_spec("preset").get(o).value()), network_name(start.network),
              start.params, *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "",
              o.stop == StopRule::none ? "" : "at most ", *o.iterations, start.engine.name);
+  if (a.task == Task::inpaint && !a.options.skip && o.skip == 0)
+    fmt::print(stderr, "a large hole: as with --skip 0 --input meshgrid\n");
   fmt::print(stderr, "Ctrl-C stops and writes the best result so far\n");
 }
 

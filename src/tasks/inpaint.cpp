@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <vector>
 
 #include "base/fail.h"
 #include "tasks/plan.h"
 
 namespace unmar {
 namespace {
+
+constexpr int kLargeHole = 32;  // px
 
 /// One channel, 1 known, 0 missing.
 Image known_pixels(const Image& mask, const Image& picture, bool invert) {
@@ -36,7 +39,37 @@ Image known_pixels(const Image& mask, const Image& picture, bool invert) {
   return known;
 }
 
+/// Side of the largest square without a known pixel, in pixels.
+int largest_hole(const Image& known) {
+  int largest = 0;
+  // Of the squares that end at a pixel: one more than the least of its three neighbours' before.
+  std::vector<int> side(known.width() + 1, 0);
+  for (int y = 0; y < known.height(); ++y) {
+    int above_left = 0;
+    for (int x = 0; x < known.width(); ++x) {
+      const int above = side[x + 1];
+      const bool missing = known.at(0, y, x) < 0.5f;
+      side[x + 1] = missing ? 1 + std::min({above_left, above, side[x]}) : 0;
+      largest = std::max(largest, side[x + 1]);
+      above_left = above;
+    }
+  }
+  return largest;
+}
+
 }  // namespace
+
+RestoreOptions suit_hole(const RestoreOptions& given, const RestoreOptions& resolved,
+                         const Image& holed, const Image& mask) {
+  const bool chosen = given.network || given.custom_network || given.skip || given.skip_mode ||
+                      given.input || given.prior;
+  if (chosen || resolved.preset == Preset::paper) return given;
+  if (largest_hole(known_pixels(mask, holed, *resolved.invert_mask)) < kLargeHole) return given;
+  RestoreOptions suited = given;
+  suited.skip = 0;
+  suited.input = InputKind::meshgrid;
+  return suited;
+}
 
 Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& resolved) {
   const Image known = known_pixels(mask, holed, resolved.invert_mask.value());

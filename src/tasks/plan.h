@@ -15,6 +15,13 @@ struct Plan {
   Image paste;         ///< 1 where the result takes the pixel of `input`; empty: nowhere
 };
 
+/// A hole of 32x32 px or more gets no skip connections and coordinates to start from, as the paper
+/// fills regions: skips carry the noise of the input into it (docs/results.md). `given` comes back
+/// as it is if holes are smaller, for the paper's preset, or if network, input or prior were
+/// chosen.
+RestoreOptions suit_hole(const RestoreOptions& given, const RestoreOptions& resolved,
+                         const Image& holed, const Image& mask);
+
 /// Any of those below. throws as restore() for pictures that do not suit the task.
 Plan make_plan(Task task, const Image& observed, const Image* mask, const RestoreOptions& resolved);
 Plan plan_denoise(const Image& noisy);

@@ -178,6 +178,8 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
                  const RestoreContext& context) {
   Restored result;
   result.options = resolve(task, given);
+  if (task == Task::inpaint && mask && !observed.empty())
+    result.options = resolve(task, suit_hole(given, result.options, observed, *mask));
   const RestoreOptions& options = result.options;
   const auto engine = make_engine(options.engine.value());
   require_memory_for(task, observed, options, *engine);
