@@ -102,7 +102,7 @@ RestoreOptions quick(Task task, const RestoreOptions& given) {
       o.held_out = 0.05;
       break;
     case Task::inpaint:
-      o.iterations = 800;
+      o.iterations = 1500;
       o.reg_noise_std = 0.01;
       break;
     case Task::upscale:
