@@ -1,7 +1,7 @@
 #!/bin/bash
 # Restores the sample pictures: noise, text over a photo, a picture four times too small.
 # usage: demo.sh UNMAR [OPTION...]
-# Options go to all three restorations. Without any it takes some six minutes on two cores.
+# Options go to all three restorations. Without any it takes some seven minutes on two cores.
 set -euo pipefail
 
 unmar=$1
