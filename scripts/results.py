@@ -31,7 +31,7 @@ DENOISE = ["denoise/F16", "denoise/House", "denoise/Peppers", "denoise/kodim03"]
 HOLES = ["missing50/barbara", "missing50/boat", "missing50/house"]
 UPSCALE = ["upscale/butterfly", "upscale/bird", "upscale/woman"]
 # The paper has another recipe for pixels missing at random than for text, which --preset paper is.
-RANDOM_HOLES = ["--skip", 4, "--upsample", "bilinear", "--lr", 0.001]
+RANDOM_HOLES = ["--skip", 4, "--upsample", "bilinear", "--lr", 0.001, "--iterations", 11000]
 
 
 def denoising(sigma):
@@ -140,7 +140,7 @@ class Case:
         self.arguments, self.group, self.facts = arguments, group, GROUPS[group]
         self.name = pathlib.Path(picture).name
         self.source = (arguments.data / picture).with_suffix(".png")
-        self.base = arguments.out / group / self.name
+        self.base = arguments.out / str(arguments.side or "whole") / group / self.name
         self.clean, self.damaged = self.file("clean"), self.file("damaged")
         self.mask = self.file("mask") if self.facts["task"][0] == "inpaint" else None
 

@@ -21,10 +21,8 @@ const char* description(Task task) {
       return "Fill the missing pixels of a picture\n\n"
              "The mask is a picture of the same size: white where the picture is good, black where "
              "it is to be\nfilled. --invert-mask takes it the other way round. A hole of 32x32 "
-             "pixels or "
-             "more is filled\nas with --skip 0 --input meshgrid, unless you choose these, "
-             "--network "
-             "or --preset paper.";
+             "pixels or more is filled\nas with --skip 0 --input meshgrid, unless you choose "
+             "these, --network or --preset paper.";
     case Task::upscale:
       return "Enlarge a picture 2, 3, 4 or 8 times\n\n"
              "A network is fitted so that its large picture, reduced, is the given small one.";

@@ -72,7 +72,8 @@ Image finish_moment(Task task, const Image& observed, const Image* mask,
 /// Removes noise.
 Restored denoise(const Image& noisy, const RestoreOptions& options = {},
                  const RestoreContext& context = {});
-/// Fills the missing pixels.
+/// Fills the missing pixels. Where they hold a square of 32x32 the network has no skip connections
+/// and starts from coordinates, unless network, skip, input or prior are given, or the paper's preset.
 Restored inpaint(const Image& holed, const Image& mask, const RestoreOptions& options = {},
                  const RestoreContext& context = {});
 /// Enlarges by 2, 3, 4 or 8.

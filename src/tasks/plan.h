@@ -18,9 +18,13 @@ struct Plan {
 /// A hole of 32x32 px or more gets no skip connections and coordinates to start from, as the paper
 /// fills regions: skips carry the noise of the input into it (docs/results.md). `given` comes back
 /// as it is if holes are smaller, for the paper's preset, or if network, input or prior were
-/// chosen.
+/// chosen. throws Error{bad_input} for a mask that does not suit the picture.
 RestoreOptions suit_hole(const RestoreOptions& given, const RestoreOptions& resolved,
                          const Image& holed, const Image& mask);
+
+/// resolve(), after suit_hole() where there is a mask. throws as both.
+RestoreOptions resolve_for(Task task, const Image& observed, const Image* mask,
+                           const RestoreOptions& given);
 
 /// Any of those below. throws as restore() for pictures that do not suit the task.
 Plan make_plan(Task task, const Image& observed, const Image* mask, const RestoreOptions& resolved);

@@ -107,7 +107,7 @@ class Refinement {
         context_(context),
         schedule_(model_.scheduler.schedule) {
     result_.options = options;
-    result_.options.restore = resolve(task, options.restore);
+    result_.options.restore = resolve_for(task, degraded, mask, options.restore);
     if (!options.consistency)
       result_.options.consistency = task == Task::denoise ? Consistency::none : Consistency::ddnm;
     if (!options.entry_factor) result_.options.entry_factor = task == Task::denoise ? 1 : 2;

@@ -8,6 +8,13 @@
 
 namespace unmar {
 
+RestoreOptions resolve_for(Task task, const Image& observed, const Image* mask,
+                           const RestoreOptions& given) {
+  const RestoreOptions options = resolve(task, given);
+  if (task != Task::inpaint || !mask || observed.empty()) return options;
+  return resolve(task, suit_hole(given, options, observed, *mask));
+}
+
 Plan make_plan(Task task, const Image& observed, const Image* mask,
                const RestoreOptions& resolved) {
   if (observed.empty())
@@ -177,9 +184,7 @@ Image finish(const Plan& plan, const Tensor& restored) {
 Restored restore(Task task, const Image& observed, const Image* mask, const RestoreOptions& given,
                  const RestoreContext& context) {
   Restored result;
-  result.options = resolve(task, given);
-  if (task == Task::inpaint && mask && !observed.empty())
-    result.options = resolve(task, suit_hole(given, result.options, observed, *mask));
+  result.options = resolve_for(task, observed, mask, given);
   const RestoreOptions& options = result.options;
   const auto engine = make_engine(options.engine.value());
   require_memory_for(task, observed, options, *engine);

@@ -29,7 +29,7 @@ TEST(Hole, ALargeOneGetsNoSkipConnectionsAndStartsFromCoordinates) {
   EXPECT_EQ(small.input, InputKind::uniform);
 }
 
-TEST(Hole, OneKnownPixelMakesTwoSmallOnesOfIt) {
+TEST(Hole, OneKnownPixelInTheMiddleMakesItSmall) {
   Image mask = known(32, 32);
   mask.at(0, 40, 30) = 1.f;
   EXPECT_EQ(used_for(mask).skip, 4);
