@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "unmar/tensor.h"
+
 namespace unmar {
 
 /// How the samples were stored in the file, and are stored again when written.
@@ -56,6 +58,11 @@ class Image {
   int channels_ = 0, height_ = 0, width_ = 0;
   std::vector<float> pixels_;
 };
+
+Tensor to_tensor(const Image& image);  ///< [1,c,h,w]
+/// [1,c,h,w] with c 1 or 3 -> image that carries `source` on; values are not clamped.
+/// throws Error{bad_argument} for other shapes.
+Image to_image(const Tensor& tensor, const ImageSource& source = {});
 
 enum class RangeMode {
   automatic,  ///< 8 bit: full; 16 bit: full unless the data use less than a quarter of it; float:

@@ -65,11 +65,6 @@ Tensor apply(const Operator& A, const Tensor& x);
 Tensor apply_adjoint(const Operator& A, const Shape& x_shape, const Tensor& v);
 Tensor apply_pseudo_inverse(const Operator& A, const Shape& x_shape, const Tensor& v);
 
-Tensor to_tensor(const Image& image);  ///< [1,c,h,w]
-/// [1,c,h,w] with c 1 or 3 -> image that carries `source` on; values are not clamped.
-/// throws Error{bad_argument} for other shapes.
-Image to_image(const Tensor& tensor, const ImageSource& source = {});
-
 /// Damage made from a seed, for experiments.
 struct SimulateOptions {
   float sigma = 0.f;    ///< Gaussian noise, in [0,1] units (25.f / 255)

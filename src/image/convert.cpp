@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "base/fail.h"
-#include "unmar/observe.h"
+#include "unmar/image.h"
 
 namespace unmar {
 
