@@ -87,7 +87,7 @@ std::vector<Image> draw_samples(const DiffusersModel& model, const SamplesReques
   const Shape shape{batch, channels, size, size};
   UnetModel network(model.unet, model.weights,
                     {.sample = shape, .engine = r.engine, .threads = r.threads});
-  const NoiseModel predict = [&](const Tensor& x, int t) { return network.predict(x, t); };
+  const NoisePredictor predict = [&](const Tensor& x, int t) { return network.predict(x, t); };
   std::vector<Image> pictures;
   for (int first = 0; first < r.count && !cancel.stop_requested(); first += batch) {
     const int wanted = std::min(batch, r.count - first);  // the last batch may hold some too many

@@ -76,7 +76,7 @@ Mix mix_for_x0(Prediction prediction, double alpha_bar);
 Mix mix_for_epsilon(Prediction prediction, double alpha_bar);
 
 /// output = model(x_t, t), of the shape of x_t.
-using NoiseModel = std::function<Tensor(const Tensor& x, int t)>;
+using NoisePredictor = std::function<Tensor(const Tensor& x, int t)>;
 /// Fills with N(0, 1); draws go on from call to call.
 using GaussianSource = std::function<void(std::span<float>)>;
 /// Draw i is the stream (seed, "<name>.<i>") of Random.
@@ -182,7 +182,7 @@ struct SampleOptions {
 /// Cancelled (checked before each model call): the x0 estimate so far, or `x` before the first.
 /// throws Error{bad_argument} for options that do not fit or an output of another shape,
 /// Error{numeric} if an output is not finite.
-Tensor sample(const NoiseModel& model, const NoiseSchedule& schedule, const Sampler& sampler,
+Tensor sample(const NoisePredictor& model, const NoiseSchedule& schedule, const Sampler& sampler,
               Tensor x, const SampleOptions& options, Guide* guide = nullptr,
               const std::function<void(const SampleProgress&)>& on_step = {},
               std::stop_token cancel = {});
@@ -192,7 +192,7 @@ Tensor sample(const NoiseModel& model, const NoiseSchedule& schedule, const Samp
 /// et al., "MultiDiffusion", ICML 2023. `model` gets one window at a time, [n,c,size,size].
 /// throws Error{bad_argument} unless 0 <= overlap < size; what it returns does so for a smaller
 /// picture.
-NoiseModel tiled(NoiseModel model, int size, int overlap);
+NoisePredictor tiled(NoisePredictor model, int size, int overlap);
 /// The gradient of such a model from that of one window, for make_dps(). throws as tiled().
 ModelGradient tiled_gradient(ModelGradient gradient, int size, int overlap);
 /// How many windows, and so network evaluations, one call takes. throws as tiled().

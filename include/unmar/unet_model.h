@@ -14,7 +14,7 @@ struct UnetModelOptions {
 };
 
 /// A DDPM U-Net with its weights, compiled for samples of one shape. Not thread-safe.
-/// As a NoiseModel: [&](const Tensor& x, int t) { return model.predict(x, t); }
+/// As a NoisePredictor: [&](const Tensor& x, int t) { return model.predict(x, t); }
 class UnetModel {
  public:
   /// weights: as fit_to_unet() gives them. throws Error{bad_argument} if they are of another

@@ -93,7 +93,7 @@ GaussianSource gaussian_source(std::uint64_t seed, std::string_view name) {
 double Guide::correct_x0(const GuideState&, Tensor&) { return 0; }
 void Guide::correct_next(const GuideState&, const Tensor&, Tensor&, const GaussianSource&) {}
 
-Tensor sample(const NoiseModel& model, const NoiseSchedule& schedule, const Sampler& sampler,
+Tensor sample(const NoisePredictor& model, const NoiseSchedule& schedule, const Sampler& sampler,
               Tensor x, const SampleOptions& options, Guide* guide,
               const std::function<void(const SampleProgress&)>& on_step, std::stop_token cancel) {
   check(schedule, x, options);

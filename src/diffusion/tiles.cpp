@@ -106,7 +106,7 @@ Tensor rounded(const std::vector<double>& sum, const Shape& shape) {
   return result;
 }
 
-Tensor run_tiled(const NoiseModel& model, int size, int overlap, const Tensor& x, int t) {
+Tensor run_tiled(const NoisePredictor& model, int size, int overlap, const Tensor& x, int t) {
   const Shape& s = x.shape();
   const Windows windows(s, size, overlap);
   std::vector<double> sum(x.count());
@@ -146,7 +146,7 @@ Tensor run_tiled_gradient(const ModelGradient& gradient, int size, int overlap, 
 
 }  // namespace
 
-NoiseModel tiled(NoiseModel model, int size, int overlap) {
+NoisePredictor tiled(NoisePredictor model, int size, int overlap) {
   check_overlap(size, overlap);
   return [model = std::move(model), size, overlap](const Tensor& x, int t) {
     return run_tiled(model, size, overlap, x, t);

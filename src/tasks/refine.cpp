@@ -303,7 +303,7 @@ class Refinement {
   std::unique_ptr<Sampler> sampler_;
   std::vector<int> list_;  ///< of timesteps
   std::optional<UnetModel> unet_;
-  NoiseModel predict_;
+  NoisePredictor predict_;
   ModelGradient gradient_;
   Refined result_;
 };

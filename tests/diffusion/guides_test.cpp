@@ -18,7 +18,7 @@ using testing::HasSubstr;
 constexpr Shape kShape{1, 3, 16, 16};
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-NoiseModel some_model() {
+NoisePredictor some_model() {
   return [](const Tensor& x, int) { return scaled(x, 0.8); };
 }
 

@@ -43,7 +43,7 @@ double deviation(const Tensor& t) {
 }
 
 /// The best guess there is if the pictures are N(0, deviation^2), pixel by pixel.
-NoiseModel model_of_gaussian_pictures(const NoiseSchedule& schedule, double deviation) {
+NoisePredictor model_of_gaussian_pictures(const NoiseSchedule& schedule, double deviation) {
   return [&schedule, deviation](const Tensor& x, int t) {
     const double a2 = schedule.alpha_bar(t);
     return scaled(x, std::sqrt(1 - a2) / (a2 * deviation * deviation + 1 - a2));
@@ -53,7 +53,7 @@ NoiseModel model_of_gaussian_pictures(const NoiseSchedule& schedule, double devi
 TEST(Sample, ends_at_the_only_picture_that_the_model_knows) {
   const NoiseSchedule schedule;
   const Tensor picture = uniform(kShape, "picture");
-  const NoiseModel model = [&](const Tensor& x, int t) {
+  const NoisePredictor model = [&](const Tensor& x, int t) {
     const Mix mix = mix_for_epsilon(Prediction::sample, schedule.alpha_bar(t));
     Tensor epsilon = scaled(x, mix.x);
     for (std::size_t i = 0; i < x.count(); ++i)
@@ -73,7 +73,7 @@ TEST(Sample, of_few_steps_comes_near_the_spread_of_the_data_and_nearer_with_more
   constexpr double kSpread = 0.25;
   const NoiseSchedule schedule;
   const Shape many{1, 1, 128, 128};  // the deviation of as many is known to 0.6 %
-  const NoiseModel model = model_of_gaussian_pictures(schedule, kSpread);
+  const NoisePredictor model = model_of_gaussian_pictures(schedule, kSpread);
   for (const char* name : {"ddpm", "ddim", "dpm++"}) {
     const auto error = [&](int count) {
       const auto sampler = make_sampler(name);
@@ -88,7 +88,7 @@ TEST(Sample, of_few_steps_comes_near_the_spread_of_the_data_and_nearer_with_more
 TEST(Sample, of_second_order_needs_fewer_steps) {
   constexpr double kSpread = 0.25;
   const NoiseSchedule schedule;
-  const NoiseModel model = model_of_gaussian_pictures(schedule, kSpread);
+  const NoisePredictor model = model_of_gaussian_pictures(schedule, kSpread);
   const Tensor start = gaussian({1, 1, 32, 32});
   const auto error = [&](const Sampler& sampler, double ratio) {
     SampleOptions options{.clip = false, .end_without_noise = false};
@@ -105,7 +105,7 @@ TEST(Sample, of_second_order_needs_fewer_steps) {
 
 TEST(Sample, of_all_steps_with_the_large_variance_has_the_spread_of_the_data) {
   const NoiseSchedule schedule;
-  const NoiseModel model = model_of_gaussian_pictures(schedule, 0.25);
+  const NoisePredictor model = model_of_gaussian_pictures(schedule, 0.25);
   const auto spread = [&](DdpmVariance variance, int count) {
     return deviation(
         sample(model, schedule, *make_ddpm(variance), gaussian({1, 1, 64, 64}), steps(count)));
@@ -142,7 +142,7 @@ TEST(Samplers, unknown_name_is_answered_with_the_nearest) {
 
 TEST(Sample, is_the_same_again_for_the_same_seed_only) {
   const NoiseSchedule schedule;
-  const NoiseModel model = [](const Tensor& x, int) { return scaled(x, 0.9); };
+  const NoisePredictor model = [](const Tensor& x, int) { return scaled(x, 0.9); };
   const auto run = [&](std::uint64_t seed) {
     return sample(model, schedule, *make_ddpm(), gaussian(kShape), steps(5, seed));
   };
@@ -152,11 +152,11 @@ TEST(Sample, is_the_same_again_for_the_same_seed_only) {
 
 TEST(Sample, does_not_depend_on_what_the_model_was_trained_to_give) {
   const NoiseSchedule schedule;
-  const NoiseModel epsilon_model = model_of_gaussian_pictures(schedule, 0.25);
+  const NoisePredictor epsilon_model = model_of_gaussian_pictures(schedule, 0.25);
   SampleOptions options = steps(10);
   const Tensor expected = sample(epsilon_model, schedule, *make_ddpm(), gaussian(kShape), options);
   for (const Prediction prediction : {Prediction::sample, Prediction::v}) {
-    const NoiseModel model = [&](const Tensor& x, int t) {
+    const NoisePredictor model = [&](const Tensor& x, int t) {
       const double a2 = schedule.alpha_bar(t), a = std::sqrt(a2), s = std::sqrt(1 - a2);
       Tensor output = epsilon_model(x, t);
       for (std::size_t i = 0; i < x.count(); ++i) {
@@ -175,7 +175,7 @@ TEST(Sample, does_not_depend_on_what_the_model_was_trained_to_give) {
 }
 
 TEST(Sample, clips_the_estimates_if_asked_to) {
-  const NoiseModel model = [](const Tensor& x, int) { return Tensor(x.shape(), -3.f); };
+  const NoisePredictor model = [](const Tensor& x, int) { return Tensor(x.shape(), -3.f); };
   SampleOptions options{.timesteps = {500}};
   const auto run = [&] {
     return sample(model, NoiseSchedule(), *make_ddim(), Tensor({1, 1, 1, 1}), options)
@@ -208,7 +208,7 @@ TEST(TimeTravel, keeps_near_the_spread_of_the_data) {
   SampleOptions options = steps(50);
   options.travel_length = 5;
   options.travel_repeats = 3;
-  const NoiseModel model = model_of_gaussian_pictures(schedule, 0.25);
+  const NoisePredictor model = model_of_gaussian_pictures(schedule, 0.25);
   for (const char* name : {"ddpm", "dpm++"})
     EXPECT_NEAR(deviation(sample(model, schedule, *make_sampler(name), gaussian({1, 1, 128, 128}),
                                  options)),
@@ -218,7 +218,7 @@ TEST(TimeTravel, keeps_near_the_spread_of_the_data) {
 
 TEST(Sample, cancelled_gives_the_estimate_so_far) {
   std::stop_source stop;
-  const NoiseModel model = [](const Tensor& x, int) { return scaled(x, 0.5); };
+  const NoisePredictor model = [](const Tensor& x, int) { return scaled(x, 0.5); };
   Tensor seen;
   int calls = 0;
   const Tensor result = sample(
@@ -238,7 +238,7 @@ TEST(Sample, cancelled_gives_the_estimate_so_far) {
 }
 
 TEST(Sample, model_that_gives_nan_or_another_shape_is_an_error) {
-  const auto run = [](const NoiseModel& model) {
+  const auto run = [](const NoisePredictor& model) {
     sample(model, NoiseSchedule(), *make_ddim(), Tensor(kShape), steps(4));
   };
   EXPECT_THAT(error_text(

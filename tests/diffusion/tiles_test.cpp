@@ -18,7 +18,7 @@ TEST(Tiled, gives_what_a_model_without_neighbourhood_gives_for_the_whole_picture
   for (const int overlap : {0, 1, 3, 7})
     for (const Shape& shape :
          {Shape{1, 3, 8, 8}, Shape{1, 1, 9, 16}, Shape{2, 2, 23, 8}, Shape{1, 3, 31, 29}}) {
-      const NoiseModel model = [](const Tensor& x, int t) { return scaled(x, 0.1 * t); };
+      const NoisePredictor model = [](const Tensor& x, int t) { return scaled(x, 0.1 * t); };
       const Tensor x = uniform(shape, "x");
       EXPECT_LE(largest_difference(tiled(model, 8, overlap)(x, 5), model(x, 5)), kFloatRounding)
           << to_string(shape) << " overlap " << overlap;
@@ -27,7 +27,7 @@ TEST(Tiled, gives_what_a_model_without_neighbourhood_gives_for_the_whole_picture
 
 TEST(Tiled, fades_from_one_window_into_the_next) {
   int call = 0;
-  const NoiseModel model = [&](const Tensor& x, int) {
+  const NoisePredictor model = [&](const Tensor& x, int) {
     EXPECT_EQ(x.shape(), (Shape{1, 1, 8, 8}));
     return Tensor(x.shape(), static_cast<float>(call++));
   };
@@ -42,7 +42,7 @@ TEST(Tiled, fades_from_one_window_into_the_next) {
 
 TEST(Tiled, windows_overlap_by_as_much_as_asked_for_at_least) {
   int calls = 0;
-  const NoiseModel model = [&](const Tensor& x, int) {
+  const NoisePredictor model = [&](const Tensor& x, int) {
     ++calls;
     return x;
   };
@@ -63,7 +63,7 @@ TEST(Tiled, the_gradient_is_the_transpose_of_the_blended_model) {
     }
     return y;
   };
-  const NoiseModel model = [&](const Tensor& x, int) { return mix(x, false); };
+  const NoisePredictor model = [&](const Tensor& x, int) { return mix(x, false); };
   const ModelGradient gradient = [&](const Tensor&, int, const Tensor& u) { return mix(u, true); };
   const Shape shape{1, 2, 11, 19};
   const Tensor x = uniform(shape, "x"), u = uniform(shape, "u");
@@ -83,13 +83,13 @@ TEST(Tiled, the_gradient_is_the_transpose_of_the_blended_model) {
 }
 
 TEST(Tiled, refuses_what_cannot_be_tiled) {
-  const NoiseModel model = [](const Tensor& x, int) { return x; };
+  const NoisePredictor model = [](const Tensor& x, int) { return x; };
   EXPECT_THAT(error_text([&] { tiled(model, 8, 8); }), HasSubstr("got 8 of 8"));
   EXPECT_THAT(error_text([&] {
                 tiled(model, 8, 2)(Tensor({1, 1, 7, 9}), 0);
               }),
               HasSubstr("the picture is 9x7"));
-  const NoiseModel other = [](const Tensor&, int) { return Tensor({1, 1, 1, 1}); };
+  const NoisePredictor other = [](const Tensor&, int) { return Tensor({1, 1, 1, 1}); };
   EXPECT_THAT(error_text([&] {
                 tiled(other, 8, 2)(Tensor({1, 1, 8, 8}), 0);
               }),
