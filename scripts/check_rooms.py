@@ -23,8 +23,11 @@ ROOMS = {
     "engine": {"base", "tensor", "graph"},
     "observe": {"base", "tensor", "image", "graph", "engine"},
     "diffusion": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
+    "noise": {"base", "tensor", "image"},
+    "patches": {"base", "tensor", "image", "noise"},
     "fit": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
-    "tasks": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion", "fit"},
+    "tasks": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion", "fit",
+              "noise", "patches"},
 }
 
 # Each header of include/unmar belongs to a room. No room may include the umbrella.
@@ -51,6 +54,8 @@ HEADER_ROOM = {
     "stages.h": "fit",
     "stop.h": "fit",
     "deep_image_prior.h": "fit",
+    "noise.h": "noise",
+    "patches.h": "patches",
     "options.h": "tasks",
     "refine.h": "tasks",
     "tasks.h": "tasks",
@@ -75,12 +80,13 @@ LIBRARIES = [
         r"hwy/",
         r"\bhwy(::|_)",
         r"\bhwy\b",
-        ("src/engine/cpu/",),
+        ("src/engine/cpu/", "src/patches/", "tests/patches/"),
     ),
     Library("libvips", r"vips/", r"\bvips(::|_\w+\()", r"\bvips\b", ("src/image/", "tests/image/")),
     Library(
         "zlib", r"zlib\.h", r"\bgz(open|read|close)\b", r"\bZLIB\b", ("src/diffusion/", "tests/diffusion/")
     ),
+    Library("Eigen", r"Eigen/", r"\bEigen::", r"\bEigen", ("src/noise/",)),
     Library("CLI11", r"CLI/", r"\bCLI::", r"\bCLI11\b", ("apps/", "tests/cli/")),
 ]
 

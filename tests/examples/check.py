@@ -96,6 +96,16 @@ def deep_image_prior():
     assert_fails(0)
 
 
+def patches():
+    text = output()
+    assert re.match(r"white noise, sigma 2[3-7]\.\d: ", text)
+    assert_gain(text, 10)
+    with tempfile.TemporaryDirectory() as folder:
+        picture = pathlib.Path(folder, "picture.png")
+        write_png(picture, 24)
+        assert_fails(picture, pathlib.Path(folder, "missing.png"))
+
+
 PROGRAM = sys.argv[2]
-EXAMPLES = (restore, own_network, own_operator, own_stopper, deep_image_prior)
+EXAMPLES = (restore, own_network, own_operator, own_stopper, deep_image_prior, patches)
 {f.__name__: f for f in EXAMPLES}[sys.argv[1]]()
