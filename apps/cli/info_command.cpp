@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <unmar/engine.h>
+#include <unmar/noise.h>
 #include <unmar/options.h>
 #include <unmar/version.h>
 
@@ -26,6 +27,7 @@ int show_picture(const std::filesystem::path& path) {
   fmt::print("{}: {}x{} px, {}, {}, {}{}{}\n", path.string(), info.width, info.height,
              info.channels == 1 ? "gray" : "RGB", to_string(info.format), info.loader,
              info.has_alpha ? ", alpha" : "", info.has_icc_profile ? ", colour profile" : "");
+  fmt::print("{}\n", to_string(estimate_noise(read_image(path))));
   return 0;
 }
 
@@ -33,8 +35,8 @@ int show_picture(const std::filesystem::path& path) {
 
 void add_info_commands(CLI::App& program, Action& chosen) {
   const auto path = std::make_shared<std::filesystem::path>();  // shared with the callback below
-  CLI::App* info =
-      program.add_subcommand("info", "Show versions and engines, or the facts of a picture");
+  CLI::App* info = program.add_subcommand(
+      "info", "Show versions and engines, or the facts of a picture and what noise is in it");
   info->footer("Examples:\n  unmar info\n  unmar info photo.png");
   info->add_option("PICTURE", *path, "a picture")->group("Files");
   info->callback([path, &chosen] {

@@ -3,6 +3,7 @@
 #include <unmar/checksum.h>
 #include <unmar/version.h>
 
+#include "json_number.h"
 #include "run_record.h"
 
 namespace unmar::cli {
@@ -47,6 +48,32 @@ Json to_json(const ManifestHead& head) {
       {"reference", path_or_null(head.reference)},
       {"options", Json::parse(options_json(head.options))},
   };
+}
+
+Json noise_facts(const std::optional<NoiseModel>& noise) {
+  if (!noise) return nullptr;
+  Json object = {{"kind", to_string(noise->kind)}, {"sigma", noise->sigma * 255}};
+  if (noise->kind == NoiseKind::poisson)
+    object.update(Json{{"gain", noise->gain * 255},
+                       {"offset", noise->offset * 255 * 255},
+                       {"poisson_share", noise->poisson_share}});
+  else
+    for (const double sigma : noise->channels) object["channels"].push_back(sigma * 255);
+  object["correlation"] = noise->correlation;
+  if (noise->kind == NoiseKind::correlated) object["reach"] = noise->reach;
+  object["impulses"] = noise->impulses;
+  return object;
+}
+
+Json candidate_facts(const std::vector<Candidate>& candidates) {
+  Json list = Json::array();
+  for (const Candidate& c : candidates)
+    list.push_back({{"name", c.name},
+                    {"weight", c.weight},
+                    {"hidden_error", c.error ? Json(*c.error * 255 * 255) : Json(nullptr)},
+                    {"seconds", c.seconds},
+                    {"psnr", number(c.psnr)}});
+  return list;
 }
 
 Json fit_facts(const FitResult& fit) {

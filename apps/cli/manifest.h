@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace unmar::cli {
 
@@ -19,6 +21,10 @@ struct ManifestHead {
   const RestoreOptions& options;
 };
 nlohmann::ordered_json to_json(const ManifestHead& head);
+
+/// What was found out about the noise, and the pictures that were blended; null and empty without.
+nlohmann::ordered_json noise_facts(const std::optional<NoiseModel>& noise);
+nlohmann::ordered_json candidate_facts(const std::vector<Candidate>& candidates);
 
 /// How a fit went and ended.
 nlohmann::ordered_json fit_facts(const FitResult& fit);

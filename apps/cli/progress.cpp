@@ -90,6 +90,15 @@ void Progress::update_count(int done, int all, double seconds) {
         fmt::format("{} left", minutes(seconds * (all - done) / done))});
 }
 
+void Progress::update_share(const std::string& part, double share, double seconds) {
+  constexpr int kParts = 1000;
+  constexpr double kShort = 5;  // seconds
+  const int done = static_cast<int>(share * kParts);
+  const double left = seconds * (1 - share) / std::max(share, 1e-3);
+  if (quiet_ || done == 0 || (!terminal_ && seconds + left < kShort) || !due(done, kParts)) return;
+  draw({fmt::format("{} {:.0f} %", part, 100 * share), fmt::format("{} left", minutes(left))});
+}
+
 void Progress::draw(const std::vector<std::string>& parts) {
   if (terminal_) {
     const std::string line = fit_line(parts, terminal_width());

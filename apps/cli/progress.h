@@ -17,6 +17,9 @@ class Progress {
   void update(const FitProgress& progress);
   /// Of something without a loss: `done` of `all` after so many seconds.
   void update_count(int done, int all, double seconds);
+  /// Of a part of the work, `share` of which is done after so many seconds. Says nothing elsewhere
+  /// than on a terminal while it is short.
+  void update_share(const std::string& part, double share, double seconds);
   void finish();  ///< clears the line, so that other text can follow
 
  private:

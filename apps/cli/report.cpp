@@ -22,7 +22,8 @@ Json result(const Report& report) {
       {"width", r.image.width()},
       {"height", r.image.height()},
   };
-  object.update(fit_facts(r.fit));
+  if (r.options.method != Method::patches) object.update(fit_facts(r.fit));
+  if (!r.candidates.empty()) object["candidates"] = candidate_facts(r.candidates);
   object.update(Json{
       {"total_seconds", report.total_seconds},
       {"psnr", number(r.psnr)},
@@ -32,6 +33,15 @@ Json result(const Report& report) {
       {"peak_memory_mib", peak_memory_mib()},
   });
   return object;
+}
+
+/// "60 % patches, 40 % dip"
+std::string blend_in_words(const std::vector<Candidate>& candidates) {
+  std::string text;
+  for (const Candidate& c : candidates)
+    if (c.weight > 0)
+      text += fmt::format("{}{:.0f} % {}", text.empty() ? "" : ", ", 100 * c.weight, c.name);
+  return text;
 }
 
 }  // namespace
@@ -59,6 +69,7 @@ std::string manifest_json(const Report& report) {
       {"guide", a.guide.empty() ? Json(nullptr) : Json(a.guide.string())},
       {"network", Json::parse(network_to_json(r.network))},
       {"parameters", r.params},
+      {"noise", noise_facts(r.noise)},
       {"result", result(report)},
   });
   return manifest.dump(2) + "\n";
@@ -90,8 +101,12 @@ std::string summary(const Report& report) {
   const std::string source = r.fit.runs > 1
                                  ? fmt::format("the mean of {} fits", r.fit.runs)
                                  : fmt::format("that of iteration {}", r.fit.best_iteration);
-  std::string text = fmt::format("{} after {} iterations in {:.1f} s; the result is {}", end,
-                                 r.fit.iterations, r.fit.seconds, source);
+  std::string text =
+      r.options.method == Method::patches
+          ? fmt::format("finished after {:.1f} s", report.total_seconds)
+          : fmt::format("{} after {} iterations in {:.1f} s; the {} is {}", end, r.fit.iterations,
+                        r.fit.seconds, r.candidates.empty() ? "result" : "fit's picture", source);
+  if (r.candidates.size() > 1) text += "\nthe result is " + blend_in_words(r.candidates);
   if (r.psnr)
     text += fmt::format("\nPSNR {:.2f} -> {:.2f} dB, SSIM {:.4f} -> {:.4f}", *r.psnr_input, *r.psnr,
                         *r.ssim_input, *r.ssim);

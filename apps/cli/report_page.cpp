@@ -140,6 +140,60 @@ std::string plots(const Report& report) {
   return html;
 }
 
+const char* about(const std::string& candidate) {
+  if (candidate == "patches")
+    return "The patch filter, without a network: similar patches of the picture itself, combined.";
+  if (candidate == "dip") return "The fit: what the network made, below.";
+  return "Patches once more, with the fit's picture to tell detail from noise.";
+}
+
+std::string card(const Image& picture, const std::string& head, const std::string& text) {
+  constexpr int kSide = 480;
+  constexpr std::size_t kBytes = 90'000;
+  return fmt::format(
+      "<li><div class=\"pic\"><img src=\"{}\" alt=\"\"></div><h3>{}</h3><p>{}</p></li>\n",
+      data_uri(webp_within(picture, kSide, kBytes)), head, text);
+}
+
+/// |a - b|, gray.
+Image difference(const Image& a, const Image& b, float gain) {
+  Image map(1, a.height(), a.width());
+  for (int c = 0; c < a.channels(); ++c)
+    for (std::size_t i = 0; i < map.count(); ++i)
+      map.pixels()[i] += gain * std::abs(a.plane(c)[i] - b.plane(c)[i]) / a.channels();
+  return clamped(map);
+}
+
+/// The pictures that the result is a blend of, and why.
+std::string candidates(const Report& report) {
+  constexpr float kGain = 8.f;
+  const auto& list = report.restored.candidates;
+  if (list.size() < 2) return "";
+  std::string cards;
+  for (const Candidate& c : list) {
+    std::string text = about(c.name);
+    if (c.error) text += fmt::format(" {:.2f} from the hidden values.", 255 * std::sqrt(*c.error));
+    if (c.psnr) text += fmt::format(" PSNR {:.2f} dB.", *c.psnr);
+    cards += card(c.image, fmt::format("{} <b>{:.0f} %</b>", c.name, 100 * c.weight), text);
+  }
+  cards += card(difference(list[0].image, list[1].image, kGain), "Where they differ",
+                fmt::format("Filter and fit, {:g} times: brighter is more.", kGain));
+  const bool measured = list[0].error.has_value();
+  return fmt::format(
+      "<section aria-labelledby=\"blend-title\">\n<h2 id=\"blend-title\">What was blended</h2>\n"
+      "<p>{} {}</p>\n<ol class=\"cards\">\n{}</ol>\n</section>\n",
+      report.restored.noise ? "Found: " + html_escaped(to_string(*report.restored.noise)) + "."
+                            : "",
+      measured
+          ? "Some pixels were hidden from all three, made once more for that purpose. Their "
+            "noisy values say which is nearest to the truth: the noise there is the same for "
+            "all, so the smallest distance is best. The weights follow it as far as it exceeds "
+            "chance."
+          : "The picture is too small to hide pixels from it, so the weights are the usual "
+            "ones.",
+      cards);
+}
+
 std::string left_image(const std::string& name, const std::string& bytes, bool hidden) {
   return fmt::format("<img class=\"left\" data-left=\"{0}\" src=\"{1}\" alt=\"{0}\"{2}>", name,
                      data_uri(bytes), hidden ? " hidden" : "");
@@ -224,6 +278,7 @@ std::string report_page(const Report& report, const Moments& moments, const Imag
        {"choice", choice},
        {"left", left},
        {"after", data_uri(webp_within(r.image, kLargeSide, kLargeBytes, true))},
+       {"candidates", candidates(report)},
        {"panels", averaged ? "5" : "4"},
        {"noise", data_uri(moments.noise())},
        {"noise_name", noise_name(r.options)},

@@ -15,8 +15,12 @@ const char* description(Task task) {
   switch (task) {
     case Task::denoise:
       return "Remove noise from a picture\n\n"
-             "A network is fitted to the noisy picture alone; it learns the picture sooner than "
-             "the noise,\nand the fit ends in between.";
+             "A filter that combines similar patches has a first result soon (256x256 on two "
+             "cores: "
+             "2 s).\nThen a network is fitted to the noisy picture alone; it learns the picture "
+             "sooner than the noise,\nand the fit ends in between (2 minutes; --preset best: 20). "
+             "The result is the blend of both that\npixels hidden from them speak for. If you stop "
+             "it, the filter's result is written.";
     case Task::inpaint:
       return "Fill the missing pixels of a picture\n\n"
              "The mask is a picture of the same size: white where the picture is good, black where "
@@ -35,6 +39,7 @@ const char* examples(Task task) {
     case Task::denoise:
       return "Examples:\n"
              "  unmar denoise noisy.png -o clean.png\n"
+             "  unmar denoise noisy.png -o clean.png --method patches\n"
              "  unmar denoise noisy.png -o clean.png --sigma 50 --preset paper\n"
              "  unmar denoise noisy.tif -o clean.tif --iterations 800 --seed 7 --manifest "
              "run.json\n"

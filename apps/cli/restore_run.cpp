@@ -76,10 +76,26 @@ fs::path snapshot_name(const RestoreArguments& a, int iteration) {
   return a.snapshots / (fmt::format("iteration_{:06}", iteration) + a.output.extension().string());
 }
 
+/// The filter alone has no iterations to keep or to show.
+void check_fits(const RestoreArguments& a, const RestoreOptions& resolved) {
+  if (resolved.method != Method::patches) return;
+  for (const auto& [name, path] : {std::pair{"--run", &a.run},
+                                   {"--history", &a.history},
+                                   {"--report", &a.report},
+                                   {"--snapshots", &a.snapshots}})
+    if (!path->empty())
+      throw Error(ErrorCode::bad_argument,
+                  fmt::format("{}: shows or keeps a fit, but --method patches has none; leave it "
+                              "out or take --method auto",
+                              name));
+}
+
 void announce(const RestoreArguments& a, const Image& input, const Restored& start) {
   if (a.quiet) return;
   const RestoreOptions& o = start.options;
   fmt::print(stderr, "{} {} ({})\n", to_string(a.task), a.input.string(), describe(input));
+  if (start.noise) fmt::print(stderr, "{}\n", to_string(*start.noise));
+  if (o.method == Method::patches) return;
   fmt::print(stderr, "{} preset: network {}, {} parameters, {}{}{} iterations, engine {}\n",
              to_text(option_spec("preset").get(o).value()), network_name(start.network),
              start.params, *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "",
@@ -99,6 +115,7 @@ class Run {
     options_ = with_files(a_);
     const RestoreOptions resolved = resolve(a_.task, options_);
     make_engine(resolved.engine.value());
+    check_fits(a_, resolved);
     check_outputs(a_, resumed != nullptr);
     may_end_sooner_ = resolved.stop != StopRule::none;
     const int iterations = *resolved.runs * *resolved.iterations;
@@ -128,6 +145,8 @@ class Run {
     context.on_start = [&](const Restored& start) { begin(start); };
     if (moments_) context.on_scene = [&](const FitScene& scene) { moments_->watch(scene); };
     context.on_iteration = [&](const FitProgress& progress) { observe(progress); };
+    context.on_filter = [&](double share) { observe_filter(share); };
+    context.on_first_result = [&](const Candidate& first) { write_first(first); };
     if (!a_.snapshots.empty()) {
       context.preview_every = a_.every;
       context.on_preview = [&](int iteration, const Image& preview) { snap(iteration, preview); };
@@ -189,6 +208,22 @@ class Run {
       if (!warned_) fmt::print(stderr, "warning: {}; the fit goes on\n", error.what());
       warned_ = true;
     }
+  }
+
+  void observe_filter(double share) {
+    interrupt_.poll();
+    if (share < last_share_) filter_start_ = Clock::now();
+    last_share_ = share;
+    progress_->update_share("patches", share, seconds_since(filter_start_));
+  }
+
+  /// There is something to look at long before the end.
+  void write_first(const Candidate& first) {
+    progress_->finish();
+    write_image(a_.output, first.image);
+    if (a_.quiet) return;
+    fmt::print(stderr, "patches: {:.1f} s{}; wrote {}; the fit goes on\n", first.seconds,
+               first.psnr ? fmt::format(", PSNR {:.2f} dB", *first.psnr) : "", a_.output.string());
   }
 
   void snap(int iteration, const Image& preview) {
@@ -267,6 +302,8 @@ class Run {
   Image input_, mask_, reference_;
   Interrupt interrupt_;
   Progress* progress_ = nullptr;
+  Clock::time_point filter_start_ = Clock::now();
+  double last_share_ = 1;  ///< of the filter's work
   std::optional<Film> film_;
   std::optional<Moments> moments_;
 

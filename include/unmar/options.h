@@ -11,6 +11,7 @@
 
 #include "unmar/fit.h"
 #include "unmar/image.h"
+#include "unmar/noise.h"
 
 /// The options of the tasks. Each is declared once, in src/tasks/option_table.cpp; command line,
 /// manifest and docs/options.md read that table.
@@ -29,6 +30,9 @@ enum class StopRule {
   sure,
   stages
 };
+/// What removes noise. automatic: the patch filter first, then the fit, then a patch step with the
+/// fit as its pilot, and of all three the blend that pixels hidden from them speak for.
+enum class Method { automatic, patches, dip };
 /// What keeps the network from learning the damage beside its form. self_diffusion: its input is
 /// its own picture so far with falling noise. staged: the target has falling noise.
 enum class FitPrior { dip, self_diffusion, staged };
@@ -40,9 +44,11 @@ const char* to_string(Task task);
 /// is called as here but with '-' for '_'.
 struct RestoreOptions {
   std::optional<Preset> preset = {};
+  std::optional<Method> method = {};  ///< denoise, inpaint; patches: denoise
 
   // What is known of the damage.
   std::optional<double> sigma = {};         ///< denoise; 0-255 scale
+  std::optional<NoiseKind> noise = {};      ///< denoise, inpaint; empty: estimated
   std::optional<int> factor = {};           ///< upscale: 2, 3, 4 or 8
   std::optional<ReduceKernel> kernel = {};  ///< upscale: how the small picture came about
   std::optional<bool> invert_mask = {};     ///< inpaint: black is known, white is to be filled
@@ -137,7 +143,8 @@ void set_option(RestoreOptions& options, Task task, const OptionSpec& spec,
 void parse_option(RestoreOptions& options, Task task, const OptionSpec& spec,
                   std::string_view text);
 
-/// Fills what is not given from the preset (sigma may stay empty: not known, and watch: nobody).
+/// Fills what is not given from the preset (sigma and noise may stay empty: not known, and watch:
+/// nobody).
 /// throws Error{bad_argument} for a value out of range, an option that the task or the network does
 /// not have, or upscale without a factor.
 RestoreOptions resolve(Task task, const RestoreOptions& given);

@@ -4,7 +4,9 @@
 #include <functional>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "unmar/engine.h"
 #include "unmar/fit.h"
@@ -14,13 +16,28 @@
 /// Restoring a picture: the three tasks as one call each.
 namespace unmar {
 
+/// One of the pictures that --method auto blends.
+struct Candidate {
+  std::string name;  ///< "patches": the filter; "dip": the fit; "dip+patches": the step behind it
+  Image image;       ///< finished like the result
+  /// Mean squared distance from the noisy values that no candidate has seen, made for that purpose
+  /// without them; range 1. Their noise is most of it. Empty: too few could be hidden.
+  std::optional<double> error = {};
+  double weight = 0;  ///< in the result
+  double seconds = 0;
+  std::optional<double> psnr = {};  ///< against the reference
+};
+
 struct Restored {
   Image image;             ///< values in [0,1]; depth, colour profile and alpha of the input
   RestoreOptions options;  ///< all that was used, presets included
-  FitResult fit;           ///< of the network itself: inpaint's known pixels are not pasted there
-  EngineInfo engine;       ///< that did it
-  NetworkOptions network;  ///< that was fitted
-  std::size_t params = 0;  ///< learned numbers of the network
+  /// Of the network itself: inpaint's known pixels are not pasted there. --method patches: nothing.
+  FitResult fit;
+  std::optional<NoiseModel> noise;    ///< --method auto and patches
+  std::vector<Candidate> candidates;  ///< those of --method; dip: none
+  EngineInfo engine;                  ///< that did it
+  NetworkOptions network;             ///< that was fitted
+  std::size_t params = 0;             ///< learned numbers of the network
 
   // Against the reference, over all channels and pixels; empty without a reference.
   std::optional<double> psnr, ssim;
@@ -46,11 +63,18 @@ struct RestoreContext {
   /// Called after on_start; the scene is valid until restore() returns.
   std::function<void(const FitScene&)> on_scene = {};
   std::function<void(const FitProgress&)> on_iteration = {};
+  /// --method auto and patches: the share of a filter's work that is done, before and after the
+  /// fit.
+  std::function<void(double share)> on_filter = {};
+  /// --method auto: the filter's result is there and the fit begins.
+  std::function<void(const Candidate&)> on_first_result = {};
   /// Called every `preview_every` iterations, before on_iteration, with the picture as it would be
   /// returned now.
   std::function<void(int iteration, const Image& preview)> on_preview = {};
-  int preview_every = 0;        ///< 0: never
-  std::stop_token cancel = {};  ///< ends the fit after the current iteration, with the best so far
+  int preview_every = 0;  ///< 0: never
+  /// Ends the fit after the current iteration with the best so far, which under --method auto is
+  /// the filter's result.
+  std::stop_token cancel = {};
   /// FitProgress::save of a restoration of the same pictures with the same options: goes on behind
   /// it. Borrowed; empty: begins anew.
   std::string_view resume = {};
@@ -73,7 +97,8 @@ Image finish_moment(Task task, const Image& observed, const Image* mask,
 Restored denoise(const Image& noisy, const RestoreOptions& options = {},
                  const RestoreContext& context = {});
 /// Fills the missing pixels. Where they hold a square of 32x32 the network has no skip connections
-/// and starts from coordinates, unless network, skip, input or prior are given, or the paper's preset.
+/// and starts from coordinates, unless network, skip, input or prior are given, or the paper's
+/// preset.
 Restored inpaint(const Image& holed, const Image& mask, const RestoreOptions& options = {},
                  const RestoreContext& context = {});
 /// Enlarges by 2, 3, 4 or 8.

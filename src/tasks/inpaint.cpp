@@ -78,6 +78,10 @@ Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& r
   plan.y = to_tensor(holed);
   plan.input = to_image(plan.A->known_part(plan.y), holed.source);  // missing pixels black
   plan.source = holed.source;
+  if (resolved.method != Method::dip) {
+    const Tensor filled = filled_by_neighbours(plan.y, fully_known(plan));
+    plan.noise = estimate_noise_model(filled, noise_options(resolved));
+  }
   if (resolved.keep_known.value()) {
     plan.paste = known;
     // A pixel on the soft edge of a mask is partly damage: only the fully known are kept.

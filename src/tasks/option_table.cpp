@@ -12,8 +12,16 @@ std::vector<OptionSpec> damage() {
       in_unit("0-255 scale",
               only_for({Task::denoise},
                        number("sigma", &R::sigma, 0, 255,
-                              "standard deviation of the noise; need not be known, 50 or more "
-                              "selects a stronger smoothing"))),
+                              "standard deviation of the noise; otherwise it is estimated; 50 or "
+                              "more selects a stronger smoothing of the fit"))),
+      only_for({Task::denoise, Task::inpaint},
+               choice("noise", &R::noise,
+                      {{"white", NoiseKind::white},
+                       {"poisson", NoiseKind::poisson},
+                       {"correlated", NoiseKind::correlated}},
+                      "what kind of noise it is, for --method auto and patches; otherwise it is "
+                      "found out; as strong everywhere, stronger where it is brighter, or shared "
+                      "by neighbours as in cameras' JPEG files")),
       only_for({Task::upscale},
                one_of("factor", &R::factor, {2, 3, 4, 8}, "how many times larger the result is")),
       only_for({Task::upscale},
@@ -224,11 +232,19 @@ std::vector<OptionSpec> make_table() {
       table.push_back(std::move(row));
     }
   };
-  append("Recipe",
-         {choice("preset", &R::preset,
-                 {{"quick", Preset::quick}, {"best", Preset::best}, {"paper", Preset::paper}},
-                 "set of defaults for all options below; best is the mean of several "
-                 "longer fits, paper the published recipe")});
+  append(
+      "Recipe",
+      {choice("preset", &R::preset,
+              {{"quick", Preset::quick}, {"best", Preset::best}, {"paper", Preset::paper}},
+              "set of defaults for all options below; best is the mean of several "
+              "longer fits, paper the published recipe"),
+       only_for(
+           {Task::denoise, Task::inpaint},
+           choice("method", &R::method,
+                  {{"auto", Method::automatic}, {"patches", Method::patches}, {"dip", Method::dip}},
+                  "what removes noise; patches: a filter that takes seconds, only for "
+                  "denoise; dip: the fit; auto: both, and of them the blend that pixels "
+                  "hidden from both speak for"))});
   append("Damage", damage());
   append("Duration", duration());
   append("Network", network());

@@ -198,6 +198,10 @@ RestoreOptions resolve(Task task, const RestoreOptions& given) {
     const OptionSpec& factor = option_spec("factor");
     fail(ErrorCode::bad_argument, "upscale: --factor is missing; give {}", allowed_values(factor));
   }
+  if (task == Task::inpaint && checked.method == Method::patches)
+    fail(ErrorCode::bad_argument,
+         "inpaint: --method patches removes noise and fills nothing; take auto, which does both, "
+         "or dip");
   checked.custom_network = given.custom_network;
   checked.guide = given.guide;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "unmar/tasks.h"
 
@@ -13,6 +14,8 @@ struct Plan {
   Image input;         ///< the input in the size of the result: what restoring has to beat
   ImageSource source;  ///< the result carries it on
   Image paste;         ///< 1 where the result takes the pixel of `input`; empty: nowhere
+  /// Of y, unless the fit works alone: it need not know.
+  std::optional<NoiseModel> noise = {};
 };
 
 /// A hole of 32x32 px or more gets no skip connections and coordinates to start from, as the paper
@@ -28,10 +31,15 @@ RestoreOptions resolve_for(Task task, const Image& observed, const Image* mask,
 
 /// Any of those below. throws as restore() for pictures that do not suit the task.
 Plan make_plan(Task task, const Image& observed, const Image* mask, const RestoreOptions& resolved);
-Plan plan_denoise(const Image& noisy);
+Plan plan_denoise(const Image& noisy, const RestoreOptions& resolved);
 Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& resolved);
 Plan plan_upscale(const Image& small, const RestoreOptions& resolved);
 
+/// What the options say of the noise.
+NoiseOptions noise_options(const RestoreOptions& resolved);
+
+/// 1 where a value of the observation is fully known, else 0; of its shape.
+Tensor fully_known(const Plan& plan);
 /// Pixels of the observation that are fully known.
 double count_known(const Plan& plan);
 

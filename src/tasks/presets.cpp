@@ -169,6 +169,15 @@ void take_prior(RestoreOptions& o, Task task, FitPrior prior) {
   o.stage_noise = 255;
 }
 
+/// The paper and the other priors are what they are without a filter beside them. Holes are filled
+/// in pictures without noise, if nothing else is said.
+void take_method(RestoreOptions& o, Task task, const RestoreOptions& given) {
+  if (task == Task::upscale) return;
+  const bool alone = task == Task::inpaint || o.preset == Preset::paper || o.prior != FitPrior::dip;
+  o.method = alone ? Method::dip : Method::automatic;
+  if (task == Task::inpaint && given.method == Method::automatic) o.keep_known = false;
+}
+
 }  // namespace
 
 RestoreOptions preset_options(Task task, const RestoreOptions& given) {
@@ -181,6 +190,7 @@ RestoreOptions preset_options(Task task, const RestoreOptions& given) {
   if (name != options.network) take_network(options, name);
   options.top_channels = given.channels ? given.channels : options.channels;  // as wide everywhere
   take_prior(options, task, given.prior.value_or(FitPrior::dip));
+  take_method(options, task, given);
   return options;
 }
 

@@ -94,6 +94,13 @@ Tensor to_model(const Image& image) {
   return x;
 }
 
+/// The chain starts from the fit, unless something else is asked for.
+RestoreOptions fit_alone(Task task, const RestoreOptions& given) {
+  RestoreOptions options = given;
+  if (task != Task::upscale && !options.method) options.method = Method::dip;
+  return options;
+}
+
 /// One run of refine().
 class Refinement {
  public:
@@ -102,12 +109,12 @@ class Refinement {
       : task_(task),
         degraded_(degraded),
         mask_(mask),
-        given_(options.restore),
+        given_(fit_alone(task, options.restore)),
         model_(std::move(model)),
         context_(context),
         schedule_(model_.scheduler.schedule) {
     result_.options = options;
-    result_.options.restore = resolve_for(task, degraded, mask, options.restore);
+    result_.options.restore = resolve_for(task, degraded, mask, given_);
     if (!options.consistency)
       result_.options.consistency = task == Task::denoise ? Consistency::none : Consistency::ddnm;
     if (!options.entry_factor) result_.options.entry_factor = task == Task::denoise ? 1 : 2;
@@ -295,7 +302,7 @@ class Refinement {
   Task task_;
   const Image& degraded_;
   const Image* mask_;
-  const RestoreOptions& given_;  ///< without the presets, which generate_prior() may override
+  const RestoreOptions given_;  ///< without the presets, which generate_prior() may override
   DiffusersModel model_;
   const RefineContext& context_;
   NoiseSchedule schedule_;

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "base/fail.h"
+#include "tasks/blend.h"
 #include "tasks/plan.h"
 #include "tasks/runs.h"
 #include "tasks/stopping.h"
@@ -21,7 +23,7 @@ Plan make_plan(Task task, const Image& observed, const Image* mask,
     fail(ErrorCode::bad_argument, "{}: the picture has no pixels", to_string(task));
   switch (task) {
     case Task::denoise:
-      return plan_denoise(observed);
+      return plan_denoise(observed, resolved);
     case Task::inpaint:
       if (!mask) fail(ErrorCode::bad_argument, "inpaint: needs a mask of what is missing");
       return plan_inpaint(observed, *mask, resolved);
@@ -31,11 +33,15 @@ Plan make_plan(Task task, const Image& observed, const Image* mask,
   fail(ErrorCode::bad_argument, "restore: unknown task");
 }
 
+Tensor fully_known(const Plan& plan) {
+  Tensor known = plan.A->known_part(Tensor(plan.y.shape(), 1.f));
+  for (float& v : known.values()) v = v >= 1.f ? 1.f : 0.f;
+  return known;
+}
+
 double count_known(const Plan& plan) {
-  const Tensor known = plan.A->known_part(Tensor(plan.y.shape(), 1.f));
-  double count = 0;
-  for (const float v : known.values()) count += v >= 1.f ? 1 : 0;
-  return count / plan.y.shape().c;
+  const Tensor known = fully_known(plan);
+  return std::reduce(known.values().begin(), known.values().end(), 0.0) / plan.y.shape().c;
 }
 
 void check_reference(Task task, const Image& observed, const Plan& plan, const Image& reference) {
@@ -92,17 +98,26 @@ RestoreOptions of_run(const RestoreOptions& options, int run, int moment) {
   return own;
 }
 
+/// 1 where a or b is; either may be empty.
+Tensor either(const Tensor& a, const Tensor& b) {
+  if (a.empty()) return b;
+  Tensor both = a;
+  for (std::size_t i = 0; i < b.count(); ++i) both.data()[i] = std::max(a.data()[i], b.data()[i]);
+  return both;
+}
+
 /// All that is drawn from the seed of one run.
 struct Draw {
-  Draw(Task task, const Plan& plan, const RestoreOptions& own)
+  /// also_hidden: from the fit, beside what its stopper hides; may be empty.
+  Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor& also_hidden = {})
       : stopping(make_stopping(task, plan, own)),
         x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()},
         start(problem_options(own)),
         how(fit_options(own)) {
     start.picture = input_picture(task, plan, own);
-    start.hidden = stopping.hidden;
+    start.hidden = either(stopping.hidden.from_fit, also_hidden);
     start.keep_input = stopping.probes;
-    if (stopping.targets) stopping.targets->hide(stopping.hidden);
+    if (stopping.targets) stopping.targets->hide(start.hidden);
     if (own.prior == FitPrior::self_diffusion)
       diffusion = make_self_diffusion(start, x_shape, stage_options(own));
     how.stages = diffusion ? diffusion.get() : stopping.targets.get();
@@ -167,6 +182,38 @@ void require_memory(Task task, const Shape& picture, const Operator& A,
                  problem_options(resolved), fit_options(resolved), engine);
 }
 
+namespace {
+
+/// Fits once or as often as --runs says.
+FitResult fit_all(Task task, const Plan& plan, Engine& engine, std::optional<Draw>& draw,
+                  const RestoreOptions& options, const RestoreContext& context) {
+  const Tensor hidden =
+      options.method == Method::automatic ? draw->stopping.hidden.from_fit : Tensor();
+  const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
+  const FitRun fit_run = [&](int run, int moment, const auto& on_iteration,
+                             std::string_view resume) {
+    if (run > 0) {
+      draw.reset();  // two of them would take twice the memory
+      draw.emplace(task, plan, of_run(options, run, moment), hidden);
+    }
+    FitOptions how = draw->how;
+    how.resume = resume;
+    return fit(draw->problem, engine, how, *draw->stopping.stopper,
+               context.reference ? &reference : nullptr, on_iteration, context.cancel);
+  };
+  return fit_runs(*options.runs, fit_run, reporter(plan, context), context.resume);
+}
+
+void compare_with(const Image& reference, const Plan& plan, Restored& result) {
+  result.psnr = psnr(result.image, reference);
+  result.ssim = ssim(result.image, reference);
+  result.psnr_input = psnr(plan.input, reference);
+  result.ssim_input = ssim(plan.input, reference);
+  for (Candidate& candidate : result.candidates) candidate.psnr = psnr(candidate.image, reference);
+}
+
+}  // namespace
+
 Image finish(const Plan& plan, const Tensor& restored) {
   Image image = clamped(to_image(restored, plan.source));
   image.source = plan.source;
@@ -187,52 +234,59 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   result.options = resolve_for(task, observed, mask, given);
   const RestoreOptions& options = result.options;
   const auto engine = make_engine(options.engine.value());
-  require_memory_for(task, observed, options, *engine);
+  const bool fits = options.method != Method::patches;
+  if (fits) require_memory_for(task, observed, options, *engine);
   const Plan plan = make_plan(task, observed, mask, options);
   if (context.reference) check_reference(task, observed, plan, *context.reference);
-
+  result.noise = plan.noise;
   result.engine = engine->info();
-  std::optional<Draw> draw(std::in_place, task, plan, options);
-  result.network = network_options(options);
-  result.params = draw->problem.graph.param_count();
-  if (context.on_start) context.on_start(result);
-  // Made anew for who looks: the problem keeps its own within the graph.
-  const Tensor z = context.on_scene ? make_input(draw->x_shape, draw->start) : Tensor();
-  const Tensor y = context.on_scene ? plan.A->known_part(plan.y) : Tensor();
-  if (context.on_scene) context.on_scene({plan.input, z, *plan.A, y});
 
-  const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
-  const FitRun fit_run = [&](int run, int moment, const auto& on_iteration,
-                             std::string_view resume) {
-    if (run > 0) {
-      draw.reset();  // two of them would take twice the memory
-      draw.emplace(task, plan, of_run(options, run, moment));
-    }
-    FitOptions how = draw->how;
-    how.resume = resume;
-    return fit(draw->problem, *engine, how, *draw->stopping.stopper,
-               context.reference ? &reference : nullptr, on_iteration, context.cancel);
-  };
-  result.fit = fit_runs(*options.runs, fit_run, reporter(plan, context), context.resume);
-
-  result.image = finish(plan, result.fit.best);
-  if (context.reference) {
-    result.psnr = psnr(result.image, *context.reference);
-    result.ssim = ssim(result.image, *context.reference);
-    result.psnr_input = psnr(plan.input, *context.reference);
-    result.ssim_input = ssim(plan.input, *context.reference);
+  std::optional<Draw> draw;
+  if (fits) {
+    draw.emplace(task, plan, options);
+    result.network = network_options(options);
+    result.params = draw->problem.graph.param_count();
   }
+  if (context.on_start) context.on_start(result);
+  std::optional<Blend> blend;
+  if (plan.noise) {
+    blend.emplace(plan, options, context.cancel, context.on_filter);
+    Candidate first = blend->filter();
+    if (context.reference) first.psnr = psnr(first.image, *context.reference);
+    if (fits && context.on_first_result) context.on_first_result(first);
+    result.image = first.image;
+  }
+  if (fits) {
+    // Made anew for who looks: the problem keeps its own within the graph.
+    const Tensor z = context.on_scene ? make_input(draw->x_shape, draw->start) : Tensor();
+    const Tensor y = context.on_scene ? plan.A->known_part(plan.y) : Tensor();
+    if (context.on_scene) context.on_scene({plan.input, z, *plan.A, y});
+
+    const Hidden hidden = draw->stopping.hidden;
+    result.fit = fit_all(task, plan, *engine, draw, options, context);
+    draw.reset();
+    if (!blend)
+      result.image = finish(plan, result.fit.best);
+    else if (result.fit.stopped_by != StoppedBy::cancelled)
+      result.image = finish(plan, blend->with(result.fit.best, result.fit.seconds, hidden));
+  }
+  if (blend) result.candidates = blend->take_candidates();
+  if (context.reference) compare_with(*context.reference, plan, result);
   return result;
 }
 
 Image finish_moment(Task task, const Image& observed, const Image* mask,
                     const RestoreOptions& options, const Tensor& moment) {
-  const Plan plan = make_plan(task, observed, mask, resolve(task, options));
+  const RestoreOptions resolved = resolve(task, options);
+  const Plan plan = make_plan(task, observed, mask, resolved);
   const Shape expected{1, plan.input.channels(), plan.input.height(), plan.input.width()};
   if (moment.shape() != expected)
     fail(ErrorCode::bad_input, "{}: the moment of the fit is {} but the result is {}",
          to_string(task), to_string(moment.shape()), to_string(expected));
-  return finish(plan, moment);
+  if (!plan.noise) return finish(plan, moment);
+  Blend blend(plan, resolved, {});
+  blend.filter();
+  return finish(plan, blend.with(moment, 0, make_stopping(task, plan, resolved).hidden));
 }
 
 }  // namespace unmar

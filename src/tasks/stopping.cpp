@@ -33,6 +33,21 @@ std::string name_of(StopRule rule) {
   return to_text(option_spec("stop").get(named).value());
 }
 
+/// 1 within `reach` pixels of a 1, in each channel.
+Tensor grown(const Tensor& mask, int reach) {
+  const Shape& s = mask.shape();
+  Tensor result(s, 0.f);
+  for (int c = 0; c < s.c; ++c)
+    for (int y = 0; y < s.h; ++y)
+      for (int x = 0; x < s.w; ++x) {
+        if (!(mask.at(0, c, y, x) > 0.f)) continue;
+        for (int v = std::max(0, y - reach); v <= std::min(s.h - 1, y + reach); ++v)
+          for (int u = std::max(0, x - reach); u <= std::min(s.w - 1, x + reach); ++u)
+            result.at(0, c, v, u) = 1.f;
+      }
+  return result;
+}
+
 /// Makes stoppers; they share what is hidden from the loss.
 class Maker {
  public:
@@ -50,8 +65,8 @@ class Maker {
       case StopRule::discrepancy:
         return make_discrepancy(plan_.y, known(rule), sigma(rule));
       case StopRule::held_out:
-        if (needs.hidden.empty()) needs.hidden = hidden(known(rule));
-        return make_held_out(plan_.y, needs.hidden, o_.loss.value(), valley());
+        if (needs.hidden.compared.empty()) needs.hidden = hide(known(rule), o_.held_out.value());
+        return make_held_out(plan_.y, needs.hidden.compared, o_.loss.value(), valley());
       case StopRule::self_reference:
         return make_self_reference(plan_.y, known(rule), valley());
       case StopRule::sure:
@@ -64,6 +79,23 @@ class Maker {
         break;
     }
     return make_fixed_count();
+  }
+
+  /// Few values tell little: of a small picture a larger share is hidden, up to where the fit
+  /// suffers more than the choice gains. Of a tiny one that is still too few; then none are hidden.
+  bool hide_enough(Stopping& needs) const {
+    constexpr double kEnough = 100, kWanted = 128, kLargestShare = 0.15, kFewest = 64;
+    if (task_ == Task::upscale) return false;
+    const Tensor known = this->known(StopRule::automatic);
+    Hidden drawn = hide(known, o_.held_out.value());
+    if (count(drawn.compared) < kEnough) {
+      const double values = count_known(plan_) * plan_.y.shape().c;
+      const double share = std::min(kWanted / std::max(values, 1.), kLargestShare);
+      drawn = hide(known, std::max(share, o_.held_out.value()));
+      if (count(drawn.compared) < kFewest) return false;
+    }
+    needs.hidden = std::move(drawn);
+    return true;
   }
 
  private:
@@ -88,28 +120,18 @@ class Maker {
             .average = o_.average.value() ? static_cast<float>(o_.average_decay.value()) : 0.f};
   }
 
-  Tensor hidden(const Tensor& known) const { return hidden(known, o_.held_out.value()); }
-
-  Tensor hidden(const Tensor& known, double fraction) const {
-    return hide_values(plan_.y.shape(), known,
-                       {.fraction = fraction, .seed = static_cast<std::uint64_t>(o_.seed.value())});
-  }
-
-  /// Few values tell little: of a small picture a larger share is hidden, up to where the fit
-  /// suffers more than the choice gains. Of a tiny one that is still too few; then none are hidden.
-  bool hide_enough(Stopping& needs) const {
-    constexpr double kEnough = 100, kWanted = 128, kLargestShare = 0.15, kFewest = 64;
-    if (task_ == Task::upscale) return false;
-    const Tensor known = this->known(StopRule::automatic);
-    Tensor drawn = hidden(known);
-    if (count(drawn) < kEnough) {
-      const double values = count_known(plan_) * plan_.y.shape().c;
-      const double share = std::min(kWanted / std::max(values, 1.), kLargestShare);
-      drawn = hidden(known, std::max(share, o_.held_out.value()));
-      if (count(drawn) < kFewest) return false;
-    }
-    needs.hidden = std::move(drawn);
-    return true;
+  /// Neighbours that share their noise are hidden together, and only the one in the middle is
+  /// compared.
+  Hidden hide(const Tensor& known, double fraction) const {
+    const int reach = plan_.noise && plan_.noise->kind == NoiseKind::correlated ? 1 : 0;
+    constexpr double kMore = 2;  ///< so that enough are compared
+    if (reach > 0) fraction = std::min(0.5, kMore * fraction) / ((2 * reach + 1) * (2 * reach + 1));
+    Hidden hidden;
+    hidden.compared =
+        hide_values(plan_.y.shape(), known,
+                    {.fraction = fraction, .seed = static_cast<std::uint64_t>(o_.seed.value())});
+    hidden.from_fit = reach > 0 ? grown(hidden.compared, reach) : hidden.compared;
+    return hidden;
   }
 
   static double count(const Tensor& hidden) {
@@ -176,6 +198,8 @@ Stopping make_stopping(Task task, const Plan& plan, const RestoreOptions& resolv
   if (resolved.prior == FitPrior::staged)
     stopping.targets = std::make_unique<StagedTargets>(*plan.A, plan.y, stage_options(resolved));
   stopping.stopper = maker.make(resolved.stop.value(), stopping);
+  if (resolved.method == Method::automatic && stopping.hidden.compared.empty())
+    maker.hide_enough(stopping);
   if (resolved.watch)
     for (const std::string& name : split(*resolved.watch)) {
       const bool twice = std::any_of(stopping.watchers.begin(), stopping.watchers.end(),

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "tasks/blend.h"
 #include "tasks/plan.h"
 #include "unmar/stages.h"
 
@@ -15,7 +16,7 @@ struct Stopping {
   std::unique_ptr<StagedTargets> targets;  ///< of --prior staged; outlives what judges it
   std::unique_ptr<Stopper> stopper;
   std::vector<std::pair<std::string, std::unique_ptr<Stopper>>> watchers;
-  Tensor hidden;        ///< ProblemOptions::hidden
+  Hidden hidden;
   bool probes = false;  ///< ProblemOptions::keep_input
 };
 

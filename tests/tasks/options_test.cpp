@@ -34,8 +34,8 @@ TEST(Options, EveryPresetGivesEveryOptionOfEveryTaskAValueInItsRange) {
       const RestoreOptions resolved = resolve(task, given);
       EXPECT_NO_THROW(resolve(task, resolved)) << to_string(task);  // checks the ranges
       for (const OptionSpec& spec : option_table()) {
-        const bool unset =
-            spec.name == "sigma" || spec.name == "watch" || spec.name == "max-memory";
+        const bool unset = spec.name == "sigma" || spec.name == "noise" || spec.name == "watch" ||
+                           spec.name == "max-memory";
         const bool expected = spec.serves(task) && !unset;
         EXPECT_EQ(spec.get(resolved).has_value(), expected) << to_string(task) << " " << spec.name;
       }

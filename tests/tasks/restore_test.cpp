@@ -41,6 +41,7 @@ TEST(Restore, AutoHidesALargerShareOfASmallPicture) {
   const auto hides = [](const Image& picture, double share) {
     RestoreOptions automatic = tiny(4), held_out = tiny(4);
     automatic.stop = StopRule::automatic;
+    automatic.method = held_out.method = Method::dip;
     held_out.stop = StopRule::held_out;
     held_out.held_out = share;
     return same_pixels(denoise(picture, automatic).image, denoise(picture, held_out).image);
@@ -56,7 +57,10 @@ TEST(Restore, AutoHidesValuesWhereItCanAndFallsBackToTheVariance) {
     automatic.stop = StopRule::automatic;
     variance.stop = StopRule::wmv;
     held_out.stop = StopRule::held_out;
-    if (task == Task::upscale) automatic.factor = variance.factor = 2;
+    if (task == Task::upscale)
+      automatic.factor = variance.factor = 2;
+    else
+      automatic.method = held_out.method = variance.method = Method::dip;
     const Image result = restore(task, picture, mask, automatic).image;
     if (task != Task::upscale)
       return std::pair{same_pixels(result, restore(task, picture, mask, held_out).image),

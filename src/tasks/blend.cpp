@@ -1,0 +1,169 @@
+#include "tasks/blend.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "base/fail.h"
+
+namespace unmar {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// In the order of the candidates: filter, fit, step (docs/results.md).
+const std::vector<double> kUsual = {0.6, 0.2, 0.2};
+/// The fit stands against correlated noise; the filter has to show that it does.
+const std::vector<double> kUsualCorrelated = {0.2, 0.6, 0.2};
+
+/// Calls visit(weights) for all weights that are multiples of 1 / steps and sum to one.
+void for_all_weights(int steps, std::vector<double>& weights, std::size_t first, int left,
+                     const std::function<void()>& visit) {
+  if (first + 1 == weights.size()) {
+    weights[first] = static_cast<double>(left) / steps;
+    visit();
+    return;
+  }
+  for (int i = 0; i <= left; ++i) {
+    weights[first] = static_cast<double>(i) / steps;
+    for_all_weights(steps, weights, first + 1, left - i, visit);
+  }
+}
+
+Tensor where(const Tensor& mask, const Tensor& yes, const Tensor& no) {
+  Tensor result = no;
+  for (std::size_t i = 0; i < result.count(); ++i)
+    if (mask.data()[i] > 0.f) result.data()[i] = yes.data()[i];
+  return result;
+}
+
+std::vector<float> values_at(const Tensor& picture, const Tensor& mask) {
+  std::vector<float> values;
+  for (std::size_t i = 0; i < picture.count(); ++i)
+    if (mask.data()[i] > 0.f) values.push_back(picture.data()[i]);
+  return values;
+}
+
+}  // namespace
+
+std::vector<double> blend_weights(const std::vector<std::vector<float>>& candidates,
+                                  const std::vector<float>& noisy, const std::vector<double>& usual,
+                                  std::vector<double>& errors) {
+  constexpr double kSpread = 0.15;  ///< of the best weights, from picture to picture
+  constexpr int kSteps = 20;
+  const std::size_t count = candidates.size();
+  std::vector<double> products(count * count);
+  for (std::size_t a = 0; a < count; ++a)
+    for (std::size_t b = 0; b < count; ++b) {
+      double sum = 0;
+      for (std::size_t i = 0; i < noisy.size(); ++i)
+        sum += (static_cast<double>(candidates[a][i]) - static_cast<double>(noisy[i])) *
+               (static_cast<double>(candidates[b][i]) - static_cast<double>(noisy[i]));
+      products[a * count + b] = sum / static_cast<double>(noisy.size());
+    }
+  errors.clear();
+  for (std::size_t a = 0; a < count; ++a) errors.push_back(products[a * count + a]);
+  // The noise of the hidden values is nearly all of the least error.
+  const double noise = std::max(*std::min_element(errors.begin(), errors.end()), 1e-12);
+  std::vector<double> weights(count), best = usual;
+  double least = std::numeric_limits<double>::infinity();
+  for_all_weights(kSteps, weights, 0, kSteps, [&] {
+    double cost = 0;
+    for (std::size_t a = 0; a < count; ++a) {
+      for (std::size_t b = 0; b < count; ++b)
+        cost += weights[a] * weights[b] * products[a * count + b] *
+                static_cast<double>(noisy.size()) / noise;
+      cost += (weights[a] - usual[a]) * (weights[a] - usual[a]) / (kSpread * kSpread);
+    }
+    if (cost < least) least = cost, best = weights;
+  });
+  return best;
+}
+
+Blend::Blend(const Plan& plan, const RestoreOptions& resolved, std::stop_token cancel,
+             std::function<void(double)> on_progress)
+    : plan_(plan),
+      cancel_(std::move(cancel)),
+      on_progress_(std::move(on_progress)),
+      threads_(resolved.threads.value()),
+      known_(fully_known(plan)) {
+  const auto values = known_.values();
+  if (std::all_of(values.begin(), values.end(), [](float v) { return v > 0.f; })) known_ = {};
+}
+
+/// The share of a part of the work becomes one between `from` and `to`.
+PatchOptions Blend::patch_options(double from, double to) const {
+  PatchOptions options;
+  options.threads = threads_;
+  options.cancel = cancel_;
+  if (on_progress_)
+    options.on_progress = [this, from, to](double done) {
+      on_progress_(from + (to - from) * done);
+    };
+  return options;
+}
+
+Candidate& Blend::add(const char* name, const Tensor& picture, double seconds) {
+  candidates_.push_back({.name = name, .image = finish(plan_, picture), .seconds = seconds});
+  return candidates_.back();
+}
+
+const Candidate& Blend::filter() {
+  const auto start = Clock::now();
+  filtered_ = patches_denoise(plan_.y, *plan_.noise, patch_options(0, 1), known_);
+  Candidate& candidate = add("patches", filtered_, seconds_since(start));
+  candidate.weight = 1;
+  return candidate;
+}
+
+Tensor Blend::with(const Tensor& fit, double fit_seconds, const Hidden& hidden) {
+  const NoiseModel& noise = *plan_.noise;
+  // Where nothing is known the fit stands in.
+  const Tensor y = known_.empty() ? plan_.y : where(known_, plan_.y, fit);
+  const auto start = Clock::now();
+  const Tensor step = patches_step(y, fit, noise, patch_options(0, 0.2));
+  const double step_seconds = seconds_since(start);
+
+  const bool measured = !hidden.from_fit.empty() && !values_at(fit, hidden.compared).empty();
+  std::vector<Tensor> blind;
+  if (measured && !cancel_.stop_requested()) {
+    const Tensor unseen = where(hidden.from_fit, fit, y);
+    blind.push_back(patches_denoise(unseen, noise, patch_options(0.2, 0.8)));
+    blind.push_back(fit);
+    blind.push_back(patches_step(unseen, fit, noise, patch_options(0.8, 1)));
+  }
+  if (cancel_.stop_requested()) return known_.empty() ? filtered_ : where(known_, filtered_, fit);
+
+  add("dip", fit, fit_seconds);
+  add("dip+patches", step, step_seconds);
+  if (measured)
+    weigh(blind, hidden.compared);
+  else
+    for (Candidate& c : candidates_)
+      c.weight = c.name == (noise.kind == NoiseKind::correlated ? "dip" : "patches") ? 1 : 0;
+
+  Tensor result(fit.shape(), 0.f);
+  const Tensor* pictures[] = {&filtered_, &fit, &step};
+  for (std::size_t k = 0; k < candidates_.size(); ++k)
+    for (std::size_t i = 0; i < result.count(); ++i)
+      result.data()[i] += static_cast<float>(candidates_[k].weight) * pictures[k]->data()[i];
+  return known_.empty() ? std::move(result) : where(known_, result, fit);
+}
+
+void Blend::weigh(const std::vector<Tensor>& blind, const Tensor& compared) {
+  std::vector<std::vector<float>> values;
+  for (const Tensor& picture : blind) values.push_back(values_at(picture, compared));
+  std::vector<double> errors;
+  const auto& usual = plan_.noise->kind == NoiseKind::correlated ? kUsualCorrelated : kUsual;
+  const auto weights = blend_weights(values, values_at(plan_.y, compared), usual, errors);
+  for (std::size_t k = 0; k < candidates_.size(); ++k) {
+    candidates_[k].error = errors[k];
+    candidates_[k].weight = weights[k];
+  }
+}
+
+}  // namespace unmar
