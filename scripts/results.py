@@ -8,7 +8,8 @@ DATA holds the usual research pictures (see GROUPS; not part of the project). Of
 --side pixels wide, is damaged with seed 1, restored by each method and compared with the clean one
 over all colours and pixels; --side 0 takes all of it, and tells what the paper published, too. The
 methods of scikit-image and OpenCV that have a strength get the best of STRENGTHS, judged by the
-clean picture, which is more than a user can do. Seconds are those of the processor, of all threads
+clean picture, which is more than a user can do. BM3D (scripts/peers/bm3d.py) is told sigma; unmar is
+told nothing, but for --preset paper. Seconds are those of the processor, of all threads
 together. What is done is not done again: a long table can be made in parts, and --table only tells
 what there is.
 """
@@ -25,28 +26,60 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNMAR = os.environ.get("UNMAR", ROOT / "build/release/apps/cli/unmar")
-PRESETS = ["quick", "best", "paper"]
+OURS = {
+    "patches": ["--method", "patches"],
+    "dip": ["--method", "dip"],
+    "quick": ["--preset", "quick"],
+    "best": ["--preset", "best"],
+    "paper": ["--preset", "paper"],
+}
 
 DENOISE = ["denoise/F16", "denoise/House", "denoise/Peppers", "denoise/kodim03"]
+GRAY = ["missing50/barbara", "missing50/boat", "missing50/house"]
 HOLES = ["missing50/barbara", "missing50/boat", "missing50/house"]
 UPSCALE = ["upscale/butterfly", "upscale/bird", "upscale/woman"]
 # The paper has another recipe for pixels missing at random than for text, which --preset paper is.
 RANDOM_HOLES = ["--skip", 4, "--upsample", "bilinear", "--lr", 0.001, "--iterations", 11000]
 
 
-def denoising(sigma):
+def denoising(sigma, pictures=DENOISE):
     return {
-        "pictures": DENOISE,
+        "pictures": pictures,
         "damage": ["--noise", sigma],
-        "task": ["denoise", "--sigma", sigma],
-        "rivals": ["tv", "wavelet", "nlm", "nlm-cv"],
+        "task": ["denoise"],
+        "rivals": ["tv", "wavelet", "nlm", "nlm-cv", "bm3d"],
+        "paper": ["--sigma", sigma],
         "sigma": sigma,
     }
 
 
+def counting(photons):
+    return {
+        "pictures": DENOISE,
+        "damage": ["--poisson", photons],
+        "task": ["denoise"],
+        "rivals": [],
+    }
+
+
 GROUPS = {
+    "denoise10": denoising(10),
+    "denoise15": denoising(15),
     "denoise25": denoising(25),
     "denoise50": denoising(50),
+    "gray15": denoising(15, GRAY),
+    "gray25": denoising(25, GRAY),
+    "gray50": denoising(50, GRAY),
+    "poisson10": counting(10),
+    "poisson30": counting(30),
+    "poisson100": counting(100),
+    "microscope": {  # pairs: what came in and the mean of many
+        "pictures": ["science/bacteria16_noisy_avg1", "science/fmd_BPAE_R_raw"],
+        "clean": ["science/bacteria16_target_avg", "science/fmd_BPAE_R_avg50"],
+        "damage": None,
+        "task": ["denoise"],
+        "rivals": [],
+    },
     "missing50": {
         "pictures": HOLES,
         "damage": ["--missing", 0.5],
@@ -140,6 +173,8 @@ class Case:
         self.arguments, self.group, self.facts = arguments, group, GROUPS[group]
         self.name = pathlib.Path(picture).name
         self.source = (arguments.data / picture).with_suffix(".png")
+        pairs = dict(zip(self.facts["pictures"], self.facts.get("clean", [])))
+        self.pair = (arguments.data / pairs[picture]).with_suffix(".png") if pairs else None
         self.base = arguments.out / str(arguments.side or "whole") / group / self.name
         self.clean, self.damaged = self.file("clean"), self.file("damaged")
         self.mask = self.file("mask") if self.facts["task"][0] == "inpaint" else None
@@ -162,6 +197,10 @@ class Case:
         if self.damaged.exists():
             return
         self.base.parent.mkdir(parents=True, exist_ok=True)
+        if self.pair:
+            self.crop(self.source, self.damaged)
+            self.crop(self.pair, self.clean)
+            return
         self.crop(self.source, self.clean)
         damage = self.facts["damage"]
         if damage is None:
@@ -184,22 +223,37 @@ class Case:
         if told.exists() or self.arguments.table:
             return
         self.prepare()
-        if method in PRESETS:
+        if method in OURS:
             task, *known = self.facts["task"]
             mask = ["--mask", self.mask] if self.mask else []
             more = self.facts.get(method, [])
             fit, seconds = unmar(
-                task, self.damaged, "-o", result, *mask, *known, "--preset", method, *more,
+                task, self.damaged, "-o", result, *mask, *known, *OURS[method], *more,
                 *self.arguments.more, "--reference", self.clean, "--threads",
-                self.arguments.threads, "--history", self.file(method, ".csv"), "--quiet",
-                "--json")  # fmt: skip
+                self.arguments.threads, *self.history(method), "--quiet", "--json")  # fmt: skip
             facts = json.loads(fit)
+        elif method == "bm3d":
+            facts, seconds = self.peer(method, result)
         else:
             facts, seconds = self.best_of_strengths(method, result)
         facts["cpu_seconds"] = seconds
         told.write_text(json.dumps(facts))
         print(f"{self.group} {self.name} {method}: {facts['psnr']:.2f} dB, {seconds:.0f} s",
               file=sys.stderr, flush=True)  # fmt: skip
+
+    def history(self, method):
+        return [] if method == "patches" else ["--history", self.file(method, ".csv")]
+
+    def peer(self, method, result):
+        """A script beside this one, which is told sigma."""
+        before = os.times()
+        subprocess.run(
+            ["/usr/bin/python3", ROOT / f"scripts/peers/{method}.py", self.damaged, "-o", result,
+             "--sigma", str(self.facts["sigma"])],
+            check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+        after = os.times()
+        spent = after.children_user - before.children_user
+        return self.compare(result), spent + after.children_system - before.children_system
 
     def best_of_strengths(self, method, result):
         from PIL import Image
@@ -230,9 +284,9 @@ class Case:
 
     def input(self):
         """PSNR before; of an enlargement that of bicubic."""
-        if self.facts["task"][0] != "upscale":
+        if self.facts["task"][0] != "upscale" and not self.pair:
             return self.compare(self.damaged)["psnr"]
-        told = [self.told(m) for m in PRESETS]
+        told = [self.told(m) for m in OURS]
         return next((t["psnr_input"] for t in told if t), None)
 
     def told(self, method):
@@ -268,6 +322,8 @@ def table(group, cases, methods):
     for m in methods:
         spent = [c.told(m)["cpu_seconds"] for c in cases if c.told(m)]
         seconds.append(f"{statistics.mean(spent):.2g}")
+    means = [statistics.mean(t["psnr"] for c in cases if (t := c.told(m))) for m in methods]
+    print("| mean | | " + " | ".join(f"{m:.2f}" for m in means) + " |")
     print("| processor seconds, mean | | " + " | ".join(seconds) + " |")
     for c in cases:
         if both := c.published():
@@ -295,7 +351,7 @@ def main():
     parser.add_argument("--side", type=int, default=128,
                         help="of the crops; text: twice that; 0: whole pictures")
     parser.add_argument("--groups", default=",".join(GROUPS))
-    parser.add_argument("--methods", default="rivals,quick,best,paper")
+    parser.add_argument("--methods", default="rivals,patches,dip,quick,best,paper")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--table", action="store_true", help="only tell of what is done")
     parser.add_argument("--sheet", default="", help="methods to show in a picture, with commas")
@@ -306,6 +362,8 @@ def main():
         cases = [Case(arguments, group, p) for p in GROUPS[group]["pictures"]]
         methods = []
         for m in arguments.methods.split(","):
+            if m in ("patches", "dip") and GROUPS[group]["task"][0] != "denoise":
+                continue
             methods += GROUPS[group]["rivals"] if m == "rivals" else [m]
         for m in methods:
             for c in cases:
