@@ -263,7 +263,11 @@ std::string report_page(const Report& report, const Moments& moments, const Imag
     return moments.list().empty() ? "data:," : data_uri(moments.list().front().*part);
   };
   const std::string told = summary(report);
-  std::string lead = told.substr(0, told.find('\n')) + ".";
+  const std::size_t end = told.find('\n');
+  std::string lead = told.substr(0, end);
+  if (r.candidates.size() > 1)
+    lead += "; " + told.substr(end + 1, told.find('\n', end + 1) - end - 1);
+  lead += ".";
   lead[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(lead[0])));
   return filled(
       report_template(),
