@@ -271,6 +271,8 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
       result.image = finish(plan, blend->with(result.fit.best, result.fit.seconds, hidden));
   }
   if (blend) result.candidates = blend->take_candidates();
+  // Behind the fit, too, there is work that can be cancelled.
+  if (fits && result.candidates.size() == 1) result.fit.stopped_by = StoppedBy::cancelled;
   if (context.reference) compare_with(*context.reference, plan, result);
   return result;
 }

@@ -147,6 +147,23 @@ TEST(Blend, ACancelledFitLeavesTheFiltersResult) {
   EXPECT_EQ(result.candidates[0].weight, 1);
 }
 
+TEST(Blend, CancelledBehindTheFitItIsTheFiltersResultToo) {
+  std::stop_source source;
+  RestoreContext context;
+  bool fitted = false;
+  Image first;
+  context.on_first_result = [&](const Candidate& c) { first = c.image; };
+  context.on_iteration = [&](const FitProgress&) { fitted = true; };
+  context.on_filter = [&](double) {
+    if (fitted) source.request_stop();
+  };
+  context.cancel = source.get_token();
+  const Restored result = denoise(noisy_picture(), tiny(3), context);
+  EXPECT_EQ(result.fit.stopped_by, StoppedBy::cancelled);
+  EXPECT_EQ(result.fit.iterations, 3);
+  EXPECT_TRUE(same_pixels(result.image, first));
+}
+
 TEST(Blend, IsTheSameForEveryNumberOfThreads) {
   RestoreOptions options = tiny(3);
   const Image one = denoise(noisy_picture(), options).image;
