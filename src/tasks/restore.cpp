@@ -87,7 +87,8 @@ void require_memory_for(Task task, const Image& observed, const RestoreOptions& 
 }
 
 /// The first of several fits finds the moment to end. The others end there: nothing need be hidden
-/// from them, and they need not go on to see that it is past. Stages are as long as the fit.
+/// from them for that, and they need not go on to see that it is past. Stages are as long as the
+/// fit.
 RestoreOptions of_run(const RestoreOptions& options, int run, int moment) {
   RestoreOptions own = options;
   own.seed = *options.seed + run;
@@ -184,7 +185,8 @@ void require_memory(Task task, const Shape& picture, const Operator& A,
 
 namespace {
 
-/// Fits once or as often as --runs says.
+/// Fits once or as often as --runs says. Under --method auto all fits miss what the first hides, so
+/// that their mean has not seen it either.
 FitResult fit_all(Task task, const Plan& plan, Engine& engine, std::optional<Draw>& draw,
                   const RestoreOptions& options, const RestoreContext& context) {
   const Tensor hidden =
