@@ -189,8 +189,8 @@ std::string candidates(const Report& report) {
             "noisy values say which is nearest to the truth: the noise there is the same for "
             "all, so the smallest distance is best. The weights follow it as far as it exceeds "
             "chance."
-          : "The picture is too small to hide pixels from it, so the weights are the usual "
-            "ones.",
+          : "The picture is too small to hide pixels from it, so nothing was compared and one of "
+            "them is taken as it is.",
       cards);
 }
 

@@ -217,13 +217,16 @@ class Run {
     progress_->update_share("patches", share, seconds_since(filter_start_));
   }
 
-  /// There is something to look at long before the end.
+  /// There is something to look at long before the end; not in place of what came in, which only
+  /// the end of the run replaces.
   void write_first(const Candidate& first) {
     progress_->finish();
-    write_image(a_.output, first.image);
+    const bool writes = !is_input(a_, a_.output);
+    if (writes) write_image(a_.output, first.image);
     if (a_.quiet) return;
-    fmt::print(stderr, "patches: {:.1f} s{}; wrote {}; the fit goes on\n", first.seconds,
-               first.psnr ? fmt::format(", PSNR {:.2f} dB", *first.psnr) : "", a_.output.string());
+    fmt::print(stderr, "patches: {:.1f} s{}{}; the fit goes on\n", first.seconds,
+               first.psnr ? fmt::format(", PSNR {:.2f} dB", *first.psnr) : "",
+               writes ? "; wrote " + a_.output.string() : "");
   }
 
   void snap(int iteration, const Image& preview) {

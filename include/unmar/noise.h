@@ -43,10 +43,11 @@ struct NoiseOptions {
 
 /// White noise by the spectrum of the patches of each channel (Chen, Zhu and Heng, ICCV 2015), at
 /// most what the flattest blocks have: within 5 % at sigma 25 / 255 on ordinary pictures, and up to
-/// 15 % too much at 10, since fine texture counts as noise. Poisson by the same in eight classes of brightness and a line through them, classes with
-/// clipped values left out. Correlated if neighbours share their deviations in the flattest tenth
-/// of the 8x8 blocks. Salt and pepper: black and white values far from the median of their
-/// neighbours. Memory: twice the picture. throws Error{bad_argument} for an empty picture.
+/// 15 % too much at 10, since fine texture counts as noise. Poisson by the same in eight classes of
+/// brightness and a line through them, classes with clipped values left out. Correlated if
+/// neighbours share their deviations in the flattest tenth of the 8x8 blocks. Salt and pepper:
+/// black and white values far from the median of their neighbours. Memory: twice the picture.
+/// throws Error{bad_argument} for an empty picture.
 NoiseModel estimate_noise(const Image& image, const NoiseOptions& known = {});
 /// y [1,c,h,w] of any number of channels.
 NoiseModel estimate_noise_model(const Tensor& y, const NoiseOptions& known = {});

@@ -22,7 +22,7 @@
 /// channel, weights for each channel alone.
 namespace unmar {
 
-/// 0: the default (src/patches/options.cpp), good for sigma from 5 to 100 of 255.
+/// 0: the default (src/patches/options.cpp), chosen for sigma from 5 to 50 of 255.
 struct PatchOptions {
   int size = 0;        ///< side of a patch, 1 to 16 px
   int group = 0;       ///< similar patches, 1 to 256

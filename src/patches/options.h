@@ -6,8 +6,8 @@ namespace unmar::patches {
 
 /// What is not given is filled in. throws Error{bad_argument} for what is out of range.
 ///
-/// The defaults are the best or within 0.1 dB of it for sigma from 5 to 50, gray and colour
-/// (docs/results.md), so that none of them follows the noise.
+/// Patches of 6x6 in groups of 64 were within 0.15 dB of the best of those tried at sigma 5, 10, 25
+/// and 50, gray and colour, so that none of the defaults follows the noise.
 PatchOptions with_defaults(const PatchOptions& given);
 
 /// By how much the noise is taken for stronger than it is: similar patches were looked for in the

@@ -53,7 +53,7 @@ std::vector<float> values_at(const Tensor& picture, const Tensor& mask) {
 std::vector<double> blend_weights(const std::vector<std::vector<float>>& candidates,
                                   const std::vector<float>& noisy, const std::vector<double>& usual,
                                   std::vector<double>& errors) {
-  constexpr double kSpread = 0.15;  ///< of the best weights, from picture to picture
+  constexpr double kSpread = 0.15;  ///< how far from `usual` is likely; chosen by hand
   constexpr int kSteps = 20;
   const std::size_t count = candidates.size();
   std::vector<double> products(count * count);
