@@ -28,12 +28,18 @@ ROOMS = {
     "fit": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
     "tasks": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion", "fit",
               "noise", "patches"},
+    "report": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion",
+               "fit", "noise", "patches", "tasks"},
+    "runs": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion", "fit",
+             "noise", "patches", "tasks", "report"},
 }
 
 # Each header of include/unmar belongs to a room. No room may include the umbrella.
 UMBRELLA = "unmar.h"
 HEADER_ROOM = {
     "error.h": "base",
+    "files.h": "base",
+    "process.h": "base",
     "random.h": "base",
     "checksum.h": "base",
     "tensor.h": "tensor",
@@ -150,6 +156,8 @@ class Checker:
             self._report("/".join(folders), "is in no room that scripts/check_rooms.py knows")
             return None
         if folders[0] == "include":
+            if len(folders) == 4 and folders[2] in ROOMS:
+                return folders[2]
             if folders[-1] == UMBRELLA or folders[-1] in HEADER_ROOM:
                 return HEADER_ROOM.get(folders[-1], UMBRELLA)
             self._report(
@@ -180,7 +188,8 @@ class Checker:
             return  # they look inside on purpose
         first, _, rest = header.partition("/")
         if first == "unmar":
-            target = HEADER_ROOM.get(rest, rest)
+            folder, _, file = rest.partition("/")
+            target = folder if file and folder in ROOMS else HEADER_ROOM.get(rest, rest)
         elif first in ROOMS and rest:
             target = first
         elif (path.parent / header).is_file() and ".." not in header:

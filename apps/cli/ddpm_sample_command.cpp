@@ -1,20 +1,19 @@
 #include <fmt/format.h>
 #include <unmar/error.h>
+#include <unmar/files.h>
+#include <unmar/process.h>
+#include <unmar/runs/film.h>
+#include <unmar/runs/samples.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
 
 #include "checks.h"
-#include "clock.h"
 #include "commands.h"
 #include "declaration.h"
-#include "film.h"
 #include "interrupt.h"
 #include "models_folder.h"
-#include "output_file.h"
 #include "progress.h"
-#include "report.h"
-#include "samples.h"
 
 namespace unmar::cli {
 namespace {
@@ -79,7 +78,6 @@ std::vector<Image> draw(const SampleArguments& a, const DiffusersModel& model, I
   const Clock::time_point start = Clock::now();
   Progress line("sample", false, a.quiet);
   const auto on_step = [&](const SamplesProgress& progress) {
-    interrupt.poll();
     line.update_count(progress.done, progress.steps, seconds_since(start));
     const int every = std::max(1, progress.steps / kFrames);
     if (!a.snapshots.empty() && progress.done % every == 0)

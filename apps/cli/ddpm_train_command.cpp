@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 #include <unmar/error.h>
+#include <unmar/process.h>
+#include <unmar/runs/training.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -9,18 +11,18 @@
 #include "checks.h"
 #include "commands.h"
 #include "declaration.h"
-#include "training.h"
+#include "interrupt.h"
+#include "progress.h"
 
 namespace unmar::cli {
 namespace {
 
 struct TrainArguments {
-  TrainingArguments training;
+  TrainingRequest training;
   std::filesystem::path resume;
   std::string block_out_channels, attention, weights = "f32";
-  // What resuming may change.
-  std::optional<int> iterations, threads, samples;
-  std::optional<double> checkpoint_every;
+  TrainingChanges changes;
+  bool quiet = false, json = false;
 };
 
 /// "32,64,64"
@@ -42,27 +44,61 @@ std::vector<int> parse_list(const std::string& text, const char* option) {
   return numbers;
 }
 
-int run(const TrainArguments& a) {
-  if (!a.resume.empty()) {
-    const TrainingFolder folder{a.resume};
-    std::error_code error;
-    if (!std::filesystem::exists(folder.record(), error))
-      throw Error(ErrorCode::bad_input,
-                  fmt::format("--resume: '{}' {}; give the folder that -o named", a.resume.string(),
-                              std::filesystem::is_directory(a.resume, error)
-                                  ? "holds no training (no training.json)"
-                                  : "is not a folder"));
-    TrainingRecord record = read_training_record(folder.record());
-    TrainingArguments& t = record.arguments;
-    t.iterations = a.iterations.value_or(t.iterations);
-    t.samples = a.samples.value_or(t.samples);
-    t.checkpoint_every = a.checkpoint_every.value_or(t.checkpoint_every);
-    t.threads = a.threads.value_or(0);
-    t.quiet = a.training.quiet;
-    t.json = a.training.json;
-    return resume_training(record);
+/// Shows a training on the terminal and stops it by Ctrl-C.
+class TrainingConsole : public TrainingObserver {
+ public:
+  explicit TrainingConsole(bool quiet) : quiet_(quiet), line_("train", false, quiet) {}
+
+  std::stop_token stop() const { return interrupt_.token(); }
+  const std::string& folder() const { return folder_; }
+
+  void started(const TrainingStart& s) override {
+    folder_ = s.request.output.string();
+    if (quiet_) return;
+    fmt::print(stderr, "{} pictures of {}x{} px, {}; U-Net of {} parameters; {} MiB\n", s.pictures,
+               s.width, s.height, s.channels == 1 ? "gray" : "RGB", s.parameters,
+               s.memory_bytes >> 20);
+    if (s.done > 0) fmt::print(stderr, "going on after {} iterations\n", s.done);
+    fmt::print(stderr,
+               "{} iterations of {} pictures: {:.1f} passes; Ctrl-C stops and keeps the model so "
+               "far\n",
+               s.request.iterations, s.request.batch,
+               static_cast<double>(s.request.iterations) * s.request.batch /
+                   static_cast<double>(s.pictures));
   }
-  TrainingArguments t = a.training;
+  void progressed(const TrainingProgress& p) override {
+    line_.update_loss(static_cast<int>(p.iteration), p.iterations, p.seconds, p.loss);
+  }
+  void warned(const std::string& text) override {
+    line_.finish();
+    fmt::print(stderr, "warning: {}\n", text);
+  }
+  void writing() override {
+    line_.finish();
+    interrupt_.hold_off();
+  }
+
+ private:
+  const bool quiet_;
+  Interrupt interrupt_;
+  Progress line_;
+  std::string folder_;
+};
+
+void tell(const TrainArguments& a, const std::string& folder, const TrainingResult& r) {
+  if (!a.quiet) {
+    fmt::print(stderr, "{} after {} iterations in {:.0f} s; loss {:.5f}; model in {}\n",
+               r.whole ? "finished" : "stopped by you", r.iterations, r.seconds, r.loss, folder);
+    if (!r.whole) fmt::print(stderr, "'unmar ddpm train --resume {}' goes on from here\n", folder);
+  }
+  if (a.json)
+    fmt::print(
+        "{{\"iterations\":{},\"loss\":{:.9g},\"seconds\":{:.3f},\"peak_memory_mib\":{:.1f}}}\n",
+        r.iterations, r.loss, r.seconds, peak_memory_mib());
+}
+
+TrainingRequest request_of(const TrainArguments& a) {
+  TrainingRequest t = a.training;
   if (!a.block_out_channels.empty())
     t.block_out_channels = parse_list(a.block_out_channels, "--block-out-channels");
   if (a.attention == "none")
@@ -70,15 +106,24 @@ int run(const TrainArguments& a) {
   else if (!a.attention.empty())
     t.attention = parse_list(a.attention, "--attention");
   t.type = a.weights == "f16" ? WeightType::f16 : WeightType::f32;
-  t.iterations = a.iterations.value_or(t.iterations);
-  t.samples = a.samples.value_or(t.samples);
-  t.checkpoint_every = a.checkpoint_every.value_or(t.checkpoint_every);
-  t.threads = a.threads.value_or(0);
-  return run_training(t);
+  t.iterations = a.changes.iterations.value_or(t.iterations);
+  t.samples = a.changes.samples.value_or(t.samples);
+  t.checkpoint_every = a.changes.checkpoint_every.value_or(t.checkpoint_every);
+  t.threads = a.changes.threads.value_or(0);
+  return t;
+}
+
+int run(const TrainArguments& a) {
+  TrainingConsole console(a.quiet);
+  const TrainingResult result = a.resume.empty()
+                                    ? unmar::run(request_of(a), console, console.stop())
+                                    : resume_training(a.resume, a.changes, console, console.stop());
+  tell(a, console.folder(), result);
+  return 0;
 }
 
 void declare_network(Declaration& d, TrainArguments& a) {
-  TrainingArguments& t = a.training;
+  TrainingRequest& t = a.training;
   d.group("Network, named as in diffusers' config.json");
   std::vector<CLI::Option*> parts = {
       d.add("--block-out-channels,--channels", a.block_out_channels, "N,N,...",
@@ -102,7 +147,7 @@ void declare_network(Declaration& d, TrainArguments& a) {
 }
 
 void declare_training(Declaration& d, TrainArguments& a) {
-  TrainingArguments& t = a.training;
+  TrainingRequest& t = a.training;
   d.group("Training");
   d.add("--batch", t.batch, "N", "pictures in one iteration (default 64)")
       ->check(whole_in_range(1, 4096));
@@ -139,21 +184,19 @@ void declare_running(CLI::App& command, TrainArguments& a) {
         ->group(group);
   };
   const char* group = "Run; --resume takes these, too";
-  number("--iterations", a.iterations, "N", "updates of the weights (default 20000)",
+  number("--iterations", a.changes.iterations, "N", "updates of the weights (default 20000)",
          whole_in_range(1, 1e9), group);
-  number("--threads", a.threads, "N",
+  number("--threads", a.changes.threads, "N",
          "cores to use, 0 for all; the result does not depend on it (default 0)",
          whole_in_range(0, 1024), group);
-  number("--checkpoint-every", a.checkpoint_every, "SECONDS",
+  number("--checkpoint-every", a.changes.checkpoint_every, "SECONDS",
          "time between the states that are saved, and the model with them (default 60)",
          in_range(0, 1e6), group);
-  number("--samples", a.samples, "N",
+  number("--samples", a.changes.samples, "N",
          "draw 64 samples after every N iterations, into the folder samples (default never)",
          whole_in_range(0, 1e9), group);
-  command.add_flag("--quiet", a.training.quiet, "say nothing but errors")->group(group);
-  command
-      .add_flag("--json", a.training.json,
-                "print the facts of the result as one JSON line on stdout")
+  command.add_flag("--quiet", a.quiet, "say nothing but errors")->group(group);
+  command.add_flag("--json", a.json, "print the facts of the result as one JSON line on stdout")
       ->group(group);
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <unmar/error.h>
+#include <unmar/files.h>
 #include <unmar/observe.h>
 
 #include <CLI/CLI.hpp>
@@ -8,7 +9,6 @@
 
 #include "checks.h"
 #include "commands.h"
-#include "output_file.h"
 #include "pictures.h"
 
 namespace unmar::cli {
@@ -82,7 +82,7 @@ int run(const DegradeArguments& a) {
   check(a);
   const Image clean = a.pictures.read(a.input);
   Simulated damaged = simulate(clean, simulate_options(a));
-  if (!a.mask.empty()) apply_mask(damaged, a.pictures.read_mask(a.mask), a);
+  if (!a.mask.empty()) apply_mask(damaged, read_mask(a.mask, a.pictures.read_options()), a);
 
   write_image(a.output, damaged.image);
   if (!a.mask_out.empty()) {

@@ -1,15 +1,29 @@
 #include "interrupt.h"
 
+#include <sys/eventfd.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
 
 namespace unmar::cli {
 namespace {
 
-volatile sig_atomic_t signals_seen = 0;  // handlers can reach nothing but globals
+// Handlers can reach nothing but globals, and only write: a thread waits and does the rest.
+volatile sig_atomic_t signals_seen = 0;
+int event = -1;
+
+void wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(event, &one, sizeof one);
+}
 
 void on_signal(int) {
   if (signals_seen) _exit(130);
   signals_seen = 1;
+  const int error = errno;
+  wake();
+  errno = error;
 }
 
 void install(void (*handler)(int), struct sigaction* old_int, struct sigaction* old_term) {
@@ -25,18 +39,23 @@ void install(void (*handler)(int), struct sigaction* old_int, struct sigaction* 
 
 Interrupt::Interrupt() {
   signals_seen = 0;
+  event = eventfd(0, EFD_CLOEXEC);
+  waiting_ = std::thread([this] {
+    std::uint64_t count = 0;
+    while (read(event, &count, sizeof count) < 0 && errno == EINTR) {
+    }
+    if (signals_seen) source_.request_stop();
+  });
   install(on_signal, &old_int_, &old_term_);
 }
 
 Interrupt::~Interrupt() {
   sigaction(SIGINT, &old_int_, nullptr);
   sigaction(SIGTERM, &old_term_, nullptr);
-}
-
-bool Interrupt::noted() const { return signals_seen != 0; }
-
-void Interrupt::poll() {
-  if (noted()) source_.request_stop();
+  wake();
+  waiting_.join();
+  close(event);
+  event = -1;
 }
 
 void Interrupt::hold_off() { install(SIG_IGN, nullptr, nullptr); }

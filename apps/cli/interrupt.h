@@ -3,11 +3,13 @@
 #include <signal.h>
 
 #include <stop_token>
+#include <thread>
 
 namespace unmar::cli {
 
-/// While it lives, the first Ctrl-C (or SIGTERM) is only noted, so that a fit can end cleanly; the
-/// second ends the program at once with exit code 130. One at a time.
+/// While it lives, the first Ctrl-C (or SIGTERM) only requests a stop of token(), at once and on a
+/// thread of its own, so that work can end cleanly; the second ends the program with exit code 130.
+/// One at a time.
 class Interrupt {
  public:
   Interrupt();
@@ -15,9 +17,6 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
-  bool noted() const;
-  /// Passes a noted Ctrl-C on to token(); a signal handler itself must not do that.
-  void poll();
   std::stop_token token() const { return source_.get_token(); }
   /// From here to the end of its life signals are ignored: files are being written, which is short,
   /// and must not leave a temporary file behind.
@@ -26,6 +25,7 @@ class Interrupt {
  private:
   std::stop_source source_;
   struct sigaction old_int_, old_term_;
+  std::thread waiting_;
 };
 
 }  // namespace unmar::cli

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unmar/engine.h>
 #include <unmar/error.h>
+#include <unmar/files.h>
 #include <unmar/fit.h>
 #include <unmar/options.h>
 
@@ -10,7 +11,6 @@
 
 #include "commands.h"
 #include "option_flags.h"
-#include "output_file.h"
 
 namespace unmar::cli {
 namespace {

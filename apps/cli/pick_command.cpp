@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 #include <unmar/error.h>
+#include <unmar/files.h>
+#include <unmar/runs/run.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -12,9 +14,6 @@
 
 #include "checks.h"
 #include "commands.h"
-#include "output_file.h"
-#include "run_folder.h"
-#include "run_record.h"
 
 namespace unmar::cli {
 namespace {
@@ -32,10 +31,10 @@ struct Row {
 };
 
 /// What history.csv says of the iterations; empty if the run has not come to its end.
-std::map<int, Row> history_of(const RunFolder& folder) {
+std::map<int, Row> history_of(const RunStore& store) {
   std::map<int, Row> rows;
-  if (!fs::exists(folder.history())) return rows;
-  std::istringstream lines(read_text(folder.history(), "pick"));
+  if (!fs::exists(store.history())) return rows;
+  std::istringstream lines(read_text(store.history(), "pick"));
   std::string line;
   std::getline(lines, line);  // the heading
   while (std::getline(lines, line)) {
@@ -51,18 +50,18 @@ std::map<int, Row> history_of(const RunFolder& folder) {
 }
 
 /// -1 if that is not known yet.
-int chosen_iteration(const RunFolder& folder) {
-  if (!fs::exists(folder.manifest())) return -1;
-  const auto manifest = nlohmann::json::parse(read_text(folder.manifest(), "pick"), nullptr, false);
+int chosen_iteration(const RunStore& store) {
+  if (!fs::exists(store.manifest())) return -1;
+  const auto manifest = nlohmann::json::parse(read_text(store.manifest(), "pick"), nullptr, false);
   const auto result = manifest.is_object() ? manifest.find("result") : manifest.end();
   if (result == manifest.end() || !result->is_object()) return -1;
   const auto best = result->find("best_iteration");
   return best != result->end() && best->is_number_integer() ? best->get<int>() : -1;
 }
 
-void print_list(const RunFolder& folder, const std::vector<int>& kept) {
-  const auto history = history_of(folder);
-  const int chosen = chosen_iteration(folder);
+void print_list(const RunStore& store, const std::vector<int>& kept) {
+  const auto history = history_of(store);
+  const int chosen = chosen_iteration(store);
   const bool psnr =
       std::ranges::any_of(history, [](const auto& row) { return !row.second.psnr.empty(); });
   if (history.empty())
@@ -85,32 +84,25 @@ int nearest(const std::vector<int>& kept, int wanted) {
   return *std::ranges::min_element(kept, {}, [&](int i) { return std::abs(i - wanted); });
 }
 
-int run(PickArguments a) {
+int run(const PickArguments& a) {
   if (a.list == a.iteration.has_value())
     throw Error(ErrorCode::bad_argument, "pick: give either --list, or --iteration N and -o OUT");
   if (a.list != a.output.empty())
     throw Error(ErrorCode::bad_argument, a.list ? "pick: --list writes no picture; leave -o out"
                                                 : "pick: -o is missing; name the picture to write");
-  const RunFolder folder(a.run);
-  folder.require_run("pick");
-  const std::vector<int> kept = folder.kept();
+  const RunStore store(a.run, "pick");
+  store.require_run();
+  const std::vector<int> kept = store.kept();
   if (kept.empty())
     throw Error(ErrorCode::bad_input,
                 fmt::format("pick: '{}' holds no pictures yet", a.run.string()));
   if (a.list) {
-    print_list(folder, kept);
+    print_list(store, kept);
     return 0;
   }
   check_writable(a.output);
-  a.output = fs::absolute(a.output);  // the record's paths are relative to where it was begun
-  const RunRecord record = read_run_record(folder.record(), "pick");
-  const RestoreArguments& begun = record.arguments;
   const int iteration = nearest(kept, *a.iteration);
-  const Image input = begun.pictures.read(begun.input);
-  const Image mask = begun.mask.empty() ? Image() : begun.pictures.read_mask(begun.mask);
-  RestoreOptions options = record.resolved;
-  write_image(a.output, finish_moment(begun.task, input, begun.mask.empty() ? nullptr : &mask,
-                                      options, folder.picture(iteration)));
+  write_image(a.output, pick(store, iteration));
   if (iteration != *a.iteration)
     fmt::print(stderr, "iteration {} was not kept; the nearest that was is {}\n", *a.iteration,
                iteration);

@@ -34,37 +34,4 @@ ReadOptions PictureArguments::read_options() const {
   return options;
 }
 
-Image PictureArguments::read(const std::filesystem::path& path) const {
-  return read_image(path, read_options());
-}
-
-Image PictureArguments::read_like(const Image& model, const std::filesystem::path& path) const {
-  ReadOptions options = read_options();
-  if (read_image_info(path).format == model.source.format) options.fixed_range = model.source.range;
-  return read_image(path, options);
-}
-
-Image PictureArguments::read_mask(const std::filesystem::path& path) const {
-  ReadOptions options = read_options();
-  options.range = RangeMode::full;
-  return read_image(path, options);
-}
-
-const char* to_string(SampleFormat format) {
-  switch (format) {
-    case SampleFormat::u8:
-      return "8 bit";
-    case SampleFormat::u16:
-      return "16 bit";
-    case SampleFormat::f32:
-      return "float";
-  }
-  return "?";
-}
-
-std::string describe(const Image& image) {
-  return fmt::format("{}x{} px, {}, {}", image.width(), image.height(),
-                     image.channels() == 1 ? "gray" : "RGB", to_string(image.source.format));
-}
-
 }  // namespace unmar::cli

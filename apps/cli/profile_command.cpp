@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unmar/files.h>
 #include <unmar/random.h>
 
 #include <CLI/CLI.hpp>
@@ -9,7 +10,6 @@
 #include "checks.h"
 #include "commands.h"
 #include "option_flags.h"
-#include "output_file.h"
 #include "profile_report.h"
 
 namespace unmar::cli {

@@ -11,7 +11,6 @@
 namespace unmar::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr auto kRedraw = std::chrono::milliseconds(100);
 constexpr auto kPlainLine = std::chrono::seconds(10);
 
@@ -28,6 +27,12 @@ std::string minutes(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
+double rate_of(int done, double seconds) { return seconds > 0 ? done / seconds : 0; }
+
+std::string per_second(double rate) {
+  return fmt::format("{:.{}f} it/s", rate, rate >= 10 ? 0 : 2);
+}
+
 }  // namespace
 
 std::vector<std::string> progress_parts(const std::string& label, const FitProgress& progress,
@@ -37,17 +42,16 @@ std::vector<std::string> progress_parts(const std::string& label, const FitProgr
   std::vector<std::string> parts = {fmt::format("{} {}/{}", label, done, progress.iterations)};
   if (progress.runs > 1)
     parts.push_back(fmt::format("run {} of {}", progress.run + 1, progress.runs));
-  const double rate = progress.seconds > 0 ? done / progress.seconds : 0;
-  if (rate > 0) {
-    const double left = (progress.iterations - done) / rate;
-    parts.push_back(fmt::format("{}{} left", may_end_sooner ? "at most " : "", minutes(left)));
-  }
+  const double rate = rate_of(done, progress.seconds);
+  if (rate > 0)
+    parts.push_back(fmt::format("{}{} left", may_end_sooner ? "at most " : "",
+                                minutes((progress.iterations - done) / rate)));
   if (row.psnr_average)
     parts.push_back(fmt::format("PSNR {:.2f} dB", *row.psnr_average));
   else if (row.psnr)
     parts.push_back(fmt::format("PSNR {:.2f} dB", *row.psnr));
   parts.push_back(fmt::format("loss {:.5f}", row.loss));
-  if (rate > 0) parts.push_back(fmt::format("{:.{}f} it/s", rate, rate >= 10 ? 0 : 2));
+  if (rate > 0) parts.push_back(per_second(rate));
   if (may_end_sooner) parts.push_back(fmt::format("best {}", progress.best_iteration));
   return parts;
 }
@@ -82,6 +86,17 @@ bool Progress::due(int done, int all) {
 void Progress::update(const FitProgress& progress) {
   if (quiet_ || !due(progress.row.iteration + 1, progress.iterations)) return;
   draw(progress_parts(label_, progress, may_end_sooner_));
+}
+
+void Progress::update_loss(int iteration, int iterations, double seconds, double loss) {
+  const int done = iteration + 1;
+  if (quiet_ || !due(done, iterations)) return;
+  std::vector<std::string> parts = {fmt::format("{} {}/{}", label_, done, iterations)};
+  const double rate = rate_of(done, seconds);
+  if (rate > 0) parts.push_back(fmt::format("{} left", minutes((iterations - done) / rate)));
+  parts.push_back(fmt::format("loss {:.5f}", loss));
+  if (rate > 0) parts.push_back(per_second(rate));
+  draw(parts);
 }
 
 void Progress::update_count(int done, int all, double seconds) {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <unmar/fit.h>
+#include <unmar/process.h>
 
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -15,6 +15,8 @@ class Progress {
   /// may_end_sooner: a stopper is on, so the time left is an upper bound.
   Progress(std::string label, bool may_end_sooner, bool quiet);
   void update(const FitProgress& progress);
+  /// Of something that has a loss but no picture.
+  void update_loss(int iteration, int iterations, double seconds, double loss);
   /// Of something without a loss: `done` of `all` after so many seconds.
   void update_count(int done, int all, double seconds);
   /// Of a part of the work, `share` of which is done after so many seconds. Says nothing elsewhere
@@ -29,7 +31,7 @@ class Progress {
   std::string label_;
   bool may_end_sooner_, quiet_, terminal_;
   bool drawn_ = false;
-  std::chrono::steady_clock::time_point last_{};
+  Clock::time_point last_{};
   int last_tenth_ = 0;
 };
 

@@ -5,8 +5,9 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "fit_console.h"
 #include "option_flags.h"
-#include "restore_run.h"
+#include "pictures.h"
 
 namespace unmar::cli {
 namespace {
@@ -57,31 +58,47 @@ const char* examples(Task task) {
   return "";
 }
 
-void declare_files(CLI::App& command, RestoreArguments& a) {
+struct RestoreArguments {
+  FitRequest request;
+  std::filesystem::path run;  ///< folder of the store
+  bool quiet = false, json = false;
+  PictureArguments pictures;
+};
+
+int run(RestoreArguments a) {
+  a.request.in.reading = a.pictures.read_options();
+  std::optional<RunStore> store;
+  if (!a.run.empty()) store.emplace(a.run, "--run");
+  FitConsole console({a.quiet, a.json, a.run.string()});
+  unmar::run(a.request, store ? &*store : nullptr, console, console.stop());
+  return 0;
+}
+
+void declare_files(CLI::App& command, FitRequest& a) {
   const char* group = "Files";
-  command.add_option("IN", a.input, "the damaged picture: PNG, TIFF, JPEG, WebP or FITS")
+  command.add_option("IN", a.in.picture, "the damaged picture: PNG, TIFF, JPEG, WebP or FITS")
       ->required()
       ->group(group);
   command
-      .add_option("-o,--output", a.output,
+      .add_option("-o,--output", a.out.result,
                   "where to write the result; the extension says the type, depth and colour "
                   "profile are those of IN")
       ->required()
       ->type_name("OUT")
       ->group(group);
   command
-      .add_option("--guide", a.guide,
+      .add_option("--guide", a.in.guide,
                   "another picture of the same scene, of the size of the result, for --input guide")
       ->type_name("PICTURE")
       ->group(group);
   command
-      .add_option("--network-file", a.network_file,
+      .add_option("--network-file", a.in.network,
                   "a network in full, instead of the options below; 'unmar networks show NAME "
                   "--json' prints one to start from")
       ->type_name("FILE.json")
       ->group(group);
   if (a.task == Task::inpaint)
-    command.add_option("--mask", a.mask, "white: known, black: to be filled")
+    command.add_option("--mask", a.in.mask, "white: known, black: to be filled")
         ->required()
         ->type_name("MASK")
         ->group(group);
@@ -93,18 +110,20 @@ void declare_reports(CLI::App& command, RestoreArguments& a) {
                         const char* help) {
     command.add_option(name, path, help)->type_name(type)->group(group);
   };
-  file("--reference", a.reference, "CLEAN",
+  file("--reference", a.request.in.reference, "CLEAN",
        "the undamaged picture, if you have it: adds PSNR and SSIM, never changes the result");
-  file("--history", a.history, "FILE.csv",
+  file("--history", a.request.out.history, "FILE.csv",
        "loss, PSNR and what the stop rule and those of --watch see, of every iteration");
-  file("--manifest", a.manifest, "FILE.json",
+  file("--manifest", a.request.out.manifest, "FILE.json",
        "all options, versions and facts of the run, to repeat it");
-  file("--report", a.report, "FILE.html",
+  file("--report", a.request.out.report, "FILE.html",
        "a page that shows the run: before and after, how the picture formed, curves, all options");
-  file("--snapshots", a.snapshots, "WHERE",
+  file("--snapshots", a.request.out.snapshots, "WHERE",
        "the result as it develops; a folder of pictures, a film strip (.png .jpg .tif) or an "
        "animation (.gif .webp)");
-  command.add_option("--every", a.every, "iterations between snapshots (default 100)")
+  command
+      .add_option("--every", a.request.cadence.snapshot_every,
+                  "iterations between snapshots (default 100)")
       ->type_name("N")
       ->check(whole_in_range(1, 1'000'000))
       ->group(group);
@@ -122,14 +141,14 @@ void declare_run(CLI::App& command, RestoreArguments& a) {
       "take another moment of it; it holds the state of the fit and some 40 pictures");
   run->type_name("DIR")->group(group);
   command
-      .add_option("--checkpoint-every", a.checkpoint_every,
+      .add_option("--checkpoint-every", a.request.cadence.checkpoint_seconds,
                   "seconds between the states that are saved (default 60)")
       ->type_name("SECONDS")
       ->check(in_range(0, 1e6))
       ->needs(run)
       ->group(group);
   command
-      .add_option("--keep-every", a.keep_every,
+      .add_option("--keep-every", a.request.cadence.keep_every,
                   "iterations between the pictures that are kept (default a fortieth of all)")
       ->type_name("N")
       ->check(whole_in_range(1, 1'000'000))
@@ -140,17 +159,16 @@ void declare_run(CLI::App& command, RestoreArguments& a) {
 void add_restore_command(CLI::App& program, Task task, Action& chosen) {
   // The command's callbacks outlive this function and write to one object: hence shared.
   const auto arguments = std::make_shared<RestoreArguments>();
-  arguments->task = task;
+  arguments->request.task = task;
   CLI::App* command = program.add_subcommand(to_string(task), description(task));
   command->footer(examples(task));
-  declare_files(*command, *arguments);
+  declare_files(*command, arguments->request);
   for (const OptionSpec& spec : option_table())
-    if (spec.serves(task)) declare_option(*command, spec, task, arguments->options);
+    if (spec.serves(task)) declare_option(*command, spec, task, arguments->request.options);
   declare_reports(*command, *arguments);
   declare_run(*command, *arguments);
   arguments->pictures.declare(*command);
-  command->callback(
-      [arguments, &chosen] { chosen = [arguments] { return run_restore(*arguments); }; });
+  command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 #include <unmar/error.h>
-#include <unmar/version.h>
+#include <unmar/runs/training.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -8,10 +8,7 @@
 
 #include "checks.h"
 #include "commands.h"
-#include "restore_run.h"
-#include "run_folder.h"
-#include "run_record.h"
-#include "training.h"
+#include "fit_console.h"
 
 namespace unmar::cli {
 namespace {
@@ -29,29 +26,10 @@ int run(const ResumeArguments& given) {
                 fmt::format("resume: '{0}' is the training of a model; 'unmar ddpm train --resume "
                             "{0}' goes on with it",
                             given.run.string()));
-  const RunFolder folder(given.run);
-  folder.require_run("resume");
-  const RunLock lock(folder.path());
-  folder.clean();
-  const bool checkpoint = std::filesystem::exists(folder.checkpoint());
-  if (!checkpoint && std::filesystem::exists(folder.manifest()))
-    throw Error(
-        ErrorCode::bad_argument,
-        fmt::format("resume: the run in '{}' is finished; 'unmar pick' takes another moment "
-                    "of it",
-                    given.run.string()));
-  const RunRecord record = read_run_record(folder.record(), "resume");
-  if (record.version != version())
-    throw Error(ErrorCode::unsupported,
-                fmt::format("resume: the run in '{}' was begun by unmar {}, this is {}; go on with "
-                            "the version that began it",
-                            given.run.string(), record.version, version()));
-  RestoreArguments arguments = record.arguments;
-  arguments.run = folder.path();
-  arguments.quiet = given.quiet;
-  arguments.json = given.json;
-  if (given.threads) arguments.options.threads = given.threads;
-  return resume_run(arguments, record);
+  RunStore store(given.run, "resume");
+  FitConsole console({given.quiet, given.json, given.run.string()});
+  resume(store, given.threads, console, console.stop());
+  return 0;
 }
 
 }  // namespace

@@ -1,16 +1,25 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "unmar/tensor.h"
 
 namespace unmar {
+
+/// Takes bytes in order: a file, a checksum.
+class ByteSink {
+ public:
+  virtual ~ByteSink() = default;
+  virtual void write(const char* bytes, std::size_t size) = 0;
+};
 
 /// Values in a row of bytes, exact to the bit, each behind a letter that says its type: how a fit
 /// is saved and taken up again. One function serves both ways, so that they cannot drift apart:
@@ -24,12 +33,16 @@ class Archive {
  public:
   /// Collects what is passed to it.
   Archive() = default;
+  /// Hands what is passed to it on to `sink`, which it borrows, so that nothing is held twice.
+  explicit Archive(ByteSink& sink) : sink_(&sink) {}
   /// Fills what is passed to it from `bytes`, which it borrows. Its errors open with `where`.
   Archive(std::string_view bytes, std::string where)
       : reading_(true), rest_(bytes), where_(std::move(where)) {}
 
   bool reading() const { return reading_; }
   std::string take() { return std::move(bytes_); }  ///< what was collected
+  /// The bytes that were not read yet, for what reads them itself; it is at its end then.
+  std::string_view take_rest() { return std::exchange(rest_, {}); }
 
   /// throws Error{bad_input} when reading what is damaged, cut short or of another type. Never
   /// takes more memory than a few times the bytes that there are.
@@ -114,6 +127,7 @@ class Archive {
   [[noreturn]] void damaged(const char* why) const;
 
   bool reading_ = false;
+  ByteSink* sink_ = nullptr;
   std::string bytes_;
   std::string_view rest_;
   std::string where_;

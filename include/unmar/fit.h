@@ -224,12 +224,14 @@ struct FitProgress {
   int best_iteration;      ///< chosen so far
   const Tensor& restored;  ///< this iterate
   const Tensor& average;   ///< empty if averaging is off
-  /// The fit as it is after this iteration, for FitOptions::resume. Six times the weights, four
-  /// pictures, the history and what the stopper holds. throws what Stopper::serialize throws.
-  std::function<std::string()> save = {};
+  /// Writes the fit as it is after this iteration, for FitOptions::resume. Six times the weights,
+  /// four pictures, the history and what the stopper holds. throws what Stopper::serialize throws.
+  std::function<void(Archive&)> save_to = {};
   /// Which of several fits this is, from 0 (restore() with runs); iterations and seconds are
   /// counted through all of them, pictures are of this one.
   int run = 0, runs = 1;
+
+  std::string save() const;  ///< what save_to() writes
 };
 
 /// What a watcher would have done.

@@ -90,6 +90,15 @@ struct ReadOptions {
 /// Error{too_large} above `max_megapixels`, Error{bad_argument} for an empty `fixed_range`.
 Image read_image(const std::filesystem::path& path, const ReadOptions& options = {});
 
+/// A picture that is to be compared with `model`: if both are stored alike, the same stored values
+/// become the same pixel values. throws as read_image().
+Image read_like(const Image& model, const std::filesystem::path& path, ReadOptions options = {});
+/// A mask: black and white are those of the file's format. throws as read_image().
+Image read_mask(const std::filesystem::path& path, ReadOptions options = {});
+
+std::string describe(const Image& image);    ///< "512x512 px, RGB, 8 bit"
+std::string to_string(SampleFormat format);  ///< "8 bit", "16 bit", "float"
+
 struct WriteOptions {
   /// Default: that of the source, as far as the file type can.
   std::optional<SampleFormat> format = {};
@@ -153,8 +162,8 @@ Image crop(const Image& image, int y0, int x0, int height, int width);
 /// Scaled down by Lanczos, if need be, so that no side is longer than max_side: a picture to look
 /// at, 8 bit, values in [0,1], without alpha; the colour profile goes along.
 Image shrunk_to(const Image& image, int max_side);
-/// To height x width px: Lanczos 3, its kernel widened for making smaller; clamped to [0,1]. Alpha is
-/// dropped. throws Error{bad_argument} for an empty picture or a side outside of 1 to 65536.
+/// To height x width px: Lanczos 3, its kernel widened for making smaller; clamped to [0,1]. Alpha
+/// is dropped. throws Error{bad_argument} for an empty picture or a side outside of 1 to 65536.
 Image resized(const Image& image, int height, int width);
 Image clamped(const Image& image, float low = 0.f, float high = 1.f);
 

@@ -38,6 +38,7 @@ enum class Method { automatic, patches, dip };
 enum class FitPrior { dip, self_diffusion, staged };
 
 const char* to_string(Task task);
+Task task_named(std::string_view name);  ///< throws Error{bad_argument}
 
 /// What the caller wants. Everything is optional: what is not given comes from the preset
 /// (src/tasks/presets.cpp). Ranges, units and meaning are those of docs/options.md, where a field

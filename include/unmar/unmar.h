@@ -9,6 +9,7 @@
 #include "unmar/diffusion.h"
 #include "unmar/engine.h"
 #include "unmar/error.h"
+#include "unmar/files.h"
 #include "unmar/fit.h"
 #include "unmar/graph.h"
 #include "unmar/image.h"

@@ -12,27 +12,27 @@
 #include "base/fail.h"
 
 namespace unmar {
-namespace {
 
-class Sha256 {
- public:
-  void add(const char* bytes, std::size_t size) {
-    constexpr std::size_t kMost = std::size_t{1} << 30;  // GLib counts with a sign
-    for (; size > 0; bytes += kMost, size -= kMost) {
-      const std::size_t part = std::min(size, kMost);
-      g_checksum_update(state_.get(), reinterpret_cast<const guchar*>(bytes),
-                        static_cast<gssize>(part));
-      if (part == size) break;
-    }
-  }
-  std::string hex() { return g_checksum_get_string(state_.get()); }
-
- private:
-  std::unique_ptr<GChecksum, void (*)(GChecksum*)> state_{g_checksum_new(G_CHECKSUM_SHA256),
-                                                          g_checksum_free};
+struct Sha256::Impl {
+  std::unique_ptr<GChecksum, void (*)(GChecksum*)> state{g_checksum_new(G_CHECKSUM_SHA256),
+                                                         g_checksum_free};
 };
 
-}  // namespace
+Sha256::Sha256() : impl_(std::make_unique<Impl>()) {}
+Sha256::~Sha256() = default;
+
+void Sha256::add(const char* bytes, std::size_t size) {
+  constexpr std::size_t kMost = std::size_t{1} << 30;  // GLib counts with a sign
+  while (size > 0) {
+    const std::size_t part = std::min(size, kMost);
+    g_checksum_update(impl_->state.get(), reinterpret_cast<const guchar*>(bytes),
+                      static_cast<gssize>(part));
+    bytes += part;
+    size -= part;
+  }
+}
+
+std::string Sha256::hex() { return g_checksum_get_string(impl_->state.get()); }
 
 std::string sha256(std::string_view bytes) {
   Sha256 sum;

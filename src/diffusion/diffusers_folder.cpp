@@ -1,9 +1,8 @@
-#include <span>
 #include <system_error>
 
 #include "base/fail.h"
 #include "diffusion/input_file.h"
-#include "image/temporary_file.h"
+#include "unmar/files.h"
 #include "unmar/weights.h"
 
 namespace unmar {
@@ -27,12 +26,6 @@ fs::path find(const fs::path& folder, const char* sub, const char* name) {
 
 std::string read_config(const fs::path& path) {
   return diffusion::read_text("read_diffusers", path, kLargestConfig);
-}
-
-void write_text(const fs::path& path, const std::string& text) {
-  image::TemporaryFile file("write_diffusers", path);
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
 }
 
 }  // namespace
@@ -69,8 +62,8 @@ void write_diffusers(const fs::path& folder, const DiffusersModel& model, Weight
   if (error)
     fail(ErrorCode::io, "write_diffusers: cannot make the folder '{}': {}", folder.string(),
          error.message());
-  write_text(folder / kConfig, ddpm_unet_to_json(model.unet) + "\n");
-  write_text(folder / kScheduler, scheduler_config_to_json(model.scheduler));
+  write_text(folder / kConfig, ddpm_unet_to_json(model.unet) + "\n", "write_diffusers");
+  write_text(folder / kScheduler, scheduler_config_to_json(model.scheduler), "write_diffusers");
   write_safetensors(folder / kWeights, model.weights, type);
 }
 

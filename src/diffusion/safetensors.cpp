@@ -11,7 +11,7 @@
 #include "diffusion/half.h"
 #include "diffusion/input_file.h"
 #include "diffusion/safetensors_header.h"
-#include "image/temporary_file.h"
+#include "base/temporary_file.h"
 #include "unmar/weights.h"
 
 namespace unmar {
@@ -155,7 +155,7 @@ void write_safetensors(const fs::path& path, const Weights& weights, WeightType 
     } else {
       parts.push_back(std::as_bytes(tensor.values.values()));
     }
-  image::TemporaryFile file(kWhere, path);
+  TemporaryFile file(kWhere, path);
   file.write_parts(parts);
   file.commit();
 }

@@ -90,7 +90,7 @@ class Fit {
         on_iteration({result_.history.back(), options_.iterations, result_.seconds,
                       result_.best_iteration, out_,
                       options_.average > 0.f ? average_.value() : no_average_,
-                      [this] { return save(); }});
+                      [this](Archive& archive) { save(archive); }});
     }
     if (stopped_) result_.stopped_by = StoppedBy::stopper;
     return finish();
@@ -214,11 +214,9 @@ class Fit {
     if (best) best_.take(i, options_.keep == Keep::average ? nullptr : &out_);
   }
 
-  std::string save() {
-    Archive archive;
+  void save(Archive& archive) {
     TrainState state = program_->state();
     serialize(archive, state);
-    return archive.take();
   }
 
   void resume(std::string_view bytes) {
@@ -290,6 +288,12 @@ class Fit {
 };
 
 }  // namespace
+
+std::string FitProgress::save() const {
+  Archive archive;
+  save_to(archive);
+  return archive.take();
+}
 
 const char* to_string(StoppedBy reason) {
   switch (reason) {

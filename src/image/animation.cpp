@@ -8,7 +8,7 @@
 #include <vips/vips8>
 
 #include "base/fail.h"
-#include "image/temporary_file.h"
+#include "base/temporary_file.h"
 #include "image/vips_runtime.h"
 #include "unmar/image.h"
 

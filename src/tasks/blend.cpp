@@ -48,6 +48,15 @@ std::vector<float> values_at(const Tensor& picture, const Tensor& mask) {
   return values;
 }
 
+double mean_square(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    sum += d * d;
+  }
+  return sum / static_cast<double>(a.size());
+}
+
 }  // namespace
 
 std::vector<double> blend_weights(const std::vector<std::vector<float>>& candidates,
@@ -132,7 +141,7 @@ Tensor Blend::with(const Tensor& fit, double fit_seconds, const Hidden& hidden) 
   std::vector<Tensor> blind;
   if (measured && !cancel_.stop_requested()) {
     const Tensor unseen = where(hidden.from_fit, fit, y);
-    blind.push_back(patches_denoise(unseen, noise, patch_options(0.2, 0.8)));
+    blind.push_back(blind_filter(unseen, fit, hidden));
     blind.push_back(fit);
     blind.push_back(patches_step(unseen, fit, noise, patch_options(0.8, 1)));
   }
@@ -152,6 +161,21 @@ Tensor Blend::with(const Tensor& fit, double fit_seconds, const Hidden& hidden) 
     for (std::size_t i = 0; i < result.count(); ++i)
       result.data()[i] += static_cast<float>(candidates_[k].weight) * pictures[k]->data()[i];
   return known_.empty() ? std::move(result) : where(known_, result, fit);
+}
+
+Tensor Blend::blind_filter(const Tensor& unseen, const Tensor& fit, const Hidden& hidden) const {
+  const auto error_of = [&](const Tensor& picture) {
+    return mean_square(values_at(picture, hidden.compared), values_at(plan_.y, hidden.compared));
+  };
+  Tensor filled = patches_denoise(unseen, *plan_.noise, patch_options(0.2, 0.5));
+  if (error_of(fit) <= error_of(filled)) return filled;
+  // Values of a poor fit in the places of the hidden ones mislead the filter, which has better ones
+  // of its own.
+  Tensor seen = known_.empty() ? Tensor(plan_.y.shape(), 1.f) : known_;
+  for (std::size_t i = 0; i < seen.count(); ++i)
+    if (hidden.from_fit.data()[i] > 0.f) seen.data()[i] = 0.f;
+  Tensor alone = patches_denoise(plan_.y, *plan_.noise, patch_options(0.5, 0.8), seen);
+  return error_of(alone) < error_of(filled) ? std::move(alone) : std::move(filled);
 }
 
 void Blend::weigh(const std::vector<Tensor>& blind, const Tensor& compared) {

@@ -29,7 +29,8 @@ class Blend {
   const Candidate& filter();
   /// fit: the picture that was fitted without the hidden values. Each candidate is made once more
   /// with the fit's values in place of the hidden ones, so that none has seen them, and the noisy
-  /// values there decide the weights. If cancelled: the filter's result alone. Without hidden
+  /// values there decide the weights. Where the fit is worse than the filter, the filter is also
+  /// made without the fit's help, and the better of both counts. If cancelled: the filter's result alone. Without hidden
   /// values, too, unless the noise is correlated: then the fit's alone. Returns [1,c,h,w]; where
   /// nothing is known it is the fit's.
   Tensor with(const Tensor& fit, double fit_seconds, const Hidden& hidden);
@@ -39,6 +40,8 @@ class Blend {
  private:
   PatchOptions patch_options(double from, double to) const;
   Candidate& add(const char* name, const Tensor& picture, double seconds);
+  /// The filter's picture without the hidden values.
+  Tensor blind_filter(const Tensor& unseen, const Tensor& fit, const Hidden& hidden) const;
   void weigh(const std::vector<Tensor>& blind, const Tensor& compared);
 
   const Plan& plan_;

@@ -136,6 +136,12 @@ const char* to_string(Task task) {
   return "?";
 }
 
+Task task_named(std::string_view name) {
+  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale})
+    if (name == to_string(task)) return task;
+  fail(ErrorCode::bad_argument, "'{}' is no task; take denoise, inpaint or upscale", name);
+}
+
 bool OptionSpec::serves(Task task) const {
   return tasks.empty() || std::find(tasks.begin(), tasks.end(), task) != tasks.end();
 }

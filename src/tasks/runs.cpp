@@ -23,13 +23,13 @@ class Runs {
       : runs_(runs), fit_run_(fit_run), on_iteration_(on_iteration) {}
 
   FitResult go(std::string_view resume) {
-    std::string rest;
+    std::string_view rest;
     if (!resume.empty()) rest = load(resume);
     bool cancelled = false;
     while (done_ < runs_ && !cancelled) {
       FitResult one = fit_run_(
           done_, moment_, [this](const FitProgress& progress) { report(progress); }, rest);
-      rest.clear();
+      rest = {};
       cancelled = one.stopped_by == StoppedBy::cancelled;
       add(std::move(one));
     }
@@ -41,14 +41,14 @@ class Runs {
     if (!on_iteration_) return;
     if (runs_ == 1) {
       FitProgress same = one;
-      same.save = [&] { return save(one); };
+      same.save_to = [&](Archive& archive) { save(archive, one); };
       on_iteration_(same);
       return;
     }
     const HistoryRow row = counted_through(one.row, all_.iterations);
     on_iteration_({row, all_.iterations + (runs_ - done_) * one.iterations,
                    all_.seconds + one.seconds, one.best_iteration + all_.iterations, one.restored,
-                   one.average, [&] { return save(one); }, done_, runs_});
+                   one.average, [&](Archive& archive) { save(archive, one); }, done_, runs_});
   }
 
   void add(FitResult one) {
@@ -96,30 +96,28 @@ class Runs {
     return std::move(all_);
   }
 
-  std::string save(const FitProgress& one) {
-    Archive archive;
-    std::string state = one.save();
-    serialize(archive, state);
-    return archive.take();
+  /// The state of the fit that goes on comes last.
+  void save(Archive& archive, const FitProgress& one) {
+    serialize(archive);
+    one.save_to(archive);
   }
 
   /// Returns the state of the fit that was going on.
-  std::string load(std::string_view bytes) {
+  std::string_view load(std::string_view bytes) {
     Archive archive(bytes, "restore: the state to resume");
-    std::string state;
-    serialize(archive, state);
-    archive.expect_end();
+    serialize(archive);
+    const std::string_view state = archive.take_rest();
+    archive.require(!state.empty(), "no fit goes on");
     return state;
   }
 
-  void serialize(Archive& archive, std::string& state) {
+  void serialize(Archive& archive) {
     archive(done_, moment_, by_rule_, sum_, all_.iterations, all_.seconds, all_.stopper_seconds,
-            all_.rollbacks, all_.best_iteration, all_.history, state);
+            all_.rollbacks, all_.best_iteration, all_.history);
     archive.require(done_ >= 0 && done_ < runs_, "it has another number of --runs");
     archive.require(sum_.empty() == (done_ == 0), "the mean and the number of runs do not agree");
     archive.require(done_ == 0 ? moment_ == -1 : moment_ >= 0,
                     "the moment that the first of --runs chose is missing");
-    archive.require(!state.empty(), "no fit goes on");
     const auto rows = static_cast<std::size_t>(all_.iterations);
     archive.require(all_.iterations >= done_ && all_.history.size() == rows,
                     "the history has not one row per iteration");

@@ -15,7 +15,10 @@ void Archive::damaged(const char* why) const {
 void Archive::raw(void* data, std::size_t size) {
   if (size == 0) return;
   if (!reading_) {
-    bytes_.append(static_cast<const char*>(data), size);
+    if (sink_)
+      sink_->write(static_cast<const char*>(data), size);
+    else
+      bytes_.append(static_cast<const char*>(data), size);
     return;
   }
   if (rest_.size() < size) damaged("it is cut short");

@@ -80,11 +80,11 @@ TEST_F(MethodCommand, CtrlCLeavesWhatTheFilterMade) {
 TEST_F(MethodCommand, TheReportShowsWhatWasBlended) {
   ASSERT_EQ(denoise({"--report", "r.html", "--reference", "clean.png"}).code, 0);
   const std::string page = contents(in("r.html"));
-  EXPECT_THAT(page, HasSubstr("What was blended"));
-  EXPECT_THAT(page, HasSubstr("Where they differ"));
-  EXPECT_THAT(page, HasSubstr("from the hidden values"));
+  for (const char* part :
+       {"\"name\":\"dip+patches\"", "\"hidden_rmse\":", "\"difference\":\"data:"})
+    EXPECT_NE(page.find(part), page.npos) << part;
   ASSERT_EQ(denoise({"--report", "r2.html", "--method", "dip"}).code, 0);
-  EXPECT_THAT(contents(in("r2.html")), Not(HasSubstr("What was blended")));
+  EXPECT_NE(contents(in("r2.html")).find("\"candidates\":[]"), std::string::npos);
 }
 
 TEST_F(MethodCommand, PickFinishesAMomentAsTheRunDid) {

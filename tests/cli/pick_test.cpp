@@ -98,7 +98,8 @@ TEST_F(Picking, MisuseIsAnError) {
   expect_refusal(pick + Words{"--iteration", "3", "-o", "b.xyz"}, kUsage, {".xyz"});
   expect_refusal({"pick", ".", "--list"}, kFailure, {"holds no run"});
   put("mask.png", Image(1, 20, 28, 1.f));
-  expect_refusal(pick + Words{"--iteration", "3", "-o", "b.png"}, kFailure, {"mask 'mask.png'"});
+  expect_refusal(pick + Words{"--iteration", "3", "-o", "b.png"}, kFailure,
+                 {"the mask '", "mask.png' is not the one"});
   std::filesystem::remove_all(in("a.run/pictures"));
   expect_refusal(pick + Words{"--list"}, kFailure, {"no pictures"});
 }

@@ -35,8 +35,8 @@ TEST_F(RestoreCommand, JsonTellsTheResultInOneLineOnStdout) {
 }
 
 TEST_F(RestoreCommand, ThePsnrItTellsIsThatOfTheWrittenPicture) {
-  put("noisy.png", test_picture(24, 32));
   put("clean.png", test_picture(24, 32));
+  ASSERT_EQ(run({"degrade", "clean.png", "-o", "noisy.png", "--noise", "25"}).code, 0);
   const Json told =
       json_of(denoise("noisy.png", "out.png", {"--json", "--reference", "clean.png"}));
   const Json measured = json_of(run({"compare", "out.png", "clean.png", "--json"}));
@@ -103,7 +103,8 @@ TEST_F(RestoreCommand, SmallAndOddPicturesWorkInEveryTask) {
 }
 
 TEST_F(RestoreCommand, TheInputMayBeOverwritten) {
-  put("picture.png", test_picture(16, 16));
+  put("clean.png", test_picture(16, 16));
+  ASSERT_EQ(run({"degrade", "clean.png", "-o", "picture.png", "--noise", "25"}).code, 0);
   const std::string before = contents(in("picture.png"));
   EXPECT_EQ(denoise("picture.png", "picture.png").code, 0);
   EXPECT_NE(contents(in("picture.png")), before);

@@ -95,6 +95,27 @@ TEST(Blend, IsNotWorseThanTheFilterWhenTheFitIsHopeless) {
   EXPECT_GE(*result.psnr, *result.candidates[0].psnr - kChance);
 }
 
+/// Stripes that a fit of few iterations knows nothing of.
+Image striped_picture(int side) {
+  Image image = test_picture(side, side);
+  for (int c = 0; c < image.channels(); ++c)
+    for (int y = 0; y < side; ++y)
+      for (int x = 0; x < side; ++x)
+        image.at(c, y, x) +=
+            0.2f * std::sin(1.3f * static_cast<float>(x) + 0.5f * static_cast<float>(y));
+  return image;
+}
+
+TEST(Blend, IsNotWorseThanTheFilterWhenAPoorFitMisleadsIt) {
+  constexpr double kChance = 0.1;  // dB
+  const Image clean = striped_picture(96);
+  const Image noisy = simulate(clean, {.sigma = kSigma, .seed = 1}).image;
+  const Restored result = denoise(noisy, tiny(40), {.reference = &clean});
+  ASSERT_LT(*result.candidates[2].psnr, *result.candidates[0].psnr - 1) << "this tests nothing";
+  EXPECT_GE(*result.psnr, *result.candidates[0].psnr - kChance);
+  EXPECT_LT(*result.candidates[0].error, *result.candidates[1].error);
+}
+
 TEST(Blend, TheFitAmongItIsTheFitAlone) {
   RestoreOptions automatic = short_fit(), alone = short_fit();
   automatic.stop = alone.stop = StopRule::held_out;

@@ -1,0 +1,77 @@
+#include "fit_console.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace unmar::cli {
+namespace {
+
+void announce(const RunStart& run) {
+  const Restored& start = run.start;
+  const RestoreOptions& o = start.options;
+  const FitRequest& request = run.request;
+  fmt::print(stderr, "{} {} ({})\n", to_string(request.task), request.in.picture.string(),
+             describe(run.input));
+  if (start.noise) fmt::print(stderr, "{}\n", to_string(*start.noise));
+  if (o.method == Method::patches) return;
+  fmt::print(stderr, "{} preset: network {}, {} parameters, {}{}{} iterations, engine {}\n",
+             to_text(option_spec("preset").get(o).value()), network_name(start.network),
+             start.params, *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "",
+             o.stop == StopRule::none ? "" : "at most ", *o.iterations, start.engine.name);
+  if (request.task == Task::inpaint && !request.options.skip && o.skip == 0)
+    fmt::print(stderr, "a large hole: as with --skip 0 --input meshgrid\n");
+  fmt::print(stderr, "Ctrl-C stops and writes the best result so far\n");
+}
+
+}  // namespace
+
+void FitConsole::started(const RunStart& start) {
+  output_ = start.request.out.result.string();
+  progress_.emplace(to_string(start.request.task), start.start.options.stop != StopRule::none,
+                    options_.quiet);
+  if (options_.quiet) return;
+  announce(start);
+  if (start.resumed)
+    fmt::print(stderr, "{}\n",
+               start.has_checkpoint ? "going on from the checkpoint"
+                                    : "there is no checkpoint yet: from the beginning");
+}
+
+void FitConsole::filtered(double share) {
+  if (share < last_share_) filter_start_ = Clock::now();
+  last_share_ = share;
+  progress_->update_share("patches", share, seconds_since(filter_start_));
+}
+
+void FitConsole::first_result(const Candidate& first, bool written) {
+  progress_->finish();
+  if (options_.quiet) return;
+  fmt::print(stderr, "patches: {:.1f} s{}{}; the fit goes on\n", first.seconds,
+             first.psnr ? fmt::format(", PSNR {:.2f} dB", *first.psnr) : "",
+             written ? "; wrote " + output_ : "");
+}
+
+void FitConsole::progressed(const FitProgress& progress) { progress_->update(progress); }
+
+void FitConsole::warned(const std::string& text) {
+  if (progress_) progress_->finish();
+  fmt::print(stderr, "warning: {}\n", text);
+}
+
+void FitConsole::writing() {
+  interrupt_.hold_off();
+  progress_->finish();
+}
+
+void FitConsole::finished(const FitRequest& request, const RunResult& result) {
+  if (!options_.quiet) {
+    const bool unfinished = result.restored.fit.stopped_by == StoppedBy::cancelled;
+    if (unfinished && !options_.folder.empty())
+      fmt::print(stderr, "'unmar resume {}' goes on from here\n", options_.folder);
+    fmt::print(stderr, "{}\n", summary(request, result));
+  }
+  if (options_.json) fmt::print("{}\n", result_json(request, result));
+}
+
+}  // namespace unmar::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <unmar/runs/run.h>
+
+#include <optional>
+#include <string>
+
+#include <unmar/process.h>
+#include "interrupt.h"
+#include "progress.h"
+
+namespace unmar::cli {
+
+/// Shows a run on the terminal and stops it by Ctrl-C.
+class FitConsole : public RunObserver {
+ public:
+  struct Options {
+    bool quiet = false;
+    bool json = false;   ///< facts as one line on stdout
+    std::string folder;  ///< of the store, as the user named it; empty: there is none
+  };
+  explicit FitConsole(Options options) : options_(std::move(options)) {}
+
+  std::stop_token stop() const { return interrupt_.token(); }
+
+  void started(const RunStart& start) override;
+  void filtered(double share) override;
+  void first_result(const Candidate& first, bool written) override;
+  void progressed(const FitProgress& progress) override;
+  void warned(const std::string& text) override;
+  void writing() override;
+  void finished(const FitRequest& request, const RunResult& result) override;
+
+ private:
+  const Options options_;
+  Interrupt interrupt_;
+  std::optional<Progress> progress_;
+  std::string output_;
+  Clock::time_point filter_start_ = Clock::now();
+  double last_share_ = 1;  ///< of the filter's work
+};
+
+}  // namespace unmar::cli

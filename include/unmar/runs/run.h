@@ -1,0 +1,70 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "unmar/image.h"
+#include "unmar/runs/request.h"
+#include "unmar/runs/store.h"
+#include "unmar/tasks.h"
+
+/// The life of a run: from its files to its files, kept on the way, watched by whoever wants to.
+namespace unmar {
+
+/// A run that begins or goes on.
+struct RunStart {
+  const FitRequest& request;
+  const Image& input;
+  const Restored& start;  ///< options, engine, network and noise are filled in
+  bool resumed = false;
+  bool has_checkpoint = false;  ///< of a resumed run: there is one to go on from
+};
+
+struct RunResult {
+  Restored restored;
+  Image input;
+  double seconds = 0;   ///< with reading and writing, earlier parts of the run included
+  std::string started;  ///< UTC, ISO 8601
+};
+
+/// Is told how a run goes, on the thread that runs it. What it throws ends the run.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  virtual void started(const RunStart&) {}
+  /// The share of a filter's work that is done, before and after the fit.
+  virtual void filtered(double /*share*/) {}
+  /// Method auto: the filter's result is there, and the fit goes on. written: to
+  /// RunOutputs::result.
+  virtual void first_result(const Candidate&, bool /*written*/) {}
+  virtual void progressed(const FitProgress&) {}
+  /// Something failed that does not end the run, such as a checkpoint on a full disk.
+  virtual void warned(const std::string&) {}
+  virtual void writing() {}  ///< the work is done, the files are written now
+  virtual void finished(const FitRequest&, const RunResult&) {}
+};
+
+/// Reads, restores and writes. Everything that can be wrong with options and files is found before
+/// the work begins. `store`: where the run is kept, so that it can be resumed; null: nowhere.
+/// A requested stop is no failure: the best so far is written.
+/// throws what reading, restore() and writing throw.
+RunResult run(const FitRequest& request, RunStore* store, RunObserver& observer,
+              std::stop_token stop = {});
+
+/// Goes on with a run that was interrupted: the result is the same, bit for bit.
+/// threads: instead of those of the request. throws Error{bad_argument} if the run is finished.
+RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& observer,
+                 std::stop_token stop = {});
+
+/// The result of a kept run as it would be, had the fit ended at `iteration`, one of store.kept().
+Image pick(const RunStore& store, int iteration);
+
+// What there is to tell of a run that went well.
+std::string result_json(const FitRequest& request, const RunResult& result);  ///< one line
+/// All that is needed to repeat and to judge the run.
+std::string manifest_json(const FitRequest& request, const RunResult& result);
+std::string summary(const FitRequest& request, const RunResult& result);  ///< for people
+
+}  // namespace unmar

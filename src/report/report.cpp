@@ -1,0 +1,153 @@
+#include "unmar/report/report.h"
+
+#include <fmt/format.h>
+#include <glib.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "report/frames.h"
+#include "report/template.h"
+#include "unmar/version.h"
+
+namespace unmar {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+constexpr int kLargeSide = 1100, kCardSide = 480;
+constexpr std::size_t kLargeBytes = 450'000, kCardBytes = 90'000;
+constexpr float kDifferenceGain = 8.f;
+
+Json number(const std::optional<double>& value) {
+  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
+}
+
+/// For curves, which show no more digits.
+Json rounded(const std::optional<double>& value) {
+  if (!value || !std::isfinite(*value)) return nullptr;
+  return std::strtod(fmt::format("{:.6g}", *value).c_str(), nullptr);
+}
+
+Json data_uri(const std::string& webp) {
+  if (webp.empty()) return nullptr;
+  const std::unique_ptr<char, void (*)(void*)> text(
+      g_base64_encode(reinterpret_cast<const guchar*>(webp.data()), webp.size()), &g_free);
+  return std::string("data:image/webp;base64,") + text.get();
+}
+
+/// |a - b|, gray.
+Image difference(const Image& a, const Image& b) {
+  Image map(1, a.height(), a.width());
+  for (int c = 0; c < a.channels(); ++c)
+    for (std::size_t i = 0; i < map.count(); ++i)
+      map.pixels()[i] += kDifferenceGain * std::abs(a.plane(c)[i] - b.plane(c)[i]) /
+                         static_cast<float>(a.channels());
+  return clamped(map);
+}
+
+Json history(const FitResult& fit) {
+  Json columns = {{"iteration", Json::array()},
+                  {"loss", Json::array()},
+                  {"signal", Json::array()},
+                  {"psnr", Json::array()},
+                  {"psnr_average", Json::array()}};
+  for (const HistoryRow& row : fit.history) {
+    columns["iteration"].push_back(row.iteration);
+    columns["loss"].push_back(rounded(row.loss));
+    columns["signal"].push_back(rounded(row.signal));
+    columns["psnr"].push_back(rounded(row.psnr));
+    columns["psnr_average"].push_back(rounded(row.psnr_average));
+  }
+  return columns;
+}
+
+Json candidates(const Restored& restored) {
+  Json list = Json::array();
+  for (const Candidate& c : restored.candidates)
+    list.push_back({{"name", c.name},
+                    {"weight", c.weight},
+                    {"hidden_rmse", c.error ? Json(255 * std::sqrt(*c.error)) : Json(nullptr)},
+                    {"psnr", number(c.psnr)},
+                    {"picture", data_uri(webp_within(c.image, kCardSide, kCardBytes))}});
+  return list;
+}
+
+Json pictures(const ReportSource& source) {
+  const auto& list = source.restored.candidates;
+  const auto large = [](const Image& image) {
+    return data_uri(webp_within(image, kLargeSide, kLargeBytes, true));
+  };
+  Json object = {{"before", data_uri(source.frames.before())},
+                 {"after", large(source.restored.image)},
+                 {"reference", source.reference ? large(*source.reference) : Json(nullptr)},
+                 {"network_input", data_uri(source.frames.network_input())},
+                 {"difference", nullptr},
+                 {"difference_gain", kDifferenceGain}};
+  if (list.size() > 1)
+    object["difference"] =
+        data_uri(webp_within(difference(list[0].image, list[1].image), kCardSide, kCardBytes));
+  return object;
+}
+
+Json frames(const FrameRecorder& recorder) {
+  Json list = Json::array();
+  for (const ReportFrame& f : recorder.frames())
+    list.push_back({{"iteration", f.iteration},
+                    {"loss", rounded(f.loss)},
+                    {"psnr", rounded(f.psnr)},
+                    {"update_gain", f.update_gain},
+                    {"output", data_uri(f.output)},
+                    {"misfit", data_uri(f.misfit)},
+                    {"update", data_uri(f.update)},
+                    {"result", data_uri(f.result)}});
+  return list;
+}
+
+}  // namespace
+
+std::string report_json(const ReportSource& source) {
+  const Restored& r = source.restored;
+  const std::string depth = describe(r.image);
+  const Json json = {
+      {"format", kFormat},
+      {"unmar", version()},
+      {"task", to_string(source.task)},
+      {"input", source.input},
+      {"command", source.command},
+      {"summary", source.summary},
+      {"engine", r.engine.name},
+      {"network", network_name(r.network)},
+      {"width", r.image.width()},
+      {"height", r.image.height()},
+      {"kind", depth.substr(depth.find(',') + 2)},
+      {"noise", r.noise ? Json(to_string(*r.noise)) : Json(nullptr)},
+      {"misfit_gain", FrameRecorder::kMisfitGain},
+      {"pictures", pictures(source)},
+      {"candidates", candidates(r)},
+      {"history", history(r.fit)},
+      {"frames", frames(source.frames)},
+      {"manifest", Json::parse(source.manifest)},
+  };
+  // A file's name need not be UTF-8, but JSON is.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string report_page(std::string_view json) {
+  constexpr std::string_view kPlace = "{{report}}";
+  const std::string_view page = report::page_template();
+  const std::size_t at = page.find(kPlace);
+  std::string text(page.substr(0, at));
+  for (const char c : json) {
+    if (c == '<')  // "</script" would end the element
+      text += "\\u003c";
+    else
+      text += c;
+  }
+  return text.append(page.substr(at + kPlace.size()));
+}
+
+}  // namespace unmar

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runs/json.h"
+#include "runs/manifest.h"
+#include "unmar/process.h"
+#include "unmar/runs/run.h"
+
+namespace unmar {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using runs::number;
+
+Json noise_facts(const std::optional<NoiseModel>& noise) {
+  if (!noise) return nullptr;
+  Json object = {{"kind", to_string(noise->kind)}, {"sigma", noise->sigma * 255}};
+  if (noise->kind == NoiseKind::poisson)
+    object.update(Json{{"gain", noise->gain * 255},
+                       {"offset", noise->offset * 255 * 255},
+                       {"poisson_share", noise->poisson_share}});
+  else
+    for (const double sigma : noise->channels) object["channels"].push_back(sigma * 255);
+  object["correlation"] = noise->correlation;
+  if (noise->kind == NoiseKind::correlated) object["reach"] = noise->reach;
+  object["impulses"] = noise->impulses;
+  return object;
+}
+
+Json candidate_facts(const std::vector<Candidate>& candidates) {
+  Json list = Json::array();
+  for (const Candidate& c : candidates)
+    list.push_back({{"name", c.name},
+                    {"weight", c.weight},
+                    {"hidden_error", c.error ? Json(*c.error * 255 * 255) : Json(nullptr)},
+                    {"seconds", c.seconds},
+                    {"psnr", number(c.psnr)}});
+  return list;
+}
+
+Json facts(const FitRequest& request, const RunResult& run) {
+  const Restored& r = run.restored;
+  Json object = {
+      {"output", request.out.result.string()},
+      {"width", r.image.width()},
+      {"height", r.image.height()},
+  };
+  if (r.options.method != Method::patches) object.update(runs::fit_facts(r.fit));
+  if (!r.candidates.empty()) object["candidates"] = candidate_facts(r.candidates);
+  object.update(Json{
+      {"total_seconds", run.seconds},
+      {"psnr", number(r.psnr)},
+      {"ssim", number(r.ssim)},
+      {"psnr_input", number(r.psnr_input)},
+      {"ssim_input", number(r.ssim_input)},
+      {"peak_memory_mib", peak_memory_mib()},
+  });
+  return object;
+}
+
+/// "60 % patches, 40 % dip"
+std::string blend_in_words(const std::vector<Candidate>& candidates) {
+  std::string text;
+  for (const Candidate& c : candidates)
+    if (c.weight > 0)
+      text += fmt::format("{}{:.0f} % {}", text.empty() ? "" : ", ", 100 * c.weight, c.name);
+  return text;
+}
+
+}  // namespace
+
+std::string result_json(const FitRequest& request, const RunResult& run) {
+  Json object = {{"task", to_string(request.task)},
+                 {"engine", run.restored.engine.name},
+                 {"seed", run.restored.options.seed.value()}};
+  object.update(facts(request, run));
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string manifest_json(const FitRequest& request, const RunResult& run) {
+  const RunInputs& in = request.in;
+  const Restored& r = run.restored;
+  Json manifest = runs::to_json(runs::ManifestHead{.task = request.task,
+                                                   .started = run.started,
+                                                   .engine = r.engine,
+                                                   .file = in.picture,
+                                                   .input = run.input,
+                                                   .mask = in.mask,
+                                                   .reference = in.reference,
+                                                   .options = r.options});
+  manifest.update(Json{
+      {"guide", in.guide.empty() ? Json(nullptr) : Json(in.guide.string())},
+      {"network", Json::parse(network_to_json(r.network))},
+      {"parameters", r.params},
+      {"noise", noise_facts(r.noise)},
+      {"result", facts(request, run)},
+  });
+  // A file's name need not be UTF-8, but JSON is.
+  return manifest.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string summary(const FitRequest& request, const RunResult& run) {
+  const Restored& r = run.restored;
+  const char* end = r.fit.stopped_by == StoppedBy::stopper     ? "stopped by itself"
+                    : r.fit.stopped_by == StoppedBy::cancelled ? "stopped by you"
+                                                               : "finished";
+  const std::string source = r.fit.runs > 1
+                                 ? fmt::format("the mean of {} fits", r.fit.runs)
+                                 : fmt::format("that of iteration {}", r.fit.best_iteration);
+  std::string text =
+      r.options.method == Method::patches
+          ? fmt::format("finished after {:.1f} s", run.seconds)
+          : fmt::format("{} after {} iterations in {:.1f} s; the {} is {}", end, r.fit.iterations,
+                        r.fit.seconds, r.candidates.empty() ? "result" : "fit's picture", source);
+  if (r.candidates.size() > 1) text += "\nthe result is " + blend_in_words(r.candidates);
+  if (r.psnr)
+    text += fmt::format("\nPSNR {:.2f} -> {:.2f} dB, SSIM {:.4f} -> {:.4f}", *r.psnr_input, *r.psnr,
+                        *r.ssim_input, *r.ssim);
+  return text + fmt::format("\nwrote {} ({})", request.out.result.string(), describe(r.image));
+}
+
+}  // namespace unmar

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "unmar/runs/request.h"
+
+/// JSON of what runs keep. The public functions give it as text.
+namespace unmar::runs {
+
+/// With absolute paths.
+nlohmann::ordered_json request_to_json(const FitRequest& request);
+/// throws a JSON exception for what is missing or of another type, and Error.
+FitRequest request_of_json(const nlohmann::ordered_json& json);
+
+/// All options that are set, by the names of the option table.
+nlohmann::ordered_json options_to_json(const RestoreOptions& options);
+RestoreOptions options_of_json(const nlohmann::ordered_json& json, Task task);
+
+/// Indented text. throws Error{bad_argument} if a text in it is not UTF-8.
+std::string dumped(const nlohmann::ordered_json& json, std::string_view where);
+
+/// Every file that a run reads or writes, by its name in JSON.
+template <class Inputs, class Visit>
+void for_inputs(Inputs& in, Visit visit) {
+  visit("input", in.picture);
+  visit("mask", in.mask);
+  visit("guide", in.guide);
+  visit("reference", in.reference);
+  visit("network", in.network);
+}
+template <class Outputs, class Visit>
+void for_outputs(Outputs& out, Visit visit) {
+  visit("output", out.result);
+  visit("history", out.history);
+  visit("manifest", out.manifest);
+  visit("snapshots", out.snapshots);
+  visit("report", out.report);
+}
+
+}  // namespace unmar::runs
+
+namespace unmar {
+
+FitRequest with_absolute_paths(FitRequest request);
+
+}  // namespace unmar

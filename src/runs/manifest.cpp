@@ -1,0 +1,68 @@
+#include "runs/manifest.h"
+
+#include <cmath>
+
+#include "runs/json.h"
+#include "unmar/version.h"
+
+namespace unmar::runs {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json path_or_null(const std::filesystem::path& path) {
+  return path.empty() ? Json(nullptr) : Json(path.string());
+}
+
+/// What those that looked on would have done.
+Json watched(const FitResult& fit) {
+  Json object = Json::object();
+  const auto iteration = [](int i) { return i >= 0 ? Json(i) : Json(nullptr); };
+  for (const Watched& w : fit.watched)
+    object[w.name] = {{"best_iteration", iteration(w.best_iteration)},
+                      {"stopped_at", iteration(w.stopped_at)},
+                      {"seconds", w.seconds}};
+  return object;
+}
+
+}  // namespace
+
+Json number(const std::optional<double>& value) {
+  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
+}
+
+Json to_json(const ManifestHead& head) {
+  return {
+      {"task", to_string(head.task)},
+      {"started", head.started},
+      {"versions", {{"unmar", version()}, {"libvips", libvips_version()}}},
+      {"engine", {{"name", head.engine.name}, {"description", head.engine.description}}},
+      {"input",
+       {{"file", head.file.string()},
+        {"width", head.input.width()},
+        {"height", head.input.height()},
+        {"channels", head.input.channels()},
+        {"format", to_string(head.input.source.format)},
+        {"black", head.input.source.range.black},
+        {"white", head.input.source.range.white}}},
+      {"mask", path_or_null(head.mask)},
+      {"reference", path_or_null(head.reference)},
+      {"options", options_to_json(head.options)},
+  };
+}
+
+Json fit_facts(const FitResult& fit) {
+  return {
+      {"runs", fit.runs},
+      {"iterations", fit.iterations},
+      {"best_iteration", fit.best_iteration},
+      {"stopped_by", to_string(fit.stopped_by)},
+      {"rollbacks", fit.rollbacks},
+      {"seconds", fit.seconds},
+      {"stopper_seconds", fit.stopper_seconds},
+      {"watched", watched(fit)},
+      {"loss", fit.final_loss},
+  };
+}
+
+}  // namespace unmar::runs

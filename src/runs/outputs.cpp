@@ -1,0 +1,65 @@
+#include "runs/outputs.h"
+
+#include <utility>
+
+#include "base/fail.h"
+#include "unmar/files.h"
+#include "unmar/runs/film.h"
+
+namespace unmar {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The filter alone has no iterations to keep or to show.
+void check_method(const FitRequest& request, const RestoreOptions& resolved, bool kept) {
+  if (resolved.method != Method::patches) return;
+  const RunOutputs& out = request.out;
+  for (const auto& [name, asked] : {std::pair{"--run", kept},
+                                    {"--history", !out.history.empty()},
+                                    {"--report", !out.report.empty()},
+                                    {"--snapshots", !out.snapshots.empty()}})
+    if (asked)
+      fail(ErrorCode::bad_argument,
+           "{}: shows or keeps a fit, but --method patches has none; leave it out or take --method "
+           "auto",
+           name);
+}
+
+}  // namespace
+
+bool is_input(const RunInputs& in, const fs::path& path) {
+  std::error_code error;
+  for (const fs::path& input : {in.picture, in.mask, in.guide, in.reference})
+    if (!input.empty() && fs::equivalent(input, path, error) && !error) return true;
+  return false;
+}
+
+void check_outputs(const FitRequest& request, const RestoreOptions& resolved, const RunStore* store,
+                   bool resumed) {
+  check_method(request, resolved, store != nullptr);
+  const RunOutputs& out = request.out;
+  check_writable(out.result);
+  if (!out.history.empty()) check_text_writable(out.history, "--history");
+  if (!out.manifest.empty()) check_text_writable(out.manifest, "--manifest");
+  if (!out.report.empty()) check_text_writable(out.report, "--report");
+  if (store && !resumed) {
+    if (is_input(request.in, out.result))
+      fail(ErrorCode::bad_argument,
+           "--run: the result would replace '{}', which resuming and picking read again; name "
+           "another -o",
+           out.result.string());
+    store->require_free();
+  }
+  if (Film::is_meant_by(out.snapshots)) {
+    check_text_writable(out.snapshots, "--snapshots");
+    if (is_input(request.in, out.snapshots))
+      fail(ErrorCode::bad_input,
+           "--snapshots: '{}' is a picture that is read; name another file or a folder",
+           out.snapshots.string());
+  } else if (!out.snapshots.empty()) {
+    prepare_folder(out.snapshots, "--snapshots");
+  }
+}
+
+}  // namespace unmar

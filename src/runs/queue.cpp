@@ -1,0 +1,292 @@
+#include "unmar/runs/queue.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "unmar/process.h"
+
+namespace unmar {
+namespace {
+
+/// Forwards to the observer of the user and notes how far the job is.
+class NotingObserver : public RunObserver {
+ public:
+  using Note = std::function<void(const FitProgress&)>;
+  NotingObserver(RunObserver* other, Note note) : other_(other), note_(std::move(note)) {}
+
+  void started(const RunStart& start) override { call(&RunObserver::started, start); }
+  void filtered(double share) override { call(&RunObserver::filtered, share); }
+  void first_result(const Candidate& first, bool written) override {
+    call(&RunObserver::first_result, first, written);
+  }
+  void progressed(const FitProgress& progress) override {
+    note_(progress);
+    call(&RunObserver::progressed, progress);
+  }
+  void warned(const std::string& text) override { call(&RunObserver::warned, text); }
+  void writing() override { call(&RunObserver::writing); }
+  void finished(const FitRequest& request, const RunResult& result) override {
+    call(&RunObserver::finished, request, result);
+  }
+
+ private:
+  template <class Function, class... Args>
+  void call(Function function, const Args&... args) {
+    if (other_) (other_->*function)(args...);
+  }
+
+  RunObserver* other_;
+  Note note_;
+};
+
+bool ended(JobState state) {
+  return state == JobState::done || state == JobState::failed || state == JobState::cancelled;
+}
+
+}  // namespace
+
+const char* to_string(JobState state) {
+  switch (state) {
+    case JobState::queued:
+      return "queued";
+    case JobState::running:
+      return "running";
+    case JobState::paused:
+      return "paused";
+    case JobState::done:
+      return "done";
+    case JobState::failed:
+      return "failed";
+    case JobState::cancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
+std::size_t memory_needed(const FitRequest& request) {
+  const RestoreOptions resolved = resolve(request.task, request.options);
+  const ImageInfo info = read_image_info(request.in.picture);
+  const int factor = resolved.factor.value_or(1);
+  const Shape picture{1, info.channels, info.height * factor, info.width * factor};
+  if (resolved.method == Method::patches)
+    return 8 * sizeof(float) * picture.count();  // include/unmar/patches.h
+  const auto damage = make_identity();
+  return memory_needed(picture, *damage, problem_options(resolved), fit_options(resolved),
+                       *make_engine(resolved.engine.value()));
+}
+
+class JobQueue::Impl {
+ public:
+  explicit Impl(const QueueLimits& limits) : limits_(limits) {
+    if (limits_.threads <= 0)
+      limits_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    if (limits_.memory == 0) limits_.memory = available_memory().value_or(0);
+  }
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex_);
+      waiting_.clear();
+      for (auto& [id, job] : jobs_) job.stop.request_stop();
+    }
+    for (auto& [id, job] : jobs_)
+      if (job.thread.joinable()) job.thread.join();
+  }
+
+  std::uint64_t submit(FitRequest request, const std::filesystem::path& folder,
+                       std::shared_ptr<RunObserver> observer) {
+    std::optional<int>& threads = request.options.threads;
+    if (!threads || *threads <= 0 || *threads > limits_.threads) threads = limits_.threads;
+    const std::size_t memory = memory_needed(request);
+    if (limits_.memory > 0 && memory > limits_.memory)
+      fail(ErrorCode::too_large,
+           "queue: the job takes {} MiB, but all jobs together may take {}; choose a smaller "
+           "network or picture",
+           memory >> 20, limits_.memory >> 20);
+    if (!folder.empty()) RunStore(folder, "queue").require_free();
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t id = jobs_.size() + 1;
+    Job& job = jobs_[id];
+    job.info = {.id = id, .folder = folder, .threads = *threads, .memory = memory};
+    job.info.request = std::move(request);
+    job.observer = std::move(observer);
+    waiting_.push_back(id);
+    start_jobs();
+    return id;
+  }
+
+  void pause(std::uint64_t id) {
+    const std::lock_guard lock(mutex_);
+    Job& job = find(id);
+    JobInfo& info = job.info;
+    if (ended(info.state))
+      fail(ErrorCode::bad_argument, "queue: job {} is {}; only others can be paused", id,
+           to_string(info.state));
+    if (info.folder.empty())
+      fail(ErrorCode::bad_argument,
+           "queue: job {} is kept nowhere, so it cannot be paused; submit it with a folder", id);
+    if (info.state == JobState::running) {
+      job.pausing = true;
+      job.stop.request_stop();
+    } else if (info.state == JobState::queued) {
+      std::erase(waiting_, id);
+      info.state = JobState::paused;
+      changed_.notify_all();
+      start_jobs();
+    }
+  }
+
+  void resume(std::uint64_t id) {
+    const std::lock_guard lock(mutex_);
+    Job& job = find(id);
+    if (job.info.state != JobState::paused)
+      fail(ErrorCode::bad_argument, "queue: job {} is {}, not paused", id,
+           to_string(job.info.state));
+    job.info.state = JobState::queued;
+    waiting_.push_back(id);
+    start_jobs();
+  }
+
+  void cancel(std::uint64_t id) {
+    const std::lock_guard lock(mutex_);
+    Job& job = find(id);
+    if (job.info.state == JobState::running) {
+      job.pausing = false;
+      job.stop.request_stop();
+    } else if (!ended(job.info.state)) {
+      std::erase(waiting_, id);
+      job.info.state = JobState::cancelled;
+      changed_.notify_all();
+      start_jobs();
+    }
+  }
+
+  JobInfo info(std::uint64_t id) const {
+    const std::lock_guard lock(mutex_);
+    return find(id).info;
+  }
+
+  std::vector<JobInfo> list() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<JobInfo> all;
+    for (const auto& [id, job] : jobs_) all.push_back(job.info);
+    return all;
+  }
+
+  JobInfo wait(std::uint64_t id) const {
+    std::unique_lock lock(mutex_);
+    const Job& job = find(id);
+    changed_.wait(lock, [&] {
+      return job.info.state != JobState::queued && job.info.state != JobState::running;
+    });
+    return job.info;
+  }
+
+ private:
+  struct Job {
+    JobInfo info = {};
+    std::shared_ptr<RunObserver> observer = {};
+    std::stop_source stop = {};
+    bool pausing = false;  ///< why it was asked to stop
+    std::thread thread = {};
+  };
+
+  template <class Self>
+  static auto& find_in(Self& self, std::uint64_t id) {
+    const auto at = self.jobs_.find(id);
+    if (at == self.jobs_.end()) fail(ErrorCode::bad_argument, "queue: there is no job {}", id);
+    return at->second;
+  }
+  Job& find(std::uint64_t id) { return find_in(*this, id); }
+  const Job& find(std::uint64_t id) const { return find_in(*this, id); }
+
+  /// With the mutex held.
+  void start_jobs() {
+    while (!waiting_.empty()) {
+      Job& job = jobs_.at(waiting_.front());
+      const bool alone = threads_taken_ == 0;
+      const bool fits = threads_taken_ + job.info.threads <= limits_.threads &&
+                        (limits_.memory == 0 ||  // the system does not tell
+                         memory_taken_ + job.info.memory <= limits_.memory);
+      if (!alone && !fits) return;
+      waiting_.pop_front();
+      threads_taken_ += job.info.threads;
+      memory_taken_ += job.info.memory;
+      job.info.state = JobState::running;
+      job.stop = std::stop_source();
+      job.pausing = false;
+      if (job.thread.joinable()) job.thread.join();  // of before it was paused; it is at its end
+      job.thread = std::thread([this, &job] { work(job); });
+    }
+  }
+
+  void work(Job& job) {
+    JobState state = JobState::failed;
+    std::string error;
+    try {
+      state = run_job(job);
+    } catch (const std::exception& e) {
+      error = e.what();
+    }
+    const std::lock_guard lock(mutex_);
+    job.info.state = state;
+    job.info.error = error;
+    threads_taken_ -= job.info.threads;
+    memory_taken_ -= job.info.memory;
+    changed_.notify_all();
+    start_jobs();
+  }
+
+  JobState run_job(Job& job) {
+    // The job's request and folder do not change once it was submitted.
+    NotingObserver observer(job.observer.get(), [&](const FitProgress& p) {
+      const std::lock_guard lock(mutex_);
+      job.info.iteration = p.row.iteration + 1;
+      job.info.iterations = p.iterations;
+      job.info.seconds = p.seconds;
+      job.info.psnr = p.row.psnr_average ? p.row.psnr_average : p.row.psnr;
+    });
+    std::optional<RunStore> store;
+    if (!job.info.folder.empty()) store.emplace(job.info.folder, "queue");
+    const std::stop_token stop = job.stop.get_token();
+    const RunResult result =
+        store && std::filesystem::exists(store->record())
+            ? unmar::resume(*store, job.info.threads, observer, stop)
+            : unmar::run(job.info.request, store ? &*store : nullptr, observer, stop);
+    const bool stopped = result.restored.fit.stopped_by == StoppedBy::cancelled;
+    const std::lock_guard lock(mutex_);
+    if (!stopped) return JobState::done;
+    return job.pausing ? JobState::paused : JobState::cancelled;
+  }
+
+  QueueLimits limits_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::map<std::uint64_t, Job> jobs_;  ///< references stay valid
+  std::deque<std::uint64_t> waiting_;
+  int threads_taken_ = 0;
+  std::size_t memory_taken_ = 0;
+};
+
+JobQueue::JobQueue(const QueueLimits& limits) : impl_(std::make_unique<Impl>(limits)) {}
+JobQueue::~JobQueue() = default;
+
+std::uint64_t JobQueue::submit(FitRequest request, const std::filesystem::path& folder,
+                               std::shared_ptr<RunObserver> observer) {
+  return impl_->submit(std::move(request), folder, std::move(observer));
+}
+void JobQueue::pause(std::uint64_t id) { impl_->pause(id); }
+void JobQueue::resume(std::uint64_t id) { impl_->resume(id); }
+void JobQueue::cancel(std::uint64_t id) { impl_->cancel(id); }
+JobInfo JobQueue::info(std::uint64_t id) const { return impl_->info(id); }
+std::vector<JobInfo> JobQueue::list() const { return impl_->list(); }
+JobInfo JobQueue::wait(std::uint64_t id) const { return impl_->wait(id); }
+
+}  // namespace unmar

@@ -1,0 +1,183 @@
+#include "unmar/runs/request.h"
+
+#include <fmt/format.h>
+#include <glib.h>
+
+#include <array>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/fail.h"
+#include "runs/json.h"
+
+namespace unmar {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr std::array<std::pair<RangeMode, const char*>, 3> kRanges{
+    {{RangeMode::automatic, "automatic"}, {RangeMode::full, "full"}, {RangeMode::data, "data"}}};
+
+const char* name_of(RangeMode mode) {
+  for (const auto& [value, name] : kRanges)
+    if (value == mode) return name;
+  return "";
+}
+
+/// Names like options and control characters are left for the shell to see as words.
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=+:@%,-";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  const std::unique_ptr<char, void (*)(void*)> text(g_shell_quote(word.c_str()), &g_free);
+  return text.get();
+}
+
+std::string quoted(const fs::path& path) {
+  return quoted(path.string().starts_with('-') ? "./" + path.string() : path.string());
+}
+
+}  // namespace
+
+namespace runs {
+
+Json request_to_json(const FitRequest& given) {
+  const FitRequest request = with_absolute_paths(given);
+  const RunInputs& in = request.in;
+  const RunOutputs& out = request.out;
+  Json json = {{"task", to_string(request.task)}, {"reads", Json::object()}};
+  for_inputs(in, [&](const char* name, const fs::path& path) {
+    json["reads"][name] = path.empty() ? Json(nullptr) : Json(path.string());
+  });
+  json["max_megapixels"] = in.reading.max_megapixels;
+  json["range"] = name_of(in.reading.range);
+  for_outputs(out, [&](const char* name, const fs::path& path) {
+    json["writes"][name] = path.empty() ? Json(nullptr) : Json(path.string());
+  });
+  json["cadence"] = {{"snapshot_every", request.cadence.snapshot_every},
+                     {"checkpoint_seconds", request.cadence.checkpoint_seconds},
+                     {"keep_every", request.cadence.keep_every}};
+  json["options"] = options_to_json(request.options);
+  const auto& network = request.options.custom_network;
+  json["network"] = network ? Json::parse(network_to_json(*network)) : Json(nullptr);
+  return json;
+}
+
+FitRequest request_of_json(const Json& json) {
+  FitRequest request;
+  request.task = task_named(json.at("task").get<std::string>());
+  const auto path_of = [](const Json& value) {
+    return value.is_null() ? fs::path() : fs::path(value.get<std::string>());
+  };
+  for_inputs(request.in,
+             [&](const char* name, fs::path& path) { path = path_of(json.at("reads").at(name)); });
+  request.in.reading.max_megapixels = json.at("max_megapixels");
+  const auto range = json.at("range").get<std::string>();
+  bool known = false;
+  for (const auto& [value, name] : kRanges)
+    if (range == name) {
+      request.in.reading.range = value;
+      known = true;
+    }
+  if (!known) fail(ErrorCode::bad_input, "range: '{}' is not automatic, full or data", range);
+  for_outputs(request.out, [&](const char* name, fs::path& path) {
+    path = path_of(json.at("writes").at(name));
+  });
+  const Json& cadence = json.at("cadence");
+  request.cadence = {cadence.at("snapshot_every"), cadence.at("checkpoint_seconds"),
+                     cadence.at("keep_every")};
+  request.options = options_of_json(json.at("options"), request.task);
+  if (const Json& network = json.at("network"); !network.is_null())
+    request.options.custom_network = network_from_json(network.dump(), "its network");
+  return request;
+}
+
+Json options_to_json(const RestoreOptions& options) {
+  Json object = Json::object();
+  for (const OptionSpec& spec : option_table()) {
+    const auto value = spec.get(options);
+    if (!value) continue;
+    std::visit([&](const auto& v) { object[spec.name] = v; }, *value);
+  }
+  return object;
+}
+
+RestoreOptions options_of_json(const Json& json, Task task) {
+  const auto value_of = [](const Json& value) -> OptionValue {
+    if (value.is_boolean()) return value.get<bool>();
+    if (value.is_number_integer()) return value.get<std::int64_t>();
+    if (value.is_number()) return value.get<double>();
+    return value.get<std::string>();
+  };
+  RestoreOptions options;
+  for (const auto& [name, value] : json.items())
+    set_option(options, task, option_spec(name), value_of(value));
+  return options;
+}
+
+std::string dumped(const Json& json, std::string_view where) {
+  try {
+    return json.dump(2) + "\n";
+  } catch (const Json::type_error&) {
+    fail(ErrorCode::bad_argument,
+         "{}: a file's name is not UTF-8, which JSON cannot hold; rename the file", where);
+  }
+}
+
+}  // namespace runs
+
+FitRequest with_absolute_paths(FitRequest request) {
+  const auto make_absolute = [](const char*, fs::path& path) {
+    if (!path.empty()) path = fs::absolute(path);
+  };
+  runs::for_inputs(request.in, make_absolute);
+  runs::for_outputs(request.out, make_absolute);
+  return request;
+}
+
+std::string to_json(const FitRequest& request) {
+  return runs::dumped(runs::request_to_json(request), "request");
+}
+
+FitRequest fit_request_from_json(std::string_view text, std::string_view where) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) fail(ErrorCode::bad_input, "{}: it is no JSON object", where);
+  try {
+    return runs::request_of_json(json);
+  } catch (const Json::exception& error) {
+    fail(ErrorCode::bad_input, "{}: {}", where, error.what());
+  }
+}
+
+std::string command_line(const FitRequest& request) {
+  const RunInputs& in = request.in;
+  std::string line = fmt::format("unmar {} {}", to_string(request.task), quoted(in.picture));
+  const auto file = [&](const char* option, const fs::path& path) {
+    if (!path.empty()) line += fmt::format(" {} {}", option, quoted(path));
+  };
+  file("--mask", in.mask);
+  file("--guide", in.guide);
+  file("--network-file", in.network);
+  file("-o", request.out.result);
+  for (const OptionSpec& spec : option_table()) {
+    const auto value = spec.get(request.options);
+    if (!value) continue;
+    if (const auto* on = std::get_if<bool>(&*value))
+      line += fmt::format(" --{}{}", *on ? "" : "no-", spec.name);
+    else if (const auto* real = std::get_if<double>(&*value))
+      line += fmt::format(" --{} {}", spec.name, *real);  // all digits
+    else
+      line += fmt::format(" --{} {}", spec.name, quoted(to_text(*value)));
+  }
+  if (!request.options.seed) line += " --seed 0";
+  if (in.reading.range != RangeMode::automatic)
+    line += fmt::format(" --range {}", name_of(in.reading.range));
+  if (in.reading.max_megapixels != ReadOptions{}.max_megapixels)
+    line += fmt::format(" --max-pixels {}", in.reading.max_megapixels);
+  file("--reference", in.reference);
+  return line;
+}
+
+}  // namespace unmar

@@ -1,0 +1,304 @@
+#include "unmar/runs/run.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/fail.h"
+#include "report/frames.h"
+#include "runs/json.h"
+#include "runs/outputs.h"
+#include "runs/record.h"
+#include "unmar/checksum.h"
+#include "unmar/files.h"
+#include "unmar/process.h"
+#include "unmar/report/report.h"
+#include "unmar/runs/film.h"
+#include "unmar/version.h"
+
+namespace unmar {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kKeptPictures = 40;
+constexpr double kFlushSeconds = 1;  ///< between writes of the history of a store
+
+/// The options with the files they name.
+RestoreOptions with_files(const FitRequest& request) {
+  RestoreOptions options = request.options;
+  const RunInputs& in = request.in;
+  if (!in.network.empty() && !options.custom_network)
+    options.custom_network =
+        network_from_json(read_text(in.network, "--network-file"), in.network.string());
+  if (!in.guide.empty()) {
+    if (!options.input) options.input = InputKind::guide;
+    if (options.input == InputKind::guide)
+      options.guide = std::make_shared<const Image>(read_image(in.guide, in.reading));
+  }
+  return options;
+}
+
+/// The names in the option "watch".
+std::vector<std::string> watchers_of(const RestoreOptions& resolved) {
+  std::vector<std::string> names;
+  const std::string list = resolved.watch.value_or("");
+  for (std::size_t begin = 0; begin < list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    names.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+/// One fit from its pictures to its files.
+class Run {
+ public:
+  /// record: what the run was begun with, if it is resumed, else null.
+  Run(const FitRequest& request, RunStore* store, const RunRecord* record, RunObserver& observer,
+      std::stop_token stop)
+      : request_(request),
+        store_(store),
+        record_(record),
+        observer_(observer),
+        stop_(std::move(stop)) {
+    result_.started = record ? record->started : now_utc();
+    // Everything that can be wrong is found before the fit.
+    options_ = with_files(request_);
+    const RestoreOptions resolved = resolve(request_.task, options_);
+    make_engine(resolved.engine.value());
+    check_outputs(request_, resolved, store_, record != nullptr);
+    const int iterations = *resolved.runs * *resolved.iterations;
+    keep_every_ = request_.cadence.keep_every > 0
+                      ? request_.cadence.keep_every
+                      : (iterations + kKeptPictures - 1) / kKeptPictures;
+    if (Film::is_meant_by(request_.out.snapshots)) film_.emplace();
+    if (!request_.out.report.empty() || store_) frames_.emplace(*resolved.iterations);
+    const RunInputs& in = request_.in;
+    result_.input = read_image(in.picture, in.reading);
+    if (!in.mask.empty()) mask_ = read_mask(in.mask, in.reading);
+    if (!in.reference.empty()) reference_ = read_like(result_.input, in.reference, in.reading);
+    if (record) load();
+  }
+
+  RunResult go() {
+    result_.restored = restore();
+    observer_.writing();
+    write();
+    observer_.finished(request_, result_);
+    return std::move(result_);
+  }
+
+ private:
+  Restored restore() {
+    RestoreContext context;
+    context.reference = reference_ptr();
+    context.cancel = stop_;
+    context.resume = state_;
+    context.on_start = [&](const Restored& start) { begin(start); };
+    if (frames_) context.on_scene = [&](const FitScene& scene) { frames_->watch(scene); };
+    context.on_iteration = [&](const FitProgress& progress) { observe(progress); };
+    context.on_filter = [&](double share) { observer_.filtered(share); };
+    context.on_first_result = [&](const Candidate& first) { write_first(first); };
+    if (!request_.out.snapshots.empty()) {
+      context.preview_every = request_.cadence.snapshot_every;
+      context.on_preview = [&](int iteration, const Image& preview) { snap(iteration, preview); };
+    }
+    const Image* mask = request_.in.mask.empty() ? nullptr : &mask_;
+    return unmar::restore(request_.task, result_.input, mask, options_, context);
+  }
+
+  void begin(const Restored& start) {
+    if (record_ && record_->engine.description != start.engine.description)
+      observer_.warned(
+          fmt::format("the run was begun with {}, now it is {}: the result may differ in its last "
+                      "bits",
+                      record_->engine.description, start.engine.description));
+    if (store_ && !record_)
+      store_->begin({.request = request_,
+                     .resolved = start.options,
+                     .engine = start.engine,
+                     .started = result_.started,
+                     .version = version()});
+    watchers_ = watchers_of(start.options);
+    last_checkpoint_ = last_flush_ = Clock::now();
+    observer_.started({.request = request_,
+                       .input = result_.input,
+                       .start = start,
+                       .resumed = record_ != nullptr,
+                       .has_checkpoint = !state_.empty()});
+  }
+
+  void observe(const FitProgress& progress) {
+    observer_.progressed(progress);
+    if (frames_) frames_->observe(progress);
+    if (!store_) return;
+    // A full disk in the middle costs what could not be kept, not the fit.
+    try {
+      keep(progress);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::io) throw;
+      if (!std::exchange(warned_, true))
+        observer_.warned(fmt::format("{}; the fit goes on", error.what()));
+    }
+  }
+
+  void keep(const FitProgress& progress) {
+    const HistoryRow& row = progress.row;
+    store_->append(row, watchers_);
+    if (row.iteration % keep_every_ == 0 && !row.rolled_back)
+      store_->keep(row.iteration, progress.average.empty() ? progress.restored : progress.average);
+    const bool due = seconds_since(last_checkpoint_) >= request_.cadence.checkpoint_seconds;
+    if (due || stop_.stop_requested()) save(progress);
+    if (seconds_since(last_flush_) >= kFlushSeconds) flush();
+  }
+
+  void flush() {
+    store_->flush();
+    last_flush_ = Clock::now();
+  }
+
+  /// There is something to look at long before the end; not in place of what came in, which only
+  /// the end of the run replaces.
+  void write_first(const Candidate& first) {
+    const bool writes = !is_input(request_.in, request_.out.result);
+    if (writes) write_image(request_.out.result, first.image);
+    observer_.first_result(first, writes);
+  }
+
+  void snap(int iteration, const Image& preview) {
+    const fs::path& where = request_.out.snapshots;
+    if (film_)
+      film_->offer(iteration / request_.cadence.snapshot_every - 1,
+                   fmt::format("after {}", iteration), preview);
+    else  // a folder; the pictures have the type of the result
+      write_image(where / (fmt::format("iteration_{:06}", iteration) +
+                           request_.out.result.extension().string()),
+                  preview);
+  }
+
+  /// The state of the fit comes last.
+  void serialize(Archive& archive) {
+    const std::string own = sha256(store_->record_text());
+    std::string of = own;
+    double seconds = earlier_seconds_ + seconds_since(start_);
+    archive(of);
+    archive.require(of == own, "it belongs to another run.json");
+    archive(seconds);
+    if (archive.reading()) earlier_seconds_ = seconds;
+    if (film_) archive(*film_);
+    archive(*frames_);
+  }
+
+  void save(const FitProgress& progress) {
+    flush();
+    write_checkpoint(store_->checkpoint(), "--run", [&](Archive& archive) {
+      serialize(archive);
+      progress.save_to(archive);
+    });
+    last_checkpoint_ = Clock::now();
+  }
+
+  void load() {
+    if (!fs::exists(store_->checkpoint())) return;  // interrupted before there was one
+    checkpoint_.emplace(store_->checkpoint(), "resume");
+    Archive archive(checkpoint_->payload(),
+                    fmt::format("resume: '{}'", store_->checkpoint().string()));
+    serialize(archive);
+    state_ = archive.take_rest();
+  }
+
+  const Image* reference_ptr() const {
+    return request_.in.reference.empty() ? nullptr : &reference_;
+  }
+
+  void write() {
+    const RunOutputs& out = request_.out;
+    const Restored& restored = result_.restored;
+    write_image(out.result, restored.image);
+    if (!out.history.empty()) write_text(out.history, history_csv(restored.fit), "--history");
+    if (film_)
+      film_->write(out.snapshots, fmt::format("the result, of {}", restored.fit.best_iteration),
+                   restored.image);
+    result_.seconds = earlier_seconds_ + seconds_since(start_);
+    // What is kept must mean the same from everywhere.
+    const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
+    const std::string manifest = manifest_json(told, result_);
+    if (!out.manifest.empty()) write_text(out.manifest, manifest, "--manifest");
+    std::string report;
+    if (frames_)
+      report = report_json({.task = request_.task,
+                            .input = request_.in.picture.filename().string(),
+                            .command = command_line(told),
+                            .summary = summary(request_, result_),
+                            .manifest = manifest,
+                            .restored = restored,
+                            .reference = reference_ptr(),
+                            .frames = *frames_});
+    if (!out.report.empty()) write_text(out.report, report_page(report), "--report");
+    if (store_) finish_store(manifest, report);
+  }
+
+  void finish_store(const std::string& manifest, const std::string& report) {
+    const FitResult& fit = result_.restored.fit;
+    store_->keep(fit.best_iteration, fit.best);
+    write_text(store_->history(), history_csv(fit), "--run");
+    write_text(store_->report(), report, "--run");
+    write_text(store_->manifest(), manifest, "--run");
+    if (fit.stopped_by != StoppedBy::cancelled) fs::remove(store_->checkpoint());
+  }
+
+  const FitRequest& request_;
+  RunStore* store_;
+  const RunRecord* record_;
+  RunObserver& observer_;
+  const std::stop_token stop_;
+  const Clock::time_point start_ = Clock::now();
+  double earlier_seconds_ = 0;  ///< before the interruption
+  RestoreOptions options_;
+  int keep_every_ = 1;
+  Image mask_, reference_;
+  std::vector<std::string> watchers_;
+  std::optional<Film> film_;
+  std::optional<FrameRecorder> frames_;
+  std::optional<Checkpoint> checkpoint_;
+  std::string_view state_;  ///< of the fit, in checkpoint_
+  Clock::time_point last_checkpoint_, last_flush_;
+  bool warned_ = false;
+  RunResult result_;
+};
+
+}  // namespace
+
+RunResult run(const FitRequest& request, RunStore* store, RunObserver& observer,
+              std::stop_token stop) {
+  return Run(request, store, nullptr, observer, std::move(stop)).go();
+}
+
+RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& observer,
+                 std::stop_token stop) {
+  const RunRecord record = store.take_up();
+  const std::string folder = store.folder().string();
+  if (store.is_finished())
+    fail(ErrorCode::bad_argument,
+         "resume: the run in '{}' is finished; 'unmar pick' takes another moment of it", folder);
+  if (record.version != version())
+    fail(ErrorCode::unsupported,
+         "resume: the run in '{}' was begun by unmar {}, this is {}; go on with the version that "
+         "began it",
+         folder, record.version, version());
+  FitRequest request = record.request;
+  if (threads) request.options.threads = threads;
+  return Run(request, &store, &record, observer, std::move(stop)).go();
+}
+
+Image pick(const RunStore& store, int iteration) {
+  const RunRecord record = store.read_record();
+  const RunInputs& in = record.request.in;
+  const Image input = read_image(in.picture, in.reading);
+  const Image mask = in.mask.empty() ? Image() : read_mask(in.mask, in.reading);
+  return finish_moment(record.request.task, input, in.mask.empty() ? nullptr : &mask,
+                       record.resolved, store.picture(iteration));
+}
+
+}  // namespace unmar

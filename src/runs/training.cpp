@@ -1,0 +1,125 @@
+#include "runs/training.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/fail.h"
+#include "unmar/files.h"
+
+namespace unmar::runs {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kFolderSize = 64;       ///< px, of the pictures of a folder
+constexpr int kLargestAttended = 16;  ///< px, on a side; as Ho et al. have it
+
+[[noreturn]] void refuse(const std::string& text) { fail(ErrorCode::bad_argument, "{}", text); }
+
+void require_sides(int size, std::size_t levels) {
+  const int step = 1 << (levels - 1);
+  if (size % step == 0) return;
+  refuse(
+      fmt::format("--size: the U-Net halves the picture {} times, so its side must be a "
+                  "multiple of {}, but it is {}; give --size {}, or other --block-out-channels",
+                  levels - 1, step, size, (size / step + 1) * step));
+}
+
+void require_groups(const TrainingRequest& a) {
+  for (const int width : a.block_out_channels)
+    if (width % a.norm_num_groups != 0)
+      refuse(fmt::format(
+          "--norm-num-groups: {} groups do not divide the width {} of "
+          "--block-out-channels; give {}, or other widths",
+          a.norm_num_groups, width,
+          std::accumulate(a.block_out_channels.begin(), a.block_out_channels.end(),
+                          a.norm_num_groups, [](int x, int y) { return std::gcd(x, y); })));
+}
+
+/// Which levels have attention.
+std::vector<DdpmBlock> down_blocks(const TrainingRequest& a, int size) {
+  const std::size_t levels = a.block_out_channels.size();
+  std::vector<DdpmBlock> blocks(levels, DdpmBlock::resnet);
+  std::vector<int> wanted = a.attention;
+  for (std::size_t level = 0; level < levels; ++level) {
+    const int side = size >> level;
+    const bool by_default = a.attention.empty() && side <= kLargestAttended;
+    const auto at = std::ranges::find(wanted, side);
+    if (at != wanted.end())
+      wanted.erase(at);
+    else if (!by_default)
+      continue;
+    blocks[level] = DdpmBlock::attention;
+    if (by_default) break;
+  }
+  std::erase(wanted, 0);  // "none"
+  if (!wanted.empty())
+    refuse(
+        fmt::format("--attention: no level of the U-Net has a side of {} px; it has {} levels, "
+                    "from {} px on, each half as large",
+                    wanted.front(), levels, size));
+  return blocks;
+}
+
+}  // namespace
+
+Dataset training_pictures(const TrainingRequest& a) {
+  std::error_code error;
+  if (!fs::exists(a.images, error))
+    fail(ErrorCode::io, "ddpm train: there is no '{}'; give a folder of pictures or an IDX file",
+         a.images.string());
+  if (fs::is_directory(a.images, error))
+    return read_picture_folder(a.images,
+                               {.size = a.size > 0 ? a.size : kFolderSize, .gray = a.gray});
+  Dataset pictures = read_idx(a.images);
+  const int side = std::max(pictures.width, pictures.height);
+  if (a.size > 0 && a.size < side)
+    refuse(
+        fmt::format("--size: the pictures of '{}' are {}x{} px and can only be padded, not made "
+                    "smaller; give at least {}",
+                    a.images.string(), pictures.width, pictures.height, side));
+  return a.size > side || pictures.width != pictures.height
+             ? padded(pictures, std::max(a.size, side))
+             : pictures;
+}
+
+DdpmUnetOptions training_unet(const TrainingRequest& a, const Dataset& pictures) {
+  DdpmUnetOptions unet;
+  if (!a.unet.empty()) {
+    unet = ddpm_unet_from_json(read_text(a.unet, "--unet"),
+                               fmt::format("--unet: '{}'", a.unet.string()));
+    if (unet.in_channels != pictures.channels || unet.out_channels != pictures.channels)
+      refuse(
+          fmt::format("--unet: '{}' is for pictures of {} channels and gives {}, but these have "
+                      "{}; {}",
+                      a.unet.string(), unet.in_channels, unet.out_channels, pictures.channels,
+                      pictures.channels == 3 ? "--gray makes them gray"
+                                             : "change in_channels and out_channels"));
+  } else {
+    require_groups(a);
+    unet = ddpm_cifar10_unet();
+    unet.block_out_channels = a.block_out_channels;
+    unet.layers_per_block = a.layers_per_block;
+    unet.norm_num_groups = a.norm_num_groups;
+    unet.dropout = static_cast<float>(a.dropout);
+    if (a.attention_head_dim > 0) unet.attention_head_dim = a.attention_head_dim;
+    unet.in_channels = unet.out_channels = pictures.channels;
+    unet.down_block_types = down_blocks(a, pictures.width);
+    unet.up_block_types.assign(unet.down_block_types.rbegin(), unet.down_block_types.rend());
+  }
+  require_sides(pictures.width, unet.block_out_channels.size());
+  unet.sample_size = pictures.width;
+  unet_tensors(unet);  // for its errors
+  return unet;
+}
+
+SchedulerConfig training_scheduler(const TrainingRequest& a) {
+  SchedulerConfig config;
+  config.schedule.kind = a.schedule == "cosine" ? BetaSchedule::cosine : BetaSchedule::linear;
+  config.prediction = a.prediction == "v_prediction" ? Prediction::v
+                      : a.prediction == "sample"     ? Prediction::sample
+                                                     : Prediction::epsilon;
+  return config;
+}
+
+}  // namespace unmar::runs
