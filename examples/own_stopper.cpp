@@ -15,8 +15,8 @@ class DiscrepancyPrinciple final : public Stopper {
  public:
   explicit DiscrepancyPrinciple(float sigma) : variance_(sigma * sigma) {}
   std::string name() const override { return "discrepancy principle"; }
-  Verdict observe(int, float loss, const Tensor&) override {
-    ratio_ = loss / variance_;
+  Verdict observe(const Iterate& iterate) override {
+    ratio_ = iterate.loss / variance_;
     return {.new_best = true, .stop = ratio_ <= 1};
   }
   std::optional<double> signal() const override { return ratio_; }

@@ -65,6 +65,9 @@ Tensor make_input(const Shape& image, const ProblemOptions& options);
 struct Problem {
   Graph graph;
   NodeId restored;  ///< the network's picture before A, [n,c,h,w]; kept
+  /// A(restored), of y's shape, where nothing is hidden yet; kept. It is `restored` itself for
+  /// operators that only hide: what they let through is not changed.
+  NodeId predicted;
   NodeId fidelity;  ///< Mse or L1 of A(restored) and y, without what is added to the loss; kept
   std::optional<NodeId> input = {};  ///< what the network sees, jitter included; kept; if asked for
   /// Inputs of the program in place of constants, if asked for: what the network starts from, of
@@ -107,6 +110,15 @@ class Stages {
   virtual void serialize(Archive& archive) = 0;
 };
 
+/// What a stopper sees of one iteration; valid during the call. A stopper that compares with the
+/// observation looks at Ax, one that asks how the picture changes at x.
+struct Iterate {
+  int iteration;
+  float loss;
+  const Tensor& x;   ///< the restored picture
+  const Tensor& Ax;  ///< what it predicts of the observation, Problem::predicted; may be x itself
+};
+
 /// Watches the fit and says when to end. One object serves one fit.
 class Stopper {
  public:
@@ -116,16 +128,16 @@ class Stopper {
     bool new_best = false;  ///< this iterate is the one to return so far
     bool stop = false;
   };
-  /// Called for every iteration that was not rolled back, in order, with the restored picture.
-  /// throws Error{bad_argument} if the shape of `out` changes.
-  virtual Verdict observe(int iteration, float loss, const Tensor& out) = 0;
+  /// Called for every iteration that was not rolled back, in order.
+  /// throws Error{bad_argument} if the shape of x or Ax changes.
+  virtual Verdict observe(const Iterate& iterate) = 0;
   /// What it watches, for the history; empty while there is nothing yet.
   virtual std::optional<double> signal() const { return std::nullopt; }
   /// Whether it wants a probe of this iteration: a second pass, a third of an iteration's time.
   virtual bool wants_probe(int /*iteration*/) const { return false; }
-  /// Called before observe(): what the same weights make of the input without jitter, and the input
-  /// with the jitter that gives the picture which observe() is going to see.
-  virtual void probe(const Tensor& /*out_without_jitter*/, const Tensor& /*jittered_input*/) {}
+  /// Called before observe(): A x for the x that the same weights make of the input without jitter,
+  /// and the input with the jitter that gives the picture which observe() is going to see.
+  virtual void probe(const Tensor& /*Ax_without_jitter*/, const Tensor& /*jittered_input*/) {}
   /// The fit went back to its state before `iteration`: the iterates to come do not continue those
   /// seen since. Their numbers keep growing. A choice already made stands: its picture was good.
   virtual void rewind(int iteration) = 0;
@@ -274,7 +286,7 @@ struct FitResult {
 /// without clamping, as the paper.
 /// on_iteration may be empty; what it throws ends the fit.
 /// Same seed, engine and machine: same result, bit for bit.
-/// Beside the program it holds three pictures, one more with roll-back.
+/// Beside the program it holds three pictures, one more with roll-back, and A x if that is not x.
 /// throws Error{bad_argument} for options out of range; Error{bad_input} for a state to resume that
 /// is damaged or of another problem, network or stopper; Error{numeric} if the loss is not finite
 /// and rolling back did not help or is off.

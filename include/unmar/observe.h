@@ -23,6 +23,9 @@ class Operator {
   /// What A x is compared with: y, without the pixels that tell nothing of x. A mask hides in y
   /// what it hides in x; the other operators use y as it is.
   virtual Tensor known_part(const Tensor& y) const;
+  /// Whether x itself is what y should hold wherever y is known: identity and masks. Of the others
+  /// only A x can be compared with y.
+  virtual bool only_hides() const { return false; }
 };
 
 std::unique_ptr<Operator> make_identity();

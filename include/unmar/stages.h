@@ -50,16 +50,15 @@ class StagedTargets : public Stages {
   int set_ = -1;         ///< stage that the program has the target of
 };
 
-/// Says at the end of each stage how far the picture is from the clean one. The noise that a stage
-/// adds is known: the part of it that shows in the picture x, r = <x - y, eps> / (sigma(s) <eps,
-/// eps>), tells how much of the noise of y, which is like it, is in x, and so by Stein's argument
-///   risk = |x - y|^2 / N - sigma^2 + 2 r sigma^2,
+/// Says at the end of each stage how far A x is from that of the clean picture. The noise that a
+/// stage adds is known: the part of it that shows in A x, r = <A x - y, eps> / (sigma(s) <eps,
+/// eps>), tells how much of the noise of y, which is like it, is in A x, and so by Stein's argument
+///   risk = |A x - y|^2 / N - sigma^2 + 2 r sigma^2,
 /// with the variance of the clipped noise for sigma^2 if y keeps to [0,1].
 /// A running mean over the last ten or so iterates of the stage is judged. Chooses the stage of
 /// least risk, ends after `patience` stages without a smaller one. The last stage adds no noise and
-/// takes the r of the one before. Signal: the last risk. For operators that keep the picture: y of
-/// the picture's shape. sigma: of the noise of y, range 1. `stages` must outlive it. Memory: one
-/// picture.
+/// takes the r of the one before. Signal: the last risk. sigma: of the noise of y, range 1.
+/// `stages` must outlive it. Memory: one picture.
 std::unique_ptr<Stopper> make_stage_risk(const StagedTargets& stages, Tensor y, double sigma,
                                          int patience = 3);
 

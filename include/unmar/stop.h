@@ -6,9 +6,9 @@
 
 #include "unmar/fit.h"
 
-/// Stoppers that look at the observation; the others are in fit.h. All serve operators that keep
-/// the size of the picture (identity, mask), so that y [1,c,h,w] and the restored picture can be
-/// compared, and throw Error{bad_argument} for others.
+/// Stoppers that look at the observation; the others are in fit.h. They compare y [1,c,h,w] with
+/// what the restored picture predicts of it, A x (Iterate::Ax), for any operator A, and throw
+/// Error{bad_argument} if that has another shape.
 namespace unmar {
 
 /// How a signal is searched for its minimum, and what it is measured on.
@@ -19,12 +19,12 @@ struct ValleyOptions {
 };
 
 /// Morozov's discrepancy principle, 1966: what is restored should be as far from y as the noise is
-/// strong; any closer is fitted noise. Stops at the first iterate whose mean squared distance from
-/// the known values of y is at most sigma^2 and chooses it; until then each iterate is the best.
-/// known: weights in [0,1] of y's shape; empty: all 1. sigma: of Gaussian noise that is the same
-/// everywhere, range 1. If y keeps to [0,1], so that the noise was clipped, what is expected is the
-/// variance of the clipped noise at the restored value instead of sigma^2.
-/// Signal: distance^2 / expected. Memory: y and known.
+/// strong; any closer is fitted noise. Stops at the first iterate whose A x has a mean squared
+/// distance from the known values of y of at most sigma^2 and chooses it; until then each iterate
+/// is the best. known: weights in [0,1] of y's shape; empty: all 1. sigma: of Gaussian noise that
+/// is the same everywhere, range 1. If y keeps to [0,1], so that the noise was clipped, what is
+/// expected is the variance of the clipped noise at the value of A x instead of sigma^2. Signal:
+/// distance^2 / expected. Memory: y and known.
 std::unique_ptr<Stopper> make_discrepancy(Tensor y, Tensor known, float sigma);
 
 struct HideOptions {
@@ -39,11 +39,11 @@ Tensor hide_values(const Shape& y, const Tensor& known, const HideOptions& optio
 
 /// Held-out values (self-validation; for Deep Image Prior Li et al., "Self-Validation: Early
 /// Stopping for Single-Instance Deep Generative Priors", BMVC 2021, hold out pixels likewise): the
-/// running average is compared with values of y that the loss does not see. Their noise cannot have
-/// been learnt from them, so the mean squared distance (absolute, for `l1`) is least where the
-/// picture is nearest to the truth, whatever the noise, as long as it is independent from pixel to
-/// pixel: for noise that neighbours share it sees nothing. Signal: that distance. Memory: 3 *
-/// hidden values. A rewind leaves the average as it is.
+/// running average of A x is compared with values of y that the loss does not see. Their noise
+/// cannot have been learnt from them, so the mean squared distance (absolute, for `l1`) is least
+/// where the picture is nearest to the truth, whatever the noise, as long as it is independent from
+/// pixel to pixel: for noise that neighbours share it sees nothing. Signal: that distance. Memory:
+/// 3 * hidden values. A rewind leaves the average as it is.
 std::unique_ptr<Stopper> make_held_out(const Tensor& y, const Tensor& hidden, LossKind loss,
                                        const ValleyOptions& options);
 
@@ -51,9 +51,9 @@ std::unique_ptr<Stopper> make_held_out(const Tensor& y, const Tensor& hidden, Lo
 /// Approach for Deep Image Prior", 2026 (arXiv 2605.25299), of which only the abstract was at hand:
 /// pseudo-references with other noise stand in for a second exposure. The rest is our own:
 /// RGB (their CSR-ES): each noisy channel is predicted, by one least-squares fit for the picture
-/// without its 8 x 8 block means, from the two other channels of the running average. The error
-/// falls as they gain detail that the channels share and rises as they gain noise of their own.
-/// Gray (their MR-ES): the mean of the noisy neighbours two pixels away is predicted from the
+/// without its 8 x 8 block means, from the two other channels of the running average of A x. The
+/// error falls as they gain detail that the channels share and rises as they gain noise of their
+/// own. Gray (their MR-ES): the mean of the noisy neighbours two pixels away is predicted from the
 /// pixel. Their ACR-ES for other operators is not there. Noise that the channels (gray: neighbours)
 /// share is not seen. Signal: mean squared error. Watches whole blocks of at most max_samples
 /// values in all. Memory: 2 * samples floats. A rewind leaves the average as it is.
@@ -62,16 +62,18 @@ std::unique_ptr<Stopper> make_self_reference(const Tensor& y, const Tensor& know
                                              std::size_t max_samples = 65536);
 
 /// Stein's unbiased risk estimate with zero crossing: Jo et al., "Rethinking Deep Image Prior for
-/// Denoising", ICCV 2021. With f(y) the network's picture of the observation:
+/// Denoising", ICCV 2021. With f(y) = A x for the picture x that the network makes of the
+/// observation:
 ///   risk = |f(y) - y|^2 / N - sigma^2 + 2 sigma^2 div f / N,
 /// div f by one Monte-Carlo probe b: b' (f(y + s b) - f(y)) / s, where s b is the input's jitter of
 /// that iteration. Evaluated every `every` iterations for one more forward pass. Stops at the first
 /// risk below 0 and chooses it; until then each iterate is the best. Signal: the last risk.
-/// Limits: Gaussian noise of known sigma; identity; the input must be the observation
-/// (InputKind::observed) with jitter, ProblemOptions::keep_input. With any other input the picture
-/// depends on y through the weights alone and the divergence cannot be had from passes. Here, too,
-/// that part is left out, so the risk is underestimated the more the longer the fit: the crossing
-/// means something, the value does not. (The paper trains on the estimate; this only watches.)
+/// The risk is that of A x, not of x. Limits: Gaussian noise of known sigma; the input must be the
+/// observation and as large as y (InputKind::observed) with jitter, ProblemOptions::keep_input.
+/// With any other input the picture depends on y through the weights alone and the divergence
+/// cannot be had from passes. Here, too, that part is left out, so the risk is underestimated the
+/// more the longer the fit: the crossing means something, the value does not. (The paper trains on
+/// the estimate; this only watches.)
 struct SureOptions {
   float sigma = 0;  ///< range 1
   int every = 10;

@@ -15,12 +15,12 @@ void check_known(const Shape& y, const Tensor& known, const char* where) {
     fail(ErrorCode::bad_argument, "{}: no value of the observation is known", where);
 }
 
-void check_like_y(const Tensor& out, const Shape& y, const char* where) {
-  if (out.shape() != y)
+void check_like_y(const Tensor& Ax, const Shape& y, const char* where) {
+  if (Ax.shape() != y)
     fail(ErrorCode::bad_argument,
-         "{}: the picture is {} but the observation is {}; this stopper is for operators that keep "
-         "the size",
-         where, to_string(out.shape()), to_string(y));
+         "{}: the prediction A x is {} but the observation is {}; give the stopper the observation "
+         "of the problem",
+         where, to_string(Ax.shape()), to_string(y));
 }
 
 }  // namespace unmar

@@ -12,7 +12,7 @@ inline double known_at(const Tensor& known, std::size_t i) {
 /// throws Error{bad_argument} naming `where` if the shapes differ or nothing is known.
 void check_known(const Shape& y, const Tensor& known, const char* where);
 
-/// throws Error{bad_argument} naming `where` if the restored picture has not the shape of y.
-void check_like_y(const Tensor& out, const Shape& y, const char* where);
+/// throws Error{bad_argument} naming `where` if A x has not the shape of y.
+void check_like_y(const Tensor& Ax, const Shape& y, const char* where);
 
 }  // namespace unmar

@@ -27,6 +27,11 @@ void check(const Problem& problem, const FitOptions& options, const Tensor* refe
   if (reference && reference->shape() != shape)
     fail(ErrorCode::bad_argument, "fit: the reference is {} but the picture to restore is {}",
          to_string(reference->shape()), to_string(shape));
+  for (const NodeId node : {problem.restored, problem.predicted, problem.fidelity})
+    if (!node.valid() || !problem.graph.kept(node))
+      fail(ErrorCode::bad_argument,
+           "fit: the problem lacks one of restored, predicted and fidelity as a node that is kept; "
+           "make_problem() sets all three");
 }
 
 /// In dB, range 1; not clamped.
@@ -64,6 +69,7 @@ class Fit {
         reference_(reference),
         program_(engine.compile(problem.graph, {options.seed, options.threads})),
         out_(problem.graph.shape(problem.restored)),
+        Ax_(predicts_apart() ? problem.graph.shape(problem.predicted) : Shape{}),
         average_(out_.shape(), options.average),
         rollback_(options, out_.shape()) {
     result_.memory_bytes = program_->memory_bytes();
@@ -105,10 +111,11 @@ class Fit {
     const bool probing = wants_probe(i);
     if (probing) {
       program_->forward(i, false);
-      program_->read(problem_.restored, out_without_jitter_);
+      program_->read(problem_.predicted, Ax_without_jitter_);
     }
     const float loss = program_->step(options_.adam, i);
     program_->read(problem_.restored, out_);
+    if (predicts_apart()) program_->read(problem_.predicted, Ax_);
     if (probing) program_->read(*problem_.input, jittered_input_);
     result_.final_loss = loss;
     result_.iterations = i + 1;
@@ -141,6 +148,9 @@ class Fit {
     return stop;
   }
 
+  /// Whether A x is a picture of its own, and not x.
+  bool predicts_apart() const { return problem_.predicted != problem_.restored; }
+
   bool wants_probe(int i) const {
     if (!problem_.input) return false;
     return stopper_.wants_probe(i) ||
@@ -151,8 +161,9 @@ class Fit {
   Stopper::Verdict ask(Stopper& stopper, int i, float loss, double& seconds) {
     const auto start = Clock::now();
     if (problem_.input && stopper.wants_probe(i))
-      stopper.probe(out_without_jitter_, jittered_input_);
-    const Stopper::Verdict verdict = stopper.observe(i, loss, out_);
+      stopper.probe(Ax_without_jitter_, jittered_input_);
+    const Stopper::Verdict verdict =
+        stopper.observe({i, loss, out_, predicts_apart() ? Ax_ : out_});
     seconds += seconds_since(start);
     return verdict;
   }
@@ -276,7 +287,7 @@ class Fit {
   Stopper& stopper_;
   const Tensor* reference_;
   std::unique_ptr<Program> program_;
-  Tensor out_, scalar_{Shape{}}, out_without_jitter_, jittered_input_;
+  Tensor out_, Ax_, scalar_{Shape{}}, Ax_without_jitter_, jittered_input_;
   const Tensor no_average_;
   RunningAverage average_;
   Rollback rollback_;

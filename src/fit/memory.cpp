@@ -41,6 +41,7 @@ std::size_t memory_needed(const Shape& x_shape, const Operator& A, const Problem
   bytes += bytes_of(plan.z) + bytes_of(plan.y);
   if (learns_input(problem.optimise)) bytes += 4 * bytes_of(plan.z);  // as a parameter
   bytes += 3 * bytes_of(x_shape);  // the iterate, the average, the best
+  if (plan.problem.predicted != plan.problem.restored) bytes += bytes_of(plan.y);
   if (options.rollback_db > 0.f)
     bytes += bytes_of(x_shape) + 2 * 3 * sizeof(float) * graph.param_count();
   return bytes;

@@ -98,6 +98,8 @@ Problem write_problem(Op z_op, Op y_op, const Shape& x_shape, const Operator& A,
   graph.keep(x);
 
   NodeId observed = A.write(graph, x);
+  problem.predicted = A.only_hides() ? x : observed;
+  graph.keep(problem.predicted);
   if (!options.hidden.empty()) {
     const NodeId seen = graph.add(Constant{seen_values(options.hidden)}, {}, "seen");
     observed = graph.add(Multiply{}, {observed, seen}, "observed");

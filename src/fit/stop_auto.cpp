@@ -24,13 +24,13 @@ class Auto final : public Stopper {
 
   std::string name() const override { return kName; }
 
-  Verdict observe(int iteration, float loss, const Tensor& out) override {
-    held_out_->observe(iteration, loss, out);
-    other_->observe(iteration, loss, out);
+  Verdict observe(const Iterate& iterate) override {
+    held_out_->observe(iterate);
+    other_->observe(iterate);
     signal_.reset();
     if (held_out_->signal() && other_->signal())
       signal_ = mean(*held_out_->signal(), *other_->signal());
-    return signal_ ? valley_.observe(iteration, *signal_) : valley_.idle();
+    return signal_ ? valley_.observe(iterate.iteration, *signal_) : valley_.idle();
   }
 
   std::optional<double> signal() const override { return signal_; }

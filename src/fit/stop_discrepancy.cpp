@@ -21,7 +21,8 @@ class Discrepancy final : public Stopper {
 
   std::string name() const override { return kName; }
 
-  Verdict observe(int, float, const Tensor& out) override {
+  Verdict observe(const Iterate& iterate) override {
+    const Tensor& out = iterate.Ax;
     check_like_y(out, y_.shape(), kName);
     double sum = 0, expected = 0;
     for (std::size_t i = 0; i < out.count(); ++i) {

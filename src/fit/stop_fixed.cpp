@@ -6,7 +6,7 @@ namespace {
 class FixedCount final : public Stopper {
  public:
   std::string name() const override { return "fixed count"; }
-  Verdict observe(int, float, const Tensor&) override { return {true, false}; }
+  Verdict observe(const Iterate&) override { return {true, false}; }
   void rewind(int) override {}
   void serialize(Archive&) override {}
 };

@@ -35,7 +35,8 @@ class HeldOut final : public Stopper {
 
   std::string name() const override { return kName; }
 
-  Verdict observe(int iteration, float, const Tensor& out) override {
+  Verdict observe(const Iterate& iterate) override {
+    const Tensor& out = iterate.Ax;
     check_like_y(out, shape_, kName);
     const float decay = average_.empty() ? 0.f : decay_;  // the first iterate is the first average
     average_.resize(at_.size());
@@ -46,7 +47,7 @@ class HeldOut final : public Stopper {
       sum += loss_ == LossKind::mse ? d * d : std::abs(d);
     }
     error_ = sum / static_cast<double>(at_.size());
-    return valley_.observe(iteration, *error_);
+    return valley_.observe(iterate.iteration, *error_);
   }
 
   std::optional<double> signal() const override { return error_; }
@@ -65,7 +66,7 @@ class HeldOut final : public Stopper {
   Valley valley_;
   std::vector<std::size_t> at_;  ///< of the hidden values
   std::vector<float> target_;    ///< what y holds there
-  std::vector<float> average_;   ///< of the restored picture there
+  std::vector<float> average_;   ///< of what is predicted there
   std::optional<double> error_;
 };
 

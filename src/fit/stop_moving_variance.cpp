@@ -24,7 +24,8 @@ class MovingVariance final : public Stopper {
 
   std::string name() const override { return kName; }
 
-  Verdict observe(int iteration, float, const Tensor& out) override {
+  Verdict observe(const Iterate& iterate) override {
+    const Tensor& out = iterate.x;
     const auto& at = samples_.of(out, kName);
     if (mean_.empty())
       for (const std::size_t i : at) mean_.push_back(out.data()[i]);
@@ -37,7 +38,7 @@ class MovingVariance final : public Stopper {
     const auto alpha = static_cast<double>(alpha_);
     variance_ = (1 - alpha) * (variance_ + alpha * squares / static_cast<double>(at.size()));
     seen_ = true;
-    return valley_.observe(iteration, variance_);
+    return valley_.observe(iterate.iteration, variance_);
   }
 
   std::optional<double> signal() const override {

@@ -17,11 +17,12 @@ constexpr int kDistance = 2;  // gray: nearer neighbours are learnt together wit
 
 /// Products of values without their block means, summed over blocks, of up to three planes each.
 struct Moments {
-  std::array<std::array<double, 3>, 3> xx{}, xy{};  ///< restored x restored, restored x reference
+  std::array<std::array<double, 3>, 3> xx{},
+      xy{};  ///< predicted x predicted, predicted x reference
   std::array<double, 3> yy{};
 };
 
-/// What is left of reference `d` by the best prediction from the restored planes `a` and `b`.
+/// What is left of reference `d` by the best prediction from the planes `a` and `b`.
 double unexplained(const Moments& m, std::size_t d, std::size_t a, std::size_t b, double ridge) {
   const double aa = m.xx[a][a] + ridge, bb = m.xx[b][b] + ridge, ab = m.xx[a][b];
   const double ay = m.xy[a][d], by = m.xy[b][d];
@@ -51,7 +52,8 @@ class SelfReference final : public Stopper {
 
   std::string name() const override { return kName; }
 
-  Verdict observe(int iteration, float, const Tensor& out) override {
+  Verdict observe(const Iterate& iterate) override {
+    const Tensor& out = iterate.Ax;
     check_like_y(out, shape_, kName);
     const float decay = average_.empty() ? 0.f : decay_;
     average_.resize(planes_ * at_.size());
@@ -62,7 +64,7 @@ class SelfReference final : public Stopper {
         value = decay * value + (1.f - decay) * out.data()[c * plane + at_[k]];
       }
     error_ = error();
-    return valley_.observe(iteration, *error_);
+    return valley_.observe(iterate.iteration, *error_);
   }
 
   std::optional<double> signal() const override { return error_; }
@@ -178,7 +180,7 @@ class SelfReference final : public Stopper {
   std::vector<std::size_t> at_;                ///< pixels watched, block by block
   std::vector<std::size_t> ends_;              ///< of the blocks in at_
   std::vector<std::vector<float>> reference_;  ///< of each plane, per pixel watched
-  std::vector<float> average_;  ///< of the restored planes there, one after the other
+  std::vector<float> average_;  ///< of the predicted planes there, one after the other
   std::optional<double> error_;
 };
 

@@ -27,11 +27,11 @@ class StageRisk final : public Stopper {
 
   std::string name() const override { return kName; }
 
-  Verdict observe(int iteration, float, const Tensor& out) override {
-    check_like_y(out, y_.shape(), kName);
-    gather(out);
-    if (!stages_.ends_stage(iteration)) return {};
-    const int stage = stages_.stage_of(iteration);
+  Verdict observe(const Iterate& iterate) override {
+    check_like_y(iterate.Ax, y_.shape(), kName);
+    gather(iterate.Ax);
+    if (!stages_.ends_stage(iterate.iteration)) return {};
+    const int stage = stages_.stage_of(iterate.iteration);
     risk_ = risk(stage);
     count_ = 0;
     Verdict verdict;

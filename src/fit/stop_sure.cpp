@@ -24,9 +24,9 @@ class Sure final : public Stopper {
   std::string name() const override { return kName; }
   bool wants_probe(int iteration) const override { return iteration % every_ == 0; }
 
-  void probe(const Tensor& out_without_jitter, const Tensor& jittered_input) override {
-    check_like_y(out_without_jitter, y_.shape(), kName);
-    plain_ = out_without_jitter;
+  void probe(const Tensor& Ax_without_jitter, const Tensor& jittered_input) override {
+    check_like_y(Ax_without_jitter, y_.shape(), kName);
+    plain_ = Ax_without_jitter;
     const Shape& s = y_.shape();
     const Shape& z = jittered_input.shape();
     if (z.c != s.c || z.n != s.n || z.h < s.h || z.w < s.w)
@@ -44,13 +44,13 @@ class Sure final : public Stopper {
                 jittered_input.at(n, c, top + row, left + column) - y_.at(n, c, row, column);
   }
 
-  Verdict observe(int iteration, float, const Tensor& out) override {
-    check_like_y(out, y_.shape(), kName);
-    if (wants_probe(iteration)) {
+  Verdict observe(const Iterate& iterate) override {
+    check_like_y(iterate.Ax, y_.shape(), kName);
+    if (wants_probe(iterate.iteration)) {
       if (plain_.empty())
         fail(ErrorCode::bad_argument, "{}: the fit gives no probes; set ProblemOptions::keep_input",
              kName);
-      risk_ = risk(out);
+      risk_ = risk(iterate.Ax);
     }
     const bool fresh = !ended_;
     ended_ = ended_ || (risk_ && *risk_ < 0);

@@ -24,12 +24,12 @@ class WindowedVariance final : public Stopper {
 
   std::string name() const override { return kName; }
 
-  Verdict observe(int iteration, float, const Tensor& out) override {
-    push(out);
+  Verdict observe(const Iterate& iterate) override {
+    push(iterate.x);
     signal_.reset();
     if (filled_ < window_) return valley_.idle();
     signal_ = variance();
-    return valley_.observe(iteration, *signal_);
+    return valley_.observe(iterate.iteration, *signal_);
   }
 
   std::optional<double> signal() const override { return signal_; }

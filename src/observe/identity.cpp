@@ -8,6 +8,7 @@ class Identity final : public Operator {
   std::string describe() const override { return "identity"; }
   Shape output_shape(const Shape& x) const override { return x; }
   NodeId write(Graph&, NodeId x) const override { return x; }
+  bool only_hides() const override { return true; }
 };
 
 }  // namespace

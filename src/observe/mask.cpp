@@ -71,6 +71,8 @@ class Mask final : public Operator {
     return part;
   }
 
+  bool only_hides() const override { return true; }
+
  private:
   std::shared_ptr<const Tensor> mask_;  ///< shared with the graphs it was written into
 };

@@ -21,7 +21,8 @@ struct Hidden {
 /// the fit as its pilot after it, and the blend of all three.
 class Blend {
  public:
-  /// plan.noise must be known. All is borrowed.
+  /// plan.noise must be known. All is borrowed. throws Error{unsupported} for an operator that does
+  /// more than hide: the filter's picture of y is then no picture of x.
   Blend(const Plan& plan, const RestoreOptions& resolved, std::stop_token cancel,
         std::function<void(double)> on_progress = {});
 

@@ -109,6 +109,7 @@ inline Problem fake_problem(const Shape& picture, Op fidelity = Mse{}, bool with
   problem.restored = g.add(Input{picture}, {}, "restored");
   const NodeId y = g.add(Constant{std::make_shared<const Tensor>(picture)}, {}, "y");
   problem.fidelity = g.add(std::move(fidelity), {problem.restored, y}, "fidelity");
+  problem.predicted = problem.restored;
   g.keep(problem.restored);
   g.keep(problem.fidelity);
   g.set_loss(with_prior ? g.add(WeightedSum{{2.f}}, {problem.fidelity}, "loss") : problem.fidelity);
@@ -119,9 +120,10 @@ inline Problem fake_problem(const Shape& picture, Op fidelity = Mse{}, bool with
 class ScriptedStopper final : public Stopper {
  public:
   std::string name() const override { return "scripted"; }
-  Verdict observe(int iteration, float, const Tensor&) override {
-    seen.push_back(iteration);
-    return {std::find(best.begin(), best.end(), iteration) != best.end(), iteration == stop_at};
+  Verdict observe(const Iterate& iterate) override {
+    const int i = iterate.iteration;
+    seen.push_back(i);
+    return {std::find(best.begin(), best.end(), i) != best.end(), i == stop_at};
   }
   std::optional<double> signal() const override { return 10.0 * seen.back(); }
   void rewind(int iteration) override { rewinds.push_back(iteration); }

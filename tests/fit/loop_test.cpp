@@ -374,8 +374,8 @@ class Prober final : public Stopper {
     EXPECT_FALSE(out.empty());
     EXPECT_EQ(pixel(input), static_cast<float>(observed));
   }
-  Verdict observe(int i, float, const Tensor&) override {
-    observed = i + 1;
+  Verdict observe(const Iterate& iterate) override {
+    observed = iterate.iteration + 1;
     return {};
   }
   void rewind(int) override {}

@@ -127,7 +127,7 @@ TEST(StageRisk, is_the_error_against_a_picture_that_it_never_sees) {
     Tensor x = plus(clean, -blur[s], clean);
     x = plus(x, share[s] * kSigma, n);
     x = plus(x, share[s] * stages.sigma(static_cast<int>(s)), stages.noise(static_cast<int>(s)));
-    const auto verdict = stopper->observe(i, 0.f, x);
+    const auto verdict = stopper->observe({i, 0.f, x, x});
     if (verdict.new_best) best = i;
     if (verdict.stop) stopped = i;
     if (stages.ends_stage(i))

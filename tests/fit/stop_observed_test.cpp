@@ -67,13 +67,18 @@ Tensor iterate(const Shape& shape, int i, const Tensor& hidden = {}) {
   return out;
 }
 
+/// Of an operator that leaves x as it is.
+Stopper::Verdict observe(Stopper& stopper, int iteration, const Tensor& x) {
+  return stopper.observe({iteration, 0.f, x, x});
+}
+
 struct Outcome {
   int best = -1, stop = -1;
 };
 Outcome play(Stopper& stopper, const std::function<Tensor(int)>& out, int iterations = 160) {
   Outcome outcome;
   for (int i = 0; i < iterations && outcome.stop < 0; ++i) {
-    const Stopper::Verdict verdict = stopper.observe(i, 0.f, out(i));
+    const Stopper::Verdict verdict = observe(stopper, i, out(i));
     if (verdict.new_best) outcome.best = i;
     if (verdict.stop) outcome.stop = i;
   }
@@ -91,7 +96,7 @@ TEST(Discrepancy, StopsWhereTheResidualIsAsStrongAsTheNoise) {
   EXPECT_LE(outcome.stop, kPeak + 2);
   EXPECT_EQ(outcome.best, outcome.stop);
   EXPECT_LE(stopper->signal().value(), 1);
-  const Stopper::Verdict later = stopper->observe(500, 0.f, iterate(kColour, 0));
+  const Stopper::Verdict later = observe(*stopper, 500, iterate(kColour, 0));
   EXPECT_FALSE(later.new_best) << "the first crossing stands";
   EXPECT_TRUE(later.stop);
 }
@@ -101,14 +106,14 @@ TEST(Discrepancy, ExpectsLessOfNoiseThatWasClipped) {
   Random(2, "noise").normal(y.values(), 0.f, kSigma);
   for (float& v : y.values()) v = std::max(v, 0.f);
   const auto stopper = make_discrepancy(y, {}, kSigma);
-  stopper->observe(0, 0.f, black);
+  observe(*stopper, 0, black);
   // Half of the noise is gone. The mean of 10^4 squares is known within 2.2 %; 4 of these.
   EXPECT_NEAR(stopper->signal().value(), 1, 0.09);
   const Tensor gray({1, 1, 100, 100}, 0.5f);
   Tensor around = gray;
   Random(2, "noise").normal(around.values(), 0.5f, kSigma);
   const auto inside = make_discrepancy(around, {}, kSigma);
-  inside->observe(0, 0.f, gray);
+  observe(*inside, 0, gray);
   EXPECT_NEAR(inside->signal().value(), 1, 0.06);  // 1.4 %; 4 of these
 }
 
@@ -120,7 +125,7 @@ TEST(Discrepancy, LooksAtKnownValuesOnly) {
   known.data()[0] = 1.f;
   known.data()[1] = 0.f;
   const auto stopper = make_discrepancy(y, known, 0.5f);
-  stopper->observe(0, 0.f, out);
+  observe(*stopper, 0, out);
   EXPECT_DOUBLE_EQ(stopper->signal().value(), 9.0);  // 1.5^2 / 0.5^2
 }
 
@@ -171,8 +176,8 @@ TEST(HeldOut, MeasuresTheRunningAverageByTheLossOfTheFit) {
   const auto mse = make_held_out(y, hidden, LossKind::mse, {.average = 0.5f});
   const auto l1 = make_held_out(y, hidden, LossKind::l1, {.average = 0.5f});
   for (int i = 0; i < 2; ++i) {
-    mse->observe(i, 0.f, i == 0 ? out : Tensor({1, 1, 1, 3}, 0.f));
-    l1->observe(i, 0.f, i == 0 ? out : Tensor({1, 1, 1, 3}, 0.f));
+    observe(*mse, i, i == 0 ? out : Tensor({1, 1, 1, 3}, 0.f));
+    observe(*l1, i, i == 0 ? out : Tensor({1, 1, 1, 3}, 0.f));
   }
   EXPECT_DOUBLE_EQ(mse->signal().value(), (0.25 * 0.25 + 0.125 * 0.125) / 2);
   EXPECT_DOUBLE_EQ(l1->signal().value(), (0.25 + 0.125) / 2);
@@ -196,11 +201,11 @@ TEST(SelfReference, IsTheErrorOfTheBestPredictionFromTheOtherColours) {
   // Noiseless, and the channels are factors of one another: nothing stays unexplained, up to the
   // ridge of one grey level, squared.
   const auto exact = make_self_reference(clean(kColour), {}, kValley);
-  exact->observe(0, 0.f, clean(kColour));
+  observe(*exact, 0, clean(kColour));
   EXPECT_LT(exact->signal().value(), 2e-5);
   // Without detail all of it does: the variance within blocks of three planes.
   const auto flat = make_self_reference(clean(kColour), {}, kValley);
-  flat->observe(0, 0.f, Tensor(kColour, 0.5f));
+  observe(*flat, 0, Tensor(kColour, 0.5f));
   EXPECT_GT(flat->signal().value(), 5e-3);
 }
 
@@ -213,7 +218,7 @@ TEST(SelfReference, LooksAtKnownPixelsOnly) {
       out.at(0, 0, row, column) = 9.f;
     }
   const auto stopper = make_self_reference(y, known, kValley);
-  stopper->observe(0, 0.f, out);
+  observe(*stopper, 0, out);
   EXPECT_LT(stopper->signal().value(), 2e-5);
 }
 
@@ -243,7 +248,7 @@ TEST(Sure, IsTheRiskOfALinearFilter) {
     const auto stopper = make_sure(y, {.sigma = kSigma});
     ASSERT_TRUE(stopper->wants_probe(0));
     stopper->probe(f(y), jittered);
-    stopper->observe(0, 0.f, f(inside));
+    observe(*stopper, 0, f(inside));
     double truth = 0;
     for (std::size_t i = 0; i < x.count(); ++i)
       truth += std::pow(static_cast<double>(f(y).data()[i]) - static_cast<double>(x.data()[i]), 2);
@@ -267,7 +272,7 @@ TEST(Sure, StopsAtItsFirstRiskBelowZero) {
       stopper->probe(iterate(kGray, 2 * i), jittered);
     }
     // Without jitter and with it the same: no divergence, so the risk is |f - y|^2 - sigma^2.
-    const Stopper::Verdict verdict = stopper->observe(i, 0.f, iterate(kGray, 2 * i));
+    const Stopper::Verdict verdict = observe(*stopper, i, iterate(kGray, 2 * i));
     EXPECT_TRUE(verdict.new_best);
     if (verdict.stop) stop = i;
   }
@@ -278,7 +283,7 @@ TEST(Sure, StopsAtItsFirstRiskBelowZero) {
 
 TEST(Sure, SaysSoIfTheFitGivesNoProbes) {
   const auto stopper = make_sure(noisy(kGray), {.sigma = kSigma});
-  EXPECT_THAT(error_text([&] { stopper->observe(0, 0.f, clean(kGray)); }),
+  EXPECT_THAT(error_text([&] { observe(*stopper, 0, clean(kGray)); }),
               HasSubstr("SURE: the fit gives no probes"));
 }
 
@@ -287,8 +292,8 @@ class Told final : public Stopper {
  public:
   explicit Told(std::vector<double> signals) : signals_(std::move(signals)) {}
   std::string name() const override { return "told"; }
-  Verdict observe(int i, float, const Tensor&) override {
-    signal_ = signals_.at(static_cast<std::size_t>(i));
+  Verdict observe(const Iterate& iterate) override {
+    signal_ = signals_.at(static_cast<std::size_t>(iterate.iteration));
     return {};
   }
   std::optional<double> signal() const override { return signal_; }
@@ -304,13 +309,13 @@ TEST(Auto, SearchesTheGeometricMeanOfBothSignalsByTheirWeights) {
       make_auto(std::make_unique<Told>(std::vector<double>{16, 1, 0, 0}),
                 std::make_unique<Told>(std::vector<double>{1, 16, 1, 1}), 3, {.patience = 1});
   const Tensor out({1, 1, 1, 1});
-  EXPECT_TRUE(stopper->observe(0, 0.f, out).new_best);
+  EXPECT_TRUE(observe(*stopper, 0, out).new_best);
   EXPECT_NEAR(*stopper->signal(), 2, 1e-9);
-  const Stopper::Verdict worse = stopper->observe(1, 0.f, out);
+  const Stopper::Verdict worse = observe(*stopper, 1, out);
   EXPECT_NEAR(*stopper->signal(), 8, 1e-9);
   EXPECT_FALSE(worse.new_best);
   EXPECT_TRUE(worse.stop);
-  const Stopper::Verdict after = stopper->observe(2, 0.f, out);
+  const Stopper::Verdict after = observe(*stopper, 2, out);
   EXPECT_TRUE(std::isfinite(*stopper->signal())) << "an error of 0";
   EXPECT_FALSE(after.new_best) << "nothing is chosen after the end";
   EXPECT_TRUE(after.stop) << "it stays with its end";
@@ -363,13 +368,13 @@ TEST(ObservedStoppers, NameWhatDoesNotFit) {
               HasSubstr("take another stopper"));
 }
 
-TEST(ObservedStoppers, RefuseAPictureThatIsNotOfTheSizeOfTheObservation) {
+TEST(ObservedStoppers, RefuseAPredictionThatIsNotOfTheSizeOfTheObservation) {
   const Tensor y = noisy(kColour), hidden(kColour, 1.f), large({1, 3, 96, 80});
   const auto discrepancy = make_discrepancy(y, {}, 1.f);
   const auto held_out = make_held_out(y, hidden, LossKind::mse, {});
   const auto self_reference = make_self_reference(y, {}, {});
   for (Stopper* stopper : {discrepancy.get(), held_out.get(), self_reference.get()})
-    EXPECT_THAT(error_text([&] { stopper->observe(0, 0.f, large); }),
+    EXPECT_THAT(error_text([&] { observe(*stopper, 0, large); }),
                 HasSubstr("[1,3,96,80] but the observation is [1,3,48,40]"));
 }
 

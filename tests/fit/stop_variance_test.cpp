@@ -29,6 +29,11 @@ Tensor iterate(int i) {
   return out;
 }
 
+/// Of an operator that leaves x as it is.
+Stopper::Verdict observe(Stopper& stopper, int iteration, const Tensor& x) {
+  return stopper.observe({iteration, 0.f, x, x});
+}
+
 struct Outcome {
   int best = -1, stop = -1;
   std::vector<std::optional<double>> signals;
@@ -37,7 +42,7 @@ struct Outcome {
 Outcome play(Stopper& stopper, int iterations, const std::function<Tensor(int)>& out = iterate) {
   Outcome outcome;
   for (int i = 0; i < iterations && outcome.stop < 0; ++i) {
-    const Stopper::Verdict verdict = stopper.observe(i, 0.f, out(i));
+    const Stopper::Verdict verdict = observe(stopper, i, out(i));
     outcome.signals.push_back(stopper.signal());
     if (verdict.new_best) outcome.best = i;
     if (verdict.stop) outcome.stop = i;
@@ -58,7 +63,7 @@ Tensor constant(float value) { return Tensor({1, 1, 1, 2}, value); }
 TEST(FixedCount, TakesEveryIterateForTheBestAndNeverStops) {
   const auto stopper = make_fixed_count();
   for (int i = 0; i < 5; ++i) {
-    const Stopper::Verdict verdict = stopper->observe(i, 0.f, constant(0.f));
+    const Stopper::Verdict verdict = observe(*stopper, i, constant(0.f));
     EXPECT_TRUE(verdict.new_best);
     EXPECT_FALSE(verdict.stop);
   }
@@ -89,8 +94,8 @@ TEST(WindowedVariance, IsTheMeanVarianceOverTheWindow) {
 
 TEST(WindowedVariance, GetsRidOfTheRoundingThatAHugeValueLeavesInItsSums) {
   const auto stopper = make_windowed_variance({.window = 4, .patience = 1000});
-  stopper->observe(0, 0.f, constant(1e8f));  // its square hides anything below 2
-  for (int i = 1; i < 12; ++i) stopper->observe(i, 0.f, constant(i % 2 == 0 ? 0.25f : 0.75f));
+  observe(*stopper, 0, constant(1e8f));  // its square hides anything below 2
+  for (int i = 1; i < 12; ++i) observe(*stopper, i, constant(i % 2 == 0 ? 0.25f : 0.75f));
   EXPECT_EQ(stopper->signal(), 0.0625);
 }
 
@@ -173,7 +178,7 @@ TEST(WindowedVariance, StaysWithTheFirstConfirmedMinimumHoweverCalmItGetsLater) 
   ASSERT_EQ(outcome.stop, outcome.best + 20);
   ASSERT_LT(outcome.best, 20);
   for (int i = outcome.stop + 1; i < 100; ++i) {
-    const Stopper::Verdict verdict = stopper->observe(i, 0.f, two_valleys(i));
+    const Stopper::Verdict verdict = observe(*stopper, i, two_valleys(i));
     EXPECT_FALSE(verdict.new_best) << i;
     EXPECT_TRUE(verdict.stop) << i;
   }
@@ -187,28 +192,28 @@ TEST(WindowedVariance, WithMorePatienceFindsTheSecondValley) {
 
 TEST(WindowedVariance, DoesNotTakeTheJumpOfARewindForMovement) {
   const auto stopper = make_windowed_variance({.window = 4, .patience = 1000, .min_start = 0});
-  for (int i = 0; i < 10; ++i) stopper->observe(i, 0.f, constant(0.5f));
+  for (int i = 0; i < 10; ++i) observe(*stopper, i, constant(0.5f));
   ASSERT_EQ(stopper->signal(), 0.0);
   stopper->rewind(6);
   EXPECT_FALSE(stopper->signal());
   for (int i = 11; i < 14; ++i) {
-    stopper->observe(i, 0.f, constant(0.125f));
+    observe(*stopper, i, constant(0.125f));
     EXPECT_FALSE(stopper->signal()) << "the window is not full yet";
   }
-  stopper->observe(14, 0.f, constant(0.125f));
+  observe(*stopper, 14, constant(0.125f));
   EXPECT_EQ(stopper->signal(), 0.0);
 }
 
 TEST(WindowedVariance, SpendsNoPatienceWhileItsWindowRefills) {
   const auto stopper = make_windowed_variance({.window = 4, .patience = 3, .min_start = 0});
   int i = 0;
-  for (; i < 4; ++i) stopper->observe(i, 0.f, constant(0.5f));
+  for (; i < 4; ++i) observe(*stopper, i, constant(0.5f));
   ASSERT_TRUE(stopper->signal());
   const auto rising = [](int k) { return constant(0.01f * static_cast<float>(k * k)); };
-  ASSERT_FALSE(stopper->observe(i, 0.f, rising(i)).stop);  // 1 of 3
+  ASSERT_FALSE(observe(*stopper, i, rising(i)).stop);  // 1 of 3
   stopper->rewind(2);
-  for (int k = 0; k < 4; ++k, ++i) ASSERT_FALSE(stopper->observe(i, 0.f, rising(i)).stop) << i;
-  EXPECT_TRUE(stopper->observe(i, 0.f, rising(i)).stop);  // the window's first value was 2, this 3
+  for (int k = 0; k < 4; ++k, ++i) ASSERT_FALSE(observe(*stopper, i, rising(i)).stop) << i;
+  EXPECT_TRUE(observe(*stopper, i, rising(i)).stop);  // the window's first value was 2, this 3
 }
 
 TEST(MovingVariance, MakesNoFalseMinimumOfARewind) {
@@ -217,7 +222,7 @@ TEST(MovingVariance, MakesNoFalseMinimumOfARewind) {
   stopper->rewind(180);
   const double before = stopper->signal().value();
   for (int i = 201; i < 230; ++i) {
-    EXPECT_FALSE(stopper->observe(i, 0.f, iterate(i - 20)).new_best) << i;
+    EXPECT_FALSE(observe(*stopper, i, iterate(i - 20)).new_best) << i;
     EXPECT_GT(stopper->signal().value(), 0.2 * before) << i;
   }
 }
@@ -250,9 +255,9 @@ TEST(VarianceStoppers, NameOptionsOutOfRange) {
 TEST(VarianceStoppers, RefuseAPictureThatChangesItsShape) {
   for (const auto& make : {make_windowed_variance, make_moving_variance}) {
     const auto stopper = make({});
-    stopper->observe(0, 0.f, Tensor({1, 1, 2, 3}));
+    observe(*stopper, 0, Tensor({1, 1, 2, 3}));
     EXPECT_THAT(error_of([&] {
-                  stopper->observe(1, 0.f, Tensor({1, 1, 3, 2}));
+                  observe(*stopper, 1, Tensor({1, 1, 3, 2}));
                 }),
                 testing::HasSubstr("was [1,1,2,3] and is now [1,1,3,2]"));
   }

@@ -230,6 +230,14 @@ TEST(Blend, UnderCorrelatedNoiseWholeNeighbourhoodsAreHidden) {
   EXPECT_GT(compared, 20);
 }
 
+TEST(Blend, RefusesADamageWhoseObservationIsNoPictureOfTheResult) {
+  const RestoreOptions resolved = resolve(Task::denoise, tiny(3));
+  Plan plan = plan_denoise(noisy_picture(16, 16), resolved);
+  EXPECT_NO_THROW(Blend(plan, resolved, {}));
+  plan.A = make_reduction(ReduceKernel::box, 2);
+  EXPECT_THROW(Blend(plan, resolved, {}), Error);
+}
+
 TEST(Blend, SaltAndPepperAreHolesToTheFit) {
   const Image clean = test_picture(64, 64);
   const Image peppered = simulate(clean, {.salt_pepper = 0.1f, .seed = 1}).image;
