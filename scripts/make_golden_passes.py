@@ -129,6 +129,16 @@ def concat(*x):
     return torch.cat([center_crop(t, h, w) for t in x], dim=1)
 
 
+def depthwise(x, taps, border):
+    """Every channel with the same kernel."""
+    kernel = torch.tensor(taps, dtype=x.dtype)
+    h, w = kernel.shape
+    top, left = (h - 1) // 2, (w - 1) // 2
+    mode = {"zero": "constant", "reflect": "reflect"}[border]
+    x = F.pad(x, (left, w - 1 - left, top, h - 1 - top), mode=mode)
+    return F.conv2d(x, kernel.expand(x.shape[1], 1, h, w), groups=x.shape[1])
+
+
 class PadEndConv(nn.Conv2d):
     """All padding on the right and below."""
 
@@ -164,6 +174,7 @@ OPS = {
         lambda x: resize(x, h, w, kind, align_corners)
     ),
     "reduce": lambda src, kernel, factor: Reduce(kernel, factor),
+    "filter": lambda src, taps, border: lambda x: depthwise(x, taps, border),
     "concat": lambda src: concat,
     "center_crop": lambda src, h, w: lambda x: center_crop(x, h, w),
     "pad": lambda src, h, w: lambda x: center_pad(x, h, w),
@@ -301,6 +312,16 @@ def op_cases():
     for kernel in ("lanczos2", "lanczos3", "bicubic", "box"):
         for src, factor in [(thirteen, 2), (three, 3), (three, 4)]:
             add(f"reduce_{kernel}_{factor}", "reduce", src, kernel=kernel, factor=factor)
+
+    # Sizes even and odd; the taps are exact in binary.
+    for src, h, w, border in [
+        (thirteen, 3, 3, "reflect"),
+        (three, 7, 1, "reflect"),
+        (two, 1, 6, "reflect"),
+        (three, 4, 5, "zero"),
+    ]:
+        taps = [[(5 * i * w + 3 * j) % 16 / 64 - 1 / 16 for j in range(w)] for i in range(h)]
+        add(f"filter_{h}x{w}_{border}_{size_of(*src)}", "filter", src, taps=taps, border=border)
 
     add("concat", "concat", three, (1, 13, H + 1, W + 3), (1, 4, H + 2, W))
     add("center_crop", "center_crop", h=20, w=30)

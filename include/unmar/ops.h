@@ -116,6 +116,15 @@ struct Reduce {
   int factor = 2;
 };
 
+/// Every channel by itself, filtered with the same constant kernel (cross-correlation): the taps
+/// [1,1,h,w], of any height and width, are laid on the picture with the tap at row (h-1)/2, column
+/// (w-1)/2 (rounded down) on the pixel that is made, multiplied and summed. src and dst are of one
+/// shape. With Border::reflect the picture must be larger than the kernel reaches.
+struct Filter {
+  std::shared_ptr<const Tensor> taps;  ///< finite; shared between copies of the graph
+  Border border = Border::reflect;
+};
+
 /// Joins along channels; every source is centre-cropped to the smallest height and width
 /// (offset = surplus / 2, rounded down).
 struct Concat {};
@@ -183,8 +192,8 @@ struct WeightedSum {
 
 using Op =
     std::variant<Input, Constant, Learned, Jitter, Dropout, Conv2d, ConvTranspose2d, PixelShuffle,
-                 Pool, Resize, Reduce, Concat, CenterCrop, Pad, Norm, Activation, Add, Multiply,
-                 TimeEmbedding, Attention, Mse, L1, TotalVariation, WeightedSum>;
+                 Pool, Resize, Reduce, Filter, Concat, CenterCrop, Pad, Norm, Activation, Add,
+                 Multiply, TimeEmbedding, Attention, Mse, L1, TotalVariation, WeightedSum>;
 
 const char* op_name(const Op& op);                 ///< "conv2d", "batch_norm", ...
 const char* activation_name(ActivationKind kind);  ///< "leaky_relu", ...

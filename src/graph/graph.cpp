@@ -27,6 +27,7 @@ const char* op_name(const Op& op) {
                         [](const Pool&) { return "pool"; },
                         [](const Resize&) { return "resize"; },
                         [](const Reduce&) { return "reduce"; },
+                        [](const Filter&) { return "filter"; },
                         [](const Concat&) { return "concat"; },
                         [](const CenterCrop&) { return "center_crop"; },
                         [](const Pad&) { return "pad"; },

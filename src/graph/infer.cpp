@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "base/fail.h"
 #include "base/overloaded.h"
@@ -68,6 +69,20 @@ Shape infer_resize(const Resize& op, const Shape& src, const std::string& where)
   require(!op.align_corners || op.kind == ResizeKind::bilinear, where,
           "align_corners is for bilinear only");
   return {src.n, src.c, op.h, op.w};
+}
+
+Shape infer_filter(const Filter& op, const Shape& src, const std::string& where) {
+  require(op.taps != nullptr && !op.taps->empty(), where, "has no taps");
+  const Shape& taps = op.taps->shape();
+  require(taps.n == 1 && taps.c == 1, where,
+          fmt::format("takes taps [1,1,h,w], got {}", to_string(taps)));
+  for (const float tap : op.taps->values())
+    require(std::isfinite(tap), where, fmt::format("taps must be finite, got {}", tap));
+  require(op.border != Border::reflect || (src.h > taps.h / 2 && src.w > taps.w / 2), where,
+          fmt::format("reflection under {}x{} taps needs a source larger than half of them, got "
+                      "{}x{}",
+                      taps.w, taps.h, src.w, src.h));
+  return src;
 }
 
 Shape infer_norm(const Norm& op, const Shape& src, const std::string& where) {
@@ -155,6 +170,7 @@ Shape infer_shape(const Op& op, Sources src, const std::string& where) {
           [&](const Pool& o) { return infer_shrink(one(), o.factor, where); },
           [&](const Resize& o) { return infer_resize(o, one(), where); },
           [&](const Reduce& o) { return infer_shrink(one(), o.factor, where); },
+          [&](const Filter& o) { return infer_filter(o, one(), where); },
           [&](const Concat&) { return infer_concat(src, where); },
           [&](const CenterCrop& o) {
             const Shape& s = one();

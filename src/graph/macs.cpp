@@ -7,6 +7,8 @@ std::uint64_t count_macs(const Graph& graph, NodeId id) {
   if (std::holds_alternative<Attention>(node.op))  // q k^T, then times v
     return 2 * node.shape.count() * static_cast<std::uint64_t>(node.shape.h) *
            static_cast<std::uint64_t>(node.shape.w);
+  if (const auto* filter = std::get_if<Filter>(&node.op))
+    return filter->taps->count() * node.shape.count();
   std::uint64_t taps = 0;
   if (const auto* conv = std::get_if<Conv2d>(&node.op))
     taps = static_cast<std::uint64_t>(conv->kernel) * static_cast<std::uint64_t>(conv->kernel);

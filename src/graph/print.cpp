@@ -44,6 +44,11 @@ std::string details(const Op& op) {
             return fmt::format("{}{}", word(o.kind), o.align_corners ? ", corners" : "");
           },
           [](const Reduce& o) { return fmt::format("{} / {}", word(o.kernel), o.factor); },
+          [](const Filter& o) {
+            const Shape& taps = o.taps->shape();
+            return fmt::format("{}x{}{}", taps.h, taps.w,
+                               o.border == Border::reflect ? ", reflect" : "");
+          },
           [](const Norm& o) {
             const std::string groups =
                 o.kind == NormKind::group ? fmt::format(" {}", o.groups) : "";

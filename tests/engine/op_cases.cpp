@@ -293,6 +293,57 @@ void add_reduce(Table& table) {
                        }});
 }
 
+Filter filter(int h, int w, Border border) {
+  const Tensor taps = uniform({1, 1, h, w}, "taps");
+  return {std::make_shared<const Tensor>(taps), border};
+}
+
+void add_filter(Table& table) {
+  constexpr Border zero = Border::zero, reflect = Border::reflect;
+  struct Row {
+    int h, w;
+    Border border;
+    Shape src;
+  };
+  const Row rows[] = {
+      {1, 1, reflect, {1, 3, 1, 1}},    {3, 3, reflect, {1, 1, 7, 5}},
+      {3, 3, zero, {1, 13, 7, 5}},      {1, 7, reflect, {1, 3, 33, 64}},
+      {7, 1, reflect, {2, 3, 33, 64}},  {1, 4, zero, {1, 24, 7, 5}},
+      {4, 1, reflect, {2, 13, 7, 5}},   {2, 2, reflect, {1, 3, 2, 2}},
+      {6, 5, zero, {2, 3, 7, 5}},       {9, 9, reflect, {1, 3, 7, 5}},
+      {13, 9, zero, {1, 1, 7, 5}},      {5, 9, reflect, {1, 128, 7, 5}},
+      {11, 8, reflect, {1, 3, 33, 64}},
+  };
+  for (const Row& r : rows)
+    table.push_back({fmt::format("filter.{}x{}.{}.{}", r.h, r.w,
+                                 r.border == zero ? "zero" : "reflect", size_name(r.src)),
+                     [=] { return unary(filter(r.h, r.w, r.border), uniform(r.src, "x")); }});
+  table.push_back(
+      {"filter.with_holes", [] {
+         Tensor taps({1, 1, 5, 5});
+         for (int i = 0; i < 5; ++i) taps.at(0, 0, i, i) = 0.2f;
+         return unary(Filter{std::make_shared<const Tensor>(taps)}, uniform({1, 3, 7, 5}, "x"));
+       }});
+  table.push_back({"filter.slices_of_concats", [=] {
+                     CaseGraph g;
+                     const NodeId x = input(g, Shape{2, 3, 9, 8});
+                     const NodeId a = g.graph.add(filter(3, 4, reflect), {x}, "a");
+                     const NodeId b = g.graph.add(Conv2d{13}, {x}, "b");
+                     const NodeId join = g.graph.add(Concat{}, {a, b}, "join");
+                     const NodeId c = g.graph.add(filter(5, 1, zero), {join}, "c");
+                     const NodeId d = g.graph.add(filter(1, 5, reflect), {join}, "d");
+                     return finish(g, g.graph.add(Concat{}, {c, d, join}, "all"));
+                   }});
+  table.push_back({"filter.behind_a_norm", [=] {
+                     CaseGraph g;
+                     NodeId x = input(g, Shape{1, 13, 9, 8});
+                     x = g.graph.add(Norm{}, {x}, "norm");
+                     x = g.graph.add(Activation{}, {x}, "act");
+                     x = g.graph.add(filter(3, 1, reflect), {x}, "rows");
+                     return finish(g, g.graph.add(filter(1, 3, reflect), {x}, "columns"));
+                   }});
+}
+
 void add_concat(Table& table) {
   const std::pair<const char*, std::vector<Shape>> rows[] = {
       {"one", {{1, 3, 7, 5}}},
@@ -899,6 +950,7 @@ const std::vector<OpCase>& op_cases() {
     add_shuffle(t);
     add_conv_transpose(t);
     add_reduce(t);
+    add_filter(t);
     add_concat(t);
     add_center_crop(t);
     add_pad(t);

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "error_text.h"
 #include "unmar/graph.h"
 
@@ -118,6 +120,20 @@ TEST(InferShape, inputs_and_constants_have_no_sources) {
   EXPECT_EQ(infer(Constant{std::make_shared<Tensor>(kSrc)}, {}), kSrc);
   EXPECT_EQ(refusal(Constant{}, {}), "op 'a': has no value");
   EXPECT_EQ(refusal(Constant{std::make_shared<Tensor>()}, {}), "op 'a': has no value");
+}
+
+TEST(InferShape, a_filter_keeps_the_size_and_reflects_only_what_is_there) {
+  const auto filter = [](const Shape& taps, Border border = Border::reflect) {
+    return Filter{std::make_shared<Tensor>(taps, 1.f), border};
+  };
+  EXPECT_EQ(infer(filter({1, 1, 13, 4}), {kSrc}), kSrc);
+  EXPECT_EQ(infer(filter({1, 1, 99, 99}, Border::zero), {kSrc}), kSrc);
+  EXPECT_EQ(refusal(filter({1, 1, 14, 4}), {kSrc}),
+            "op 'a': reflection under 4x14 taps needs a source larger than half of them, got 5x7");
+  EXPECT_EQ(refusal(filter({1, 3, 3, 3}), {kSrc}), "op 'a': takes taps [1,1,h,w], got [1,3,3,3]");
+  EXPECT_EQ(refusal(Filter{}, {kSrc}), "op 'a': has no taps");
+  EXPECT_EQ(refusal(Filter{std::make_shared<Tensor>(Shape{}, NAN)}, {kSrc}),
+            "op 'a': taps must be finite, got nan");
 }
 
 TEST(InferShape, conv_padded_at_the_end_rounds_the_size_down_when_it_strides) {

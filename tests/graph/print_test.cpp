@@ -21,6 +21,14 @@ TEST(ToText, has_one_line_per_node_with_op_shape_and_sources) {
             "down.conv, z\n");
 }
 
+TEST(ToText, tells_the_size_of_a_filter) {
+  Graph g;
+  const NodeId x = g.add(Input{{1, 3, 8, 6}}, {}, "x");
+  g.add(Filter{std::make_shared<Tensor>(Shape{1, 1, 3, 5}, 1.f)}, {x}, "blur");
+  EXPECT_NE(to_text(g).find("filter       3x5, reflect       [1,3,8,6]"), std::string::npos);
+  EXPECT_EQ(count_macs(g), 15u * 3 * 8 * 6);
+}
+
 TEST(ToDot, has_a_box_per_node_and_an_arrow_per_source) {
   EXPECT_EQ(to_dot(small()),
             "digraph unmar {\n"

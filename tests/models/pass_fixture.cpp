@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <tuple>
@@ -96,6 +97,18 @@ Op to_op(const Json& json) {
                                                    {"bicubic", ReduceKernel::bicubic},
                                                    {"box", ReduceKernel::box}});
          return Reduce{kernel, number("factor")};
+       }},
+      {"filter",
+       [&] {
+         const auto& rows = json.at("taps");
+         auto taps = std::make_shared<Tensor>(
+             Shape{1, 1, static_cast<int>(rows.size()), static_cast<int>(rows.at(0).size())});
+         float* tap = taps->data();
+         for (const auto& row : rows)
+           for (const auto& value : row) *tap++ = value.get<float>();
+         return Filter{taps,
+                       choose<Border>(json, "border",
+                                      {{"zero", Border::zero}, {"reflect", Border::reflect}})};
        }},
       {"concat", [&] { return Concat{}; }},
       {"center_crop",

@@ -53,6 +53,9 @@ void combine_rows(const float* const* rows, const float* weight, int taps, std::
 /// The same over pixels of c channels that are mapped first, `ld` apart in every row.
 void combine_mapped_rows(const float* const* rows, std::ptrdiff_t ld, const float* weight, int taps,
                          const PixelMap& map, std::ptrdiff_t pixels, int c, float* dst);
+/// dst (+)= sum over k < taps of weight[k] * src[k]; for many taps.
+void combine_many(const float* const* src, const float* weight, int taps, std::size_t count,
+                  float* dst, bool accumulate);
 /// For each of `pixels` destination pixels p: dst[p] (+)= sum over k in [begin[p], begin[p+1]) of
 /// weight[k] * src[index[k]], where src has its pixels src_ld apart.
 void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, const int* index,

@@ -34,6 +34,40 @@ void combine_mapped_rows(const float* const* rows, std::ptrdiff_t ld, const floa
   });
 }
 
+void combine_many(const float* const* src, const float* weight, int taps, std::size_t count,
+                  float* dst, bool accumulate) {
+  const hn::ScalableTag<float> full;
+  const std::size_t lanes = hn::Lanes(full);
+  std::size_t begin = 0;
+  // Four vectors at a time, which share each weight.
+  for (; begin + 4 * lanes <= count; begin += 4 * lanes) {
+    float* to = dst + begin;
+    const auto start = [&](std::size_t i) HWY_ATTR {
+      return accumulate ? hn::LoadU(full, to + i * lanes) : hn::Zero(full);
+    };
+    auto a = start(0), b = start(1), c = start(2), d = start(3);
+    for (int k = 0; k < taps; ++k) {
+      const auto w = hn::Set(full, weight[k]);
+      const float* from = src[k] + begin;
+      a = hn::MulAdd(w, hn::LoadU(full, from), a);
+      b = hn::MulAdd(w, hn::LoadU(full, from + lanes), b);
+      c = hn::MulAdd(w, hn::LoadU(full, from + 2 * lanes), c);
+      d = hn::MulAdd(w, hn::LoadU(full, from + 3 * lanes), d);
+    }
+    hn::StoreU(a, full, to);
+    hn::StoreU(b, full, to + lanes);
+    hn::StoreU(c, full, to + 2 * lanes);
+    hn::StoreU(d, full, to + 3 * lanes);
+  }
+  for_lanes(count - begin, [&](auto d, std::size_t rest) HWY_ATTR {
+    const std::size_t i = begin + rest;
+    auto sum = accumulate ? hn::LoadU(d, dst + i) : hn::Zero(d);
+    for (int k = 0; k < taps; ++k)
+      sum = hn::MulAdd(hn::Set(d, weight[k]), hn::LoadU(d, src[k] + i), sum);
+    hn::StoreU(sum, d, dst + i);
+  });
+}
+
 void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, const int* index,
                     const float* weight, int pixels, int c, float* dst, std::ptrdiff_t dst_ld,
                     bool accumulate) {
@@ -78,6 +112,7 @@ namespace unmar::cpu {
 
 HWY_EXPORT(combine_rows);
 HWY_EXPORT(combine_mapped_rows);
+HWY_EXPORT(combine_many);
 HWY_EXPORT(combine_pixels);
 HWY_EXPORT(max_pixels);
 HWY_EXPORT(max_pixels_backward);
@@ -96,6 +131,10 @@ void combine_pixels(const float* src, std::ptrdiff_t src_ld, const int* begin, c
 void combine_mapped_rows(const float* const* rows, std::ptrdiff_t ld, const float* weight, int taps,
                          const PixelMap& map, std::ptrdiff_t pixels, int c, float* dst) {
   HWY_DYNAMIC_DISPATCH(combine_mapped_rows)(rows, ld, weight, taps, map, pixels, c, dst);
+}
+void combine_many(const float* const* src, const float* weight, int taps, std::size_t count,
+                  float* dst, bool accumulate) {
+  HWY_DYNAMIC_DISPATCH(combine_many)(src, weight, taps, count, dst, accumulate);
 }
 void max_pixels(const float* const* src, int count, int c, float* dst) {
   HWY_DYNAMIC_DISPATCH(max_pixels)(src, count, c, dst);

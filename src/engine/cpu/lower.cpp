@@ -252,6 +252,7 @@ class Lowering {
                    [&](const Reduce& o) {
                      add_linear(n, reduce_map(o, src.h), reduce_map(o, src.w), unary(n));
                    },
+                   [&](const Filter& o) { add(make_filter(o, unary(n), out_.buffers, threads_)); },
                    [&](const Concat&) { add_concat(n); },
                    [&](const CenterCrop& o) {
                      add_linear(n, crop_map(src.h, o.h), crop_map(src.w, o.w), unary(n));

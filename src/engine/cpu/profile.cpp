@@ -36,6 +36,7 @@ const char* kind_of(const Op& op) {
                         [](const Pool&) { return "resampling"; },
                         [](const Resize&) { return "resampling"; },
                         [](const Reduce&) { return "resampling"; },
+                        [](const Filter&) { return "resampling"; },
                         [](const CenterCrop&) { return "resampling"; },
                         [](const Pad&) { return "resampling"; },
                         [](const PixelShuffle&) { return "resampling"; },

@@ -32,6 +32,8 @@ std::unique_ptr<Step> make_activation(const Act& act, const UnaryPlaces& places)
 std::unique_ptr<Step> make_linear(LinearMap rows, LinearMap cols, const UnaryPlaces& places,
                                   const NormScales* norm, const Act& act, Buffers& buffers,
                                   int threads);
+std::unique_ptr<Step> make_filter(const Filter& op, const UnaryPlaces& places, Buffers& buffers,
+                                  int threads);
 std::unique_ptr<Step> make_max_pool(int factor, const UnaryPlaces& places, int threads);
 
 /// In which order the channels of a source pixel fill its block of factor x factor pixels.

@@ -1,16 +1,8 @@
+#include "engine/ref/border.h"
 #include "engine/ref/ops.h"
 
 namespace unmar::ref {
 namespace {
-
-constexpr int kOutside = -1;
-
-/// The source row or column that padded position i stands for.
-int source_index(int i, int size, Border border) {
-  if (i >= 0 && i < size) return i;
-  if (border == Border::zero) return kOutside;
-  return i < 0 ? -i : 2 * (size - 1) - i;
-}
 
 /// Calls body(in_c, ky, kx, sy, sx) for each source pixel under the kernel at dst pixel (y, x).
 template <class Body>

@@ -66,6 +66,9 @@ void backward(const Resize& op, const Call& call);
 void forward(const Reduce& op, const Call& call);
 void backward(const Reduce& op, const Call& call);
 
+void forward(const Filter& op, const Call& call);
+void backward(const Filter& op, const Call& call);
+
 void forward(const Concat& op, const Call& call);
 void backward(const Concat& op, const Call& call);
 void forward(const CenterCrop& op, const Call& call);
