@@ -12,8 +12,8 @@ import pathlib
 import re
 import sys
 
-# What each room may include besides itself. Siblings: image and graph, models and
-# engine, diffusion and fit.
+# What each room may include besides itself. Siblings: image and graph; models, operators and
+# engine; diffusion and fit.
 ROOMS = {
     "base": set(),
     "tensor": {"base"},
@@ -21,17 +21,18 @@ ROOMS = {
     "graph": {"base", "tensor"},
     "models": {"base", "tensor", "graph"},
     "engine": {"base", "tensor", "graph"},
-    "observe": {"base", "tensor", "image", "graph", "engine"},
-    "diffusion": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
+    "operators": {"base", "tensor", "graph"},
+    "observe": {"base", "tensor", "image", "graph", "operators", "engine"},
+    "diffusion": {"base", "tensor", "image", "graph", "models", "operators", "engine", "observe"},
     "noise": {"base", "tensor", "image"},
     "patches": {"base", "tensor", "image", "noise"},
-    "fit": {"base", "tensor", "image", "graph", "models", "engine", "observe"},
-    "tasks": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion", "fit",
-              "noise", "patches"},
-    "report": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion",
-               "fit", "noise", "patches", "tasks"},
-    "runs": {"base", "tensor", "image", "graph", "models", "engine", "observe", "diffusion", "fit",
-             "noise", "patches", "tasks", "report"},
+    "fit": {"base", "tensor", "graph", "models", "operators", "engine"},
+    "tasks": {"base", "tensor", "image", "graph", "models", "operators", "engine", "observe",
+              "diffusion", "fit", "noise", "patches"},
+    "report": {"base", "tensor", "image", "graph", "models", "operators", "engine", "observe",
+               "diffusion", "fit", "noise", "patches", "tasks"},
+    "runs": {"base", "tensor", "image", "graph", "models", "operators", "engine", "observe",
+             "diffusion", "fit", "noise", "patches", "tasks", "report"},
 }
 
 # Each header of include/unmar belongs to a room. No room may include the umbrella.
@@ -50,6 +51,7 @@ HEADER_ROOM = {
     "models.h": "models",
     "ddpm_unet.h": "models",
     "engine.h": "engine",
+    "operators.h": "operators",
     "observe.h": "observe",
     "diffusion.h": "diffusion",
     "weights.h": "diffusion",

@@ -13,7 +13,7 @@
 #include "unmar/archive.h"
 #include "unmar/engine.h"
 #include "unmar/models.h"
-#include "unmar/observe.h"
+#include "unmar/operators.h"
 
 /// Fitting an untrained network to one observation, and knowing when to stop.
 namespace unmar {

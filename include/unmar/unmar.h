@@ -16,6 +16,7 @@
 #include "unmar/models.h"
 #include "unmar/noise.h"
 #include "unmar/observe.h"
+#include "unmar/operators.h"
 #include "unmar/options.h"
 #include "unmar/patches.h"
 #include "unmar/random.h"

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "unmar/observe.h"
 #include "unmar/tasks.h"
 
 namespace unmar {

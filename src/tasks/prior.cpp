@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "tasks/estimate.h"
+#include "unmar/observe.h"
 
 namespace unmar {
 namespace {

@@ -12,6 +12,7 @@
 #include "error_text.h"
 #include "unmar/error.h"
 #include "unmar/fit.h"
+#include "unmar/observe.h"
 #include "unmar/random.h"
 
 namespace unmar {

@@ -6,6 +6,7 @@
 
 #include "unmar/fit.h"
 #include "unmar/image.h"
+#include "unmar/observe.h"
 
 // Whole fits with the best engine there is, kept small: a gray 64x64 scene, two scales of 16
 // channels, one thread.

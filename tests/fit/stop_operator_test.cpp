@@ -7,6 +7,7 @@
 #include <string>
 
 #include "unmar/error.h"
+#include "unmar/observe.h"
 #include "unmar/random.h"
 #include "unmar/stages.h"
 #include "unmar/stop.h"

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "unmar/error.h"
+#include "unmar/observe.h"
 #include "unmar/tasks.h"
 
 namespace unmar::tasks_test {

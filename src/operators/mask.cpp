@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "base/fail.h"
-#include "unmar/observe.h"
+#include "unmar/operators.h"
 
 namespace unmar {
 namespace {

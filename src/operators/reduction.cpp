@@ -1,5 +1,5 @@
 #include "base/fail.h"
-#include "unmar/observe.h"
+#include "unmar/operators.h"
 
 namespace unmar {
 namespace {

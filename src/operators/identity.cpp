@@ -1,4 +1,4 @@
-#include "unmar/observe.h"
+#include "unmar/operators.h"
 
 namespace unmar {
 namespace {

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "unmar/graph.h"
+
+/// What is known of the damage: the operator A of y = A x + noise.
+namespace unmar {
+
+/// Linear: A(ax + by) = a A x + b A y, and A 0 = 0. Immutable.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+  virtual std::string describe() const = 0;  ///< "lanczos2 reduction by 4"
+  /// Shape of A x. throws Error{bad_argument} if x does not fit.
+  virtual Shape output_shape(const Shape& x) const = 0;
+  /// Writes A x into the graph. throws as output_shape.
+  virtual NodeId write(Graph& graph, NodeId x) const = 0;
+  /// What A x is compared with: y, without the pixels that tell nothing of x. A mask hides in y
+  /// what it hides in x; the other operators use y as it is.
+  virtual Tensor known_part(const Tensor& y) const;
+  /// Whether x itself is what y should hold wherever y is known: identity and masks. Of the others
+  /// only A x can be compared with y.
+  virtual bool only_hides() const { return false; }
+};
+
+std::unique_ptr<Operator> make_identity();
+
+/// y = m * x. mask [1,1,h,w] or [1,c,h,w] in [0,1]: 1 where the pixel is known, 0 where it is
+/// missing; values between weight the loss. The mask serves every picture of a batch.
+/// throws Error{bad_argument} if a value is outside of [0,1] or no pixel is known.
+std::unique_ptr<Operator> make_mask(Tensor mask);
+
+/// Low-pass filter and decimation as the op Reduce: y of h x w belongs to x of h*factor x w*factor.
+/// throws Error{bad_argument} unless factor is 2, 3, 4 or 8.
+std::unique_ptr<Operator> make_reduction(ReduceKernel kernel, int factor);
+
+}  // namespace unmar
