@@ -36,4 +36,20 @@ std::unique_ptr<Operator> make_mask(Tensor mask);
 /// throws Error{bad_argument} unless factor is 2, 3, 4 or 8.
 std::unique_ptr<Operator> make_reduction(ReduceKernel kernel, int factor);
 
+/// Blurs: y = k * x, a convolution of every channel with one kernel that sums to 1. The picture is
+/// mirrored at its edges, without the edge pixel itself, so it has to be larger than the kernel
+/// reaches. All throw Error{bad_argument} for numbers out of range.
+/// sigma: in pixels, up to 125; cut at 4 sigma. Rows and columns one after the other.
+std::unique_ptr<Operator> make_gaussian_blur(double sigma);
+/// A straight line of `length` pixels, up to 1000, through the centre; the weight of a pixel is how
+/// much of it lies there. angle: in degrees, counter-clockwise from the horizontal.
+std::unique_ptr<Operator> make_motion_blur(double length, double angle);
+/// Out of focus: an even disk, radius in pixels, up to 500; the weight of a pixel is how much of it
+/// lies inside.
+std::unique_ptr<Operator> make_disk_blur(double radius);
+/// Any kernel [1,1,h,w] of up to 1001 x 1001 finite values whose sum is above 0; they are divided
+/// by it. Pixel (h/2, w/2), rounded down, is the centre: a single bright pixel becomes the kernel
+/// with its centre there.
+std::unique_ptr<Operator> make_kernel_blur(Tensor kernel);
+
 }  // namespace unmar

@@ -34,6 +34,12 @@ Tensor drawn_mask(const Shape& shape) {
   return t;
 }
 
+/// So that a kernel has no sum near 0.
+Tensor plus_one(Tensor kernel) {
+  for (float& v : kernel.values()) v += 1.f;
+  return kernel;
+}
+
 /// Runs `make` and returns the text of the Error it throws.
 template <class Make>
 std::string error_text(Make make) {
@@ -91,6 +97,16 @@ TEST(Reduction, SatisfiesAxVEqualsXAtVForEveryKernelAndFactor) {
       for (const Shape& size :
            {Shape{1, 1, f, f}, Shape{1, 3, 3 * f, 5 * f}, Shape{2, 2, f, 7 * f}})
         expect_adjoint(*make_reduction(kernel, f), size);
+}
+
+TEST(Blur, SatisfiesAxVEqualsXAtVForEveryKind) {
+  const Tensor square = drawn({1, 1, 4, 5}, "kernel"), line = drawn({1, 1, 1, 6}, "line");
+  const std::unique_ptr<Operator> blurs[] = {
+      make_gaussian_blur(1.2), make_motion_blur(6.5, 30), make_disk_blur(2.6),
+      make_kernel_blur(plus_one(square)), make_kernel_blur(plus_one(line))};
+  for (const auto& A : blurs)
+    for (const Shape& size : {Shape{1, 3, 7, 6}, Shape{2, 2, 33, 16}, Shape{1, 1, 6, 40}})
+      expect_adjoint(*A, size);
 }
 
 TEST(Reduction, KeepsAConstantPicture) {
