@@ -19,6 +19,7 @@ struct DegradeArguments {
   std::optional<double> noise;  // 0-255
   std::optional<double> poisson, speckle, salt_pepper;
   std::optional<double> missing;
+  std::optional<std::string> blur;
   std::optional<int> shrink;
   std::string kernel = "lanczos3";
   bool clip = true, invert_mask = false;
@@ -32,6 +33,20 @@ const std::vector<std::pair<std::string, ReduceKernel>> kKernels = {
     {"bicubic", ReduceKernel::bicubic},
     {"box", ReduceKernel::box}};
 
+/// What --blur names: a shape, or a picture of the kernel.
+std::unique_ptr<Operator> blur(const std::string& text, const PictureArguments& pictures) {
+  if (std::filesystem::is_regular_file(text))
+    return make_kernel_blur(to_tensor(to_gray(pictures.read(text))));
+  try {
+    return parse_blur(text);
+  } catch (const Error& error) {
+    throw Error(
+        error.code(),
+        fmt::format("degrade: {}{}", error.what(),
+                    text.find(':') == text.npos ? "; nor is there a file of that name" : ""));
+  }
+}
+
 SimulateOptions simulate_options(const DegradeArguments& a) {
   SimulateOptions options;
   options.sigma = static_cast<float>(a.noise.value_or(0) / 255);
@@ -40,6 +55,7 @@ SimulateOptions simulate_options(const DegradeArguments& a) {
   options.salt_pepper = static_cast<float>(a.salt_pepper.value_or(0));
   options.clip = a.clip;
   options.missing = static_cast<float>(a.missing.value_or(0));
+  if (a.blur) options.blur = blur(*a.blur, a.pictures);
   options.shrink = a.shrink.value_or(1);
   options.seed = a.seed;
   for (const auto& [name, kernel] : kKernels)
@@ -49,10 +65,10 @@ SimulateOptions simulate_options(const DegradeArguments& a) {
 
 void check(const DegradeArguments& a) {
   const bool noise = a.noise || a.poisson || a.speckle || a.salt_pepper;
-  if (!noise && !a.missing && !a.shrink && a.mask.empty())
+  if (!noise && !a.blur && !a.missing && !a.shrink && a.mask.empty())
     throw Error(ErrorCode::bad_argument,
                 "degrade: no damage is asked for; give --noise (or --poisson, --speckle, "
-                "--salt-pepper), --missing, --shrink or --mask");
+                "--salt-pepper), --blur, --missing, --shrink or --mask");
   if (!a.mask_out.empty() && !a.missing && a.mask.empty())
     throw Error(ErrorCode::bad_argument,
                 "degrade: --mask-out has nothing to write; it goes with --missing or --mask");
@@ -99,6 +115,14 @@ int run(const DegradeArguments& a) {
 
 void declare_damage(CLI::App& command, DegradeArguments& a) {
   const char* group = "Damage, applied in this order";
+  command
+      .add_option("--blur", a.blur,
+                  "blur it, by a Gaussian of standard deviation SIGMA, along a line of LENGTH at "
+                  "ANGLE (degrees, counter-clockwise), by a disk of RADIUS as out of focus (all in "
+                  "pixels), or by the kernel in a picture, whose centre is its middle; the edges "
+                  "are mirrored")
+      ->type_name("gauss:SIGMA|motion:LENGTH,ANGLE|disk:RADIUS|FILE")
+      ->group(group);
   command
       .add_option("--shrink", a.shrink,
                   "make it 2, 3, 4 or 8 times smaller; sizes that do not "
@@ -165,6 +189,7 @@ void add_degrade_command(CLI::App& program, Action& chosen) {
       "  unmar degrade photo.png -o noisy.png --noise 25 --seed 1\n"
       "  unmar degrade photo.png -o holed.png --missing 0.5 --mask-out mask.png\n"
       "  unmar degrade photo.png -o small.png --shrink 4\n"
+      "  unmar degrade photo.png -o shaken.png --blur motion:15,30 --noise 2\n"
       "  unmar degrade photo.png -o written_over.png --mask text.png");
   command->add_option("CLEAN", a->input, "the clean picture")->required()->group("Files");
   command->add_option("-o,--output", a->output, "where to write the damaged picture")

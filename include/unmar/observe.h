@@ -45,9 +45,10 @@ struct SimulateOptions {
   float poisson = 0.f;  ///< shot noise: photons counted where the picture is 1; 0: off; up to 500
   float speckle = 0.f;  ///< multiplicative: x (1 + N(0, speckle^2)), up to 1
   float salt_pepper = 0.f;  ///< probability of a value to become 0 or 1, half each, up to 1
-  bool clip = true;         ///< clamp to [0,1] after reduction and noise, as the paper's files are
-  float missing = 0.f;      ///< probability of a pixel to be lost (all channels together), below 1
-  int shrink = 1;           ///< reduction factor: 1, 2, 3, 4 or 8
+  bool clip = true;  ///< clamp to [0,1] after blur, reduction and noise, as the paper's files are
+  float missing = 0.f;  ///< probability of a pixel to be lost (all channels together), below 1
+  std::shared_ptr<const Operator> blur = {};  ///< before all else; one that keeps the size
+  int shrink = 1;                             ///< reduction factor: 1, 2, 3, 4 or 8
   ReduceKernel kernel = ReduceKernel::lanczos3;
   std::uint64_t seed = 0;
 };
@@ -55,9 +56,9 @@ struct Simulated {
   Image image;  ///< missing pixels are 0
   Image mask;   ///< one channel, 1 known, 0 missing; empty unless missing > 0
 };
-/// Reduces, then adds noise (shot, speckle, Gaussian, salt and pepper), then removes pixels. Sizes
-/// that do not divide by `shrink` are centre-cropped to a multiple first. Each kind of noise and
-/// the missing pixels are streams of their own of the seed ("noise" is the Gaussian one, in the
+/// Blurs, reduces, then adds noise (shot, speckle, Gaussian, salt and pepper), then removes pixels.
+/// Sizes that do not divide by `shrink` are centre-cropped to a multiple first. Each kind of noise
+/// and the missing pixels are streams of their own of the seed ("noise" is the Gaussian one, in the
 /// order of Image::pixels(), "missing" in that of one plane), so that one does not change the
 /// other. A reduced image loses its alpha plane. throws Error{bad_argument} for an option out of
 /// range.

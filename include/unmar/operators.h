@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "unmar/graph.h"
 
@@ -51,5 +52,8 @@ std::unique_ptr<Operator> make_disk_blur(double radius);
 /// by it. Pixel (h/2, w/2), rounded down, is the centre: a single bright pixel becomes the kernel
 /// with its centre there.
 std::unique_ptr<Operator> make_kernel_blur(Tensor kernel);
+/// A blur in words: "gauss:SIGMA", "motion:LENGTH,ANGLE" or "disk:RADIUS". throws
+/// Error{bad_argument} for other words, and as the blurs.
+std::unique_ptr<Operator> parse_blur(std::string_view text);
 
 }  // namespace unmar

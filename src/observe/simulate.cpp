@@ -40,6 +40,14 @@ Image shrunk(const Image& clean, ReduceKernel kernel, int factor) {
   return to_image(apply(*A, to_tensor(part)), source);
 }
 
+Image blurred(const Image& clean, const Operator& blur) {
+  const Tensor x = to_tensor(clean);
+  if (blur.output_shape(x.shape()) != x.shape())
+    fail(ErrorCode::bad_argument, "simulate: the blur must keep the size; a {} does not",
+         blur.describe());
+  return to_image(apply(blur, x), clean.source);
+}
+
 /// The count whose cumulative probability passes `u`; mean <= 500, so that exp(-mean) is a number.
 int poisson_count(double mean, double u) {
   constexpr int kMost = 1000;  // beyond 20 sigma
@@ -102,13 +110,15 @@ Image remove_pixels(Image& image, float missing, std::uint64_t seed) {
 Simulated simulate(const Image& clean, const SimulateOptions& options) {
   check(clean, options);
   Simulated result;
-  result.image = options.shrink == 1 ? clean : shrunk(clean, options.kernel, options.shrink);
+  result.image = options.blur ? blurred(clean, *options.blur) : clean;
+  if (options.shrink != 1) result.image = shrunk(result.image, options.kernel, options.shrink);
   if (options.poisson > 0.f) count_photons(result.image, options.poisson, options.seed);
   if (options.speckle > 0.f) add_speckle(result.image, options.speckle, options.seed);
   if (options.sigma > 0.f) add_noise(result.image, options.sigma, options.seed);
-  // Also after a mere reduction, whose negative lobes overshoot.
+  // Also after a mere reduction or blur, whose negative lobes overshoot.
   const bool noisy = options.sigma > 0.f || options.poisson > 0.f || options.speckle > 0.f;
-  if (options.clip && (noisy || options.shrink != 1)) result.image = clamped(result.image);
+  if (options.clip && (noisy || options.blur || options.shrink != 1))
+    result.image = clamped(result.image);
   if (options.salt_pepper > 0.f)
     add_salt_and_pepper(result.image, options.salt_pepper, options.seed);
   if (options.missing > 0.f)

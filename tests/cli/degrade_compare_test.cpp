@@ -54,6 +54,30 @@ TEST_F(DegradeCommand, AGivenMaskBlackensWhatItCovers) {
   EXPECT_EQ(get("under.png").at(0, 7, 10), 0.f);
 }
 
+TEST_F(DegradeCommand, BlursByAShapeOrByAPictureOfTheKernel) {
+  Image dot(1, 40, 48);
+  dot.at(0, 20, 24) = 1.f;
+  put("clean.png", dot);
+  ASSERT_EQ(degrade("moved.png", {"--blur", "motion:5,0"}).code, 0);
+  EXPECT_NEAR(get("moved.png").at(0, 20, 26), 0.2f, 0.01f);
+  EXPECT_EQ(get("moved.png").at(0, 20, 27), 0.f);
+  Image kernel(1, 3, 3);
+  kernel.at(0, 0, 1) = 1.f;  // one pixel up
+  put("kernel.png", kernel);
+  ASSERT_EQ(degrade("up.png", {"--blur", "kernel.png"}).code, 0);
+  EXPECT_EQ(get("up.png").at(0, 19, 24), 1.f);
+}
+
+TEST_F(DegradeCommand, ABlurThatIsNoneIsToldHowToBeWritten) {
+  EXPECT_EQ(degrade("a.png", {"--blur", "gaus:2"}).err,
+            "error: degrade: blur 'gaus:2': is none of gauss:SIGMA, motion:LENGTH,ANGLE and "
+            "disk:RADIUS\n");
+  EXPECT_THAT(degrade("a.png", {"--blur", "kernel.tif"}).err,
+              testing::HasSubstr("disk:RADIUS; nor is there a file of that name\n"));
+  EXPECT_THAT(degrade("a.png", {"--blur", "gauss:20"}).err,
+              testing::HasSubstr("reaches 80x80 pixels around each, which a picture of 48x40"));
+}
+
 TEST_F(DegradeCommand, ShrinkingDividesTheSize) {
   ASSERT_EQ(degrade("small.png", {"--shrink", "4"}).code, 0);
   EXPECT_EQ(get("small.png").height(), 10);

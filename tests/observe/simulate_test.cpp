@@ -196,5 +196,21 @@ TEST(Simulate, NamesOptionsOutOfRange) {
   EXPECT_THAT(text({.shrink = 8}), testing::HasSubstr("cannot shrink 4x4 by 8"));
 }
 
+TEST(Simulate, BlursBeforeItAddsNoise) {
+  Image clean(1, 12, 12);
+  clean.at(0, 6, 6) = 1.f;
+  const Simulated blurred = simulate(clean, {.blur = parse_blur("motion:3,0")});
+  EXPECT_NEAR(blurred.image.at(0, 6, 7), 1.f / 3, 1e-6f);
+  EXPECT_EQ(blurred.image.at(0, 7, 6), 0.f);
+  const Simulated noisy =
+      simulate(clean, {.sigma = 0.1f, .clip = false, .blur = parse_blur("motion:3,0"), .seed = 1});
+  const Simulated noise = simulate(Image(1, 12, 12), {.sigma = 0.1f, .clip = false, .seed = 1});
+  EXPECT_NEAR(noisy.image.at(0, 6, 7), 1.f / 3 + noise.image.at(0, 6, 7), 1e-6f);
+}
+
+TEST(Simulate, RefusesABlurThatChangesTheSize) {
+  EXPECT_THROW(simulate(Image(1, 12, 12), {.blur = make_reduction(ReduceKernel::box, 2)}), Error);
+}
+
 }  // namespace
 }  // namespace unmar

@@ -152,6 +152,22 @@ TEST(Blur, NamesWhatItCannotDo) {
                         "of 40x8 does not have"));
 }
 
+TEST(ParseBlur, MakesTheBlurThatTheWordsName) {
+  EXPECT_EQ(parse_blur("gauss:1.5")->describe(), make_gaussian_blur(1.5)->describe());
+  EXPECT_EQ(parse_blur("motion:9,-30")->describe(), make_motion_blur(9, -30)->describe());
+  EXPECT_EQ(parse_blur("disk:3")->describe(), make_disk_blur(3)->describe());
+}
+
+TEST(ParseBlur, SaysHowToWriteIt) {
+  const auto error = [](const char* text) { return error_text([&] { parse_blur(text); }); };
+  EXPECT_THAT(error("motion:9"), HasSubstr("blur 'motion:9': give motion:LENGTH,ANGLE"));
+  for (const char* wrong : {"gauss", "gauss:", "gauss:2,3", "gauss:2 ", "gauss:2,", "gauss:x"})
+    EXPECT_THAT(error(wrong), HasSubstr("give gauss:SIGMA")) << wrong;
+  EXPECT_THAT(error("gaus:2"), HasSubstr("none of gauss:SIGMA, motion:LENGTH,ANGLE and disk"));
+  EXPECT_THAT(error(""), HasSubstr("blur '': is none of"));
+  EXPECT_THAT(error("disk:-3"), HasSubstr("above 0 and at most 500, got -3"));
+}
+
 TEST(Blur, DescribesItself) {
   EXPECT_EQ(make_gaussian_blur(2.5)->describe(), "gaussian blur of sigma 2.5");
   EXPECT_EQ(make_motion_blur(9, 30)->describe(), "motion blur of 9 px at 30 degrees");
