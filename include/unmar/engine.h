@@ -41,6 +41,8 @@ struct CompileOptions {
   /// Above 0: each step lets average = decay * average + (1 - decay) * parameter, after the first
   /// one average = parameter.
   float ema_decay = 0.f;
+  /// Nodes that Program::backward may start from, beside the loss.
+  std::vector<NodeId> backward_from = {};
 };
 
 /// What one step of a program did while it was profiled. Times are means over the iterations.
@@ -68,8 +70,12 @@ class Program {
   /// and Dropout nodes pass their source on.
   virtual void forward(std::int64_t iteration, bool jitter = true) = 0;
 
-  /// Gradients of the loss with respect to all parameters and needs_grad inputs, after forward().
+  /// Gradients of the loss with respect to all parameters and needs_grad inputs. Needs a forward()
+  /// of its own: backward takes the memory of its values.
   virtual void backward() = 0;
+  /// The same of the sum of cotangent * values of the node: a vector-Jacobian product. The node is
+  /// the loss or one of CompileOptions::backward_from; the cotangent has its shape.
+  virtual void backward(NodeId node, TensorView cotangent) = 0;
 
   /// forward, backward and one Adam update; returns the loss before the update.
   /// If the loss, or a norm to be clipped, is not finite nothing is updated, and that is returned.

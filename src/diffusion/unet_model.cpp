@@ -9,9 +9,9 @@
 namespace unmar {
 namespace {
 
-/// The network over one sample; for the way back with a loss.
+/// The network over one sample.
 struct Compiled {
-  NodeId sample, time, output, target;
+  NodeId sample, time, output;
   std::unique_ptr<Program> program;
 
   void forward(const Tensor& x, int t) {
@@ -38,11 +38,9 @@ struct UnetModel::Impl {
     c.output = write_ddpm_unet(graph, c.sample, c.time, unet);
     graph.keep(c.output);
     set_weights(graph);
-    if (with_gradient) {
-      c.target = graph.add(Input{graph.shape(c.output)}, {}, "target");
-      graph.set_loss(graph.add(Mse{}, {c.output, c.target}, "loss"));
-    }
-    c.program = make_engine(options.engine)->compile(graph, {.threads = options.threads});
+    CompileOptions compile{.threads = options.threads};
+    if (with_gradient) compile.backward_from = {c.output};
+    c.program = make_engine(options.engine)->compile(graph, compile);
     return c;
   }
 
@@ -87,8 +85,6 @@ Tensor UnetModel::predict(const Tensor& x, int t) {
   return output;
 }
 
-// The engines give J^T as the gradient of a loss: that of mean((output - target)^2) over the output
-// is 2/N (output - target), which is u for target = output - N/2 u.
 Tensor UnetModel::gradient(const Tensor& x, int t, const Tensor& u) {
   impl_->check(x, "one");
   Shape shape = x.shape();
@@ -98,17 +94,8 @@ Tensor UnetModel::gradient(const Tensor& x, int t, const Tensor& u) {
          to_string(shape));
   Compiled& c = impl_->backward;
   if (!c.program) c = impl_->compile(true);
-  Tensor target(shape);
-  c.program->set_input(c.target, target);
   c.forward(x, t);
-  c.program->read(c.output, target);
-  const double half = static_cast<double>(target.count()) / 2;
-  for (std::size_t i = 0; i < target.count(); ++i)
-    target.data()[i] = static_cast<float>(static_cast<double>(target.data()[i]) -
-                                          half * static_cast<double>(u.data()[i]));
-  c.program->set_input(c.target, target);
-  c.program->forward(0, false);
-  c.program->backward();
+  c.program->backward(c.output, u);
   Tensor result;
   c.program->read_input_grad(c.sample, result);
   return result;

@@ -4,12 +4,12 @@
 
 namespace unmar {
 
-/// One program for both ways: the engines give A^T as the gradient of a loss. That of
-/// mean((A x - v)^2) at x = 0 is -2/N A^T v, because A is linear.
+/// One program for both ways: A^T v is the vector-Jacobian product of A x with v, because A is
+/// linear.
 struct CompiledOperator::Impl {
   Shape x_shape, y_shape;
   std::string describe;
-  NodeId x, target, output;
+  NodeId x, output;
   std::unique_ptr<Program> program;
 };
 
@@ -24,9 +24,8 @@ CompiledOperator::CompiledOperator(const Operator& A, const Shape& x_shape, std:
   i.x = graph.add(Input{x_shape, true}, {}, "x");
   i.output = A.write(graph, i.x);
   graph.keep(i.output);
-  i.target = graph.add(Input{i.y_shape}, {}, "v");
-  graph.set_loss(graph.add(Mse{}, {i.output, i.target}, "loss"));
-  i.program = make_engine(engine)->compile(graph, {.threads = threads});
+  i.program =
+      make_engine(engine)->compile(graph, {.threads = threads, .backward_from = {i.output}});
 }
 CompiledOperator::~CompiledOperator() = default;
 CompiledOperator::CompiledOperator(CompiledOperator&&) noexcept = default;
@@ -40,7 +39,6 @@ Tensor CompiledOperator::apply(const Tensor& x) {
     fail(ErrorCode::bad_argument, "apply: {} was made for pictures of {}, got {}", i.describe,
          to_string(i.x_shape), to_string(x.shape()));
   i.program->set_input(i.x, x);
-  i.program->set_input(i.target, Tensor(i.y_shape));
   i.program->forward(0);
   Tensor y;
   i.program->read(i.output, y);
@@ -52,15 +50,11 @@ Tensor CompiledOperator::apply_adjoint(const Tensor& v) {
   if (v.shape() != i.y_shape)
     fail(ErrorCode::bad_argument, "apply_adjoint: {} of a {} picture gives {}, got {}", i.describe,
          to_string(i.x_shape), to_string(i.y_shape), to_string(v.shape()));
-  i.program->set_input(i.x, Tensor(i.x_shape));
-  i.program->set_input(i.target, v);
+  i.program->set_input(i.x, Tensor(i.x_shape));  // whatever x: A is linear
   i.program->forward(0);
-  i.program->backward();
+  i.program->backward(i.output, v);
   Tensor result;
   i.program->read_input_grad(i.x, result);
-  const double scale = -0.5 * static_cast<double>(v.count());
-  for (float& value : result.values())
-    value = static_cast<float>(scale * static_cast<double>(value));
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 
 #include "unmar/random.h"
 
@@ -80,6 +81,12 @@ Outcome run(Program& program, const CaseGraph& g) {
   }
   outcome.push_back({"loss", Tensor(Shape{}, program.loss())});
   program.backward();
+  std::ranges::move(gradients(program, g), std::back_inserter(outcome));
+  return outcome;
+}
+
+Outcome gradients(const Program& program, const CaseGraph& g) {
+  Outcome outcome;
   for (const auto& [id, unused] : g.inputs) {
     const Node& node = g.graph.node(id);
     if (!std::get<Input>(node.op).needs_grad) continue;
@@ -91,6 +98,18 @@ Outcome run(Program& program, const CaseGraph& g) {
   for (std::size_t k = 0; k < grads.size(); ++k)
     outcome.push_back({fmt::format("gradient of '{}'", g.graph.params()[k].name), grads[k]});
   return outcome;
+}
+
+Tensor drawn_cotangent(const CaseGraph& g, NodeId node) {
+  Tensor u(g.graph.shape(node));
+  Random(5, g.graph.node(node).name).uniform(u.values(), -1.f, 1.f);
+  return u;
+}
+
+Outcome run_from(Program& program, const CaseGraph& g, NodeId node) {
+  program.forward(kIteration);
+  program.backward(node, drawn_cotangent(g, node));
+  return gradients(program, g);
 }
 
 Outcome train(Program& program, const CaseGraph& g) {

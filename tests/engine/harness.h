@@ -21,6 +21,12 @@ using Outcome = std::vector<Labelled>;
 
 /// What the engine makes of the case: kept values, loss, all gradients.
 Outcome run(Program& program, const CaseGraph& g);
+/// The gradients alone: of all inputs that have one, and of the parameters.
+Outcome gradients(const Program& program, const CaseGraph& g);
+/// After a forward of its own: those of the sum of u * values of the node, which must be one of
+/// CompileOptions::backward_from; u is drawn.
+Outcome run_from(Program& program, const CaseGraph& g, NodeId node);
+Tensor drawn_cotangent(const CaseGraph& g, NodeId node);
 /// The parameters after three updates from here on.
 Outcome train(Program& program, const CaseGraph& g);
 

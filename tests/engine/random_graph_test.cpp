@@ -71,6 +71,32 @@ TEST_P(RandomGraph, gives_the_same_bits_where_idle_memory_is_poisoned) {
       << to_text(g_.graph) << repro();
 }
 
+// Roots change what may share memory, also for the gradient of the loss.
+TEST_P(RandomGraph, gives_the_products_of_ref_with_the_jacobians_of_its_nodes) {
+  std::vector<NodeId> roots;
+  const int nodes = static_cast<int>(g_.graph.nodes().size());
+  for (const int part : {1, 2, 3})  // inputs and constants come first
+    roots.push_back({(part * nodes + static_cast<int>(GetParam())) % nodes});
+  for (const NodeId root : {roots[0], roots[1], roots[2]})
+    for (const NodeId s : g_.graph.node(root).src) roots.push_back(s);
+  const auto products = [&](const std::string& engine, const CompileOptions& options) {
+    CompileOptions with = options;
+    with.backward_from = roots;
+    const auto program = prepare(engine, g_, with);
+    Outcome outcome = run(*program, g_);
+    for (const NodeId root : roots)
+      for (Labelled& item : run_from(*program, g_, root)) {
+        item.label += " from '" + g_.graph.node(root).name + "'";
+        outcome.push_back(std::move(item));
+      }
+    return outcome;
+  };
+  const Outcome expected = products("ref", {}), actual = products("cpu", {.threads = 1});
+  EXPECT_EQ(far_apart(expected, actual), "") << to_text(g_.graph) << repro();
+  EXPECT_EQ(bit_difference(actual, products("cpu", {.threads = 3, .poison = true})), "")
+      << to_text(g_.graph) << repro();
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomGraph, ::testing::Range(0u, 60u));
 
 }  // namespace

@@ -48,6 +48,7 @@ class FakeProgram final : public Program {
   }
   void forward(std::int64_t, bool) override {}
   void backward() override {}
+  void backward(NodeId, TensorView) override {}
 
   float step(const Adam&, std::int64_t iteration) override {
     iteration_ = static_cast<int>(iteration);

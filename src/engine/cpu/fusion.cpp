@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/cpu/kernels.h"
+#include "engine/plan/reach.h"
 
 namespace unmar::cpu {
 namespace {
@@ -14,19 +15,20 @@ bool lives_elsewhere(const Op& op) {
 
 }  // namespace
 
-Fusion::Fusion(const Graph& graph)
+Fusion::Fusion(const Graph& graph, std::span<const NodeId> roots)
     : g_(graph),
+      has_backward_(!roots.empty()),
       readers_(count(), 0),
       fused_(count(), false),
       folded_(count(), false),
-      has_grad_(count(), false),
+      has_grad_(nodes_with_gradient(graph, roots)),
       placed_in_concat_(count(), false),
       last_reader_(count(), -1) {
   for (const Node& n : g_.nodes())
     for (const NodeId s : n.src) ++readers_[at(s)];
+  for (const NodeId root : roots) ++readers_[at(root)];
   find_fused();
   find_folded();
-  find_gradients();
   for (const Node& n : g_.nodes())
     if (std::holds_alternative<Concat>(n.op))
       for (const NodeId s : n.src) placed_in_concat_[at(s)] = into_concat(n, s);
@@ -55,21 +57,6 @@ void Fusion::find_folded() {
     if (!std::holds_alternative<Conv2d>(n.op) && !std::holds_alternative<Resize>(n.op))
       for (const NodeId s : n.src)
         if (!fused_[at(s)]) folded_[at(s)] = false;
-}
-
-void Fusion::find_gradients() {
-  std::vector<bool> learns(count(), false), reaches(count(), false);
-  for (std::size_t i = 0; i < count(); ++i) {
-    const Node& n = node(id(i));
-    const auto* input = std::get_if<Input>(&n.op);
-    learns[i] = g_.learns(id(i)) || (input && input->needs_grad);
-    for (const NodeId s : n.src) learns[i] = learns[i] || learns[at(s)];
-  }
-  if (g_.loss()) reaches[at(*g_.loss())] = true;
-  for (std::size_t i = count(); i-- > 0;)
-    if (reaches[i])
-      for (const NodeId s : node(id(i)).src) reaches[at(s)] = true;
-  for (std::size_t i = 0; i < count(); ++i) has_grad_[i] = learns[i] && reaches[i];
 }
 
 bool Fusion::is_fused_activation(const Node& n) const {
@@ -124,7 +111,8 @@ bool Fusion::is_cheap_step(NodeId n) const {
 /// An up-sampled value is larger than what it was made of: it is worked out again for backward
 /// rather than kept, together with the concat around it. So is jitter.
 bool Fusion::recomputes(NodeId n) const {
-  if (!g_.loss() || g_.kept(n) || fused(n) || folded(n) || placed_in_concat_[at(n)]) return false;
+  if (!has_backward_ || g_.kept(n) || fused(n) || folded(n) || placed_in_concat_[at(n)])
+    return false;
   if (!std::holds_alternative<Concat>(node(n).op))
     return std::holds_alternative<Jitter>(node(n).op) || enlarges(n);
   bool any = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "unmar/graph.h"
@@ -10,14 +11,15 @@ namespace unmar::cpu {
 /// index. Reads the graph only; the graph must outlive it.
 class Fusion {
  public:
-  explicit Fusion(const Graph& graph);
+  /// roots: where backward may start.
+  Fusion(const Graph& graph, std::span<const NodeId> roots);
 
   /// A norm that is computed together with the activation behind it.
   bool fused(NodeId n) const { return fused_[at(n)]; }
   /// A norm, with its activation, that is not stored: the convolutions and resizings behind work it
   /// out while they read.
   bool folded(NodeId n) const { return folded_[at(n)]; }
-  /// On a path from something learned to the loss.
+  /// On a path from something learned to a root.
   bool has_grad(NodeId n) const { return has_grad_[at(n)]; }
   /// What a node reads, looking through a norm fused into it.
   const std::vector<NodeId>& sources(const Node& n) const;
@@ -45,7 +47,6 @@ class Fusion {
 
   void find_fused();
   void find_folded();
-  void find_gradients();
   void find_last_readers();
 
   bool is_fused_activation(const Node& n) const;
@@ -55,7 +56,8 @@ class Fusion {
   bool recomputes(NodeId n) const;
 
   const Graph& g_;
-  std::vector<int> readers_;
+  bool has_backward_;
+  std::vector<int> readers_;  ///< a cotangent given to the node counts as one
   std::vector<bool> fused_, folded_, has_grad_;
   std::vector<bool> placed_in_concat_;
   std::vector<int> last_reader_;

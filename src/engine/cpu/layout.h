@@ -18,6 +18,17 @@ inline void to_channels_last(TensorView src, const View& dst) {
       }
 }
 
+/// dst += src
+inline void add_channels_last(TensorView src, const View& dst) {
+  const float* from = src.data;
+  for (int n = 0; n < dst.n; ++n)
+    for (int c = 0; c < dst.c; ++c)
+      for (int y = 0; y < dst.h; ++y) {
+        float* row = dst.row(n * dst.h + y) + c;
+        for (int x = 0; x < dst.w; ++x) row[x * dst.ld] += *from++;
+      }
+}
+
 inline void from_channels_last(const View& src, Tensor& dst) {
   const Shape shape{src.n, src.c, src.h, src.w};
   if (dst.shape() != shape) dst = Tensor(shape);

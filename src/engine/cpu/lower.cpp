@@ -7,6 +7,7 @@
 #include "engine/cpu/conv.h"
 #include "engine/cpu/fusion.h"
 #include "engine/cpu/steps.h"
+#include "engine/plan/reach.h"
 
 namespace unmar::cpu {
 namespace {
@@ -15,9 +16,13 @@ std::size_t at(NodeId id) { return static_cast<std::size_t>(id.index); }
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
-           int threads)
-      : g_(graph), params_(params), seed_(seed), threads_(threads), f_(graph) {
+  Lowering(const Graph& graph, const std::vector<ParamPlace>& params, const CompileOptions& options)
+      : g_(graph),
+        params_(params),
+        seed_(options.seed),
+        threads_(thread_count(options.threads)),
+        roots_(backward_roots(graph, options.backward_from)),
+        f_(graph, roots_) {
     assign_places();
     find_writers();
     scales_.resize(count());
@@ -28,6 +33,7 @@ class Lowering {
     for (std::size_t i = 0; i < count(); ++i) {
       current_ = id(i);
       if (!f_.fused(id(i))) lower_node(id(i));
+      if (takes_cotangent(id(i))) add_cotangent(id(i));
       // Backward runs these in reverse: what others are made of comes first.
       for (std::size_t r = i; r-- > 0;)
         if (f_.last_reader(id(r)) == static_cast<int>(i)) add_recompute(id(r));
@@ -79,11 +85,13 @@ class Lowering {
   }
 
   /// A gradient that several steps contribute to is written by the one that backward runs first,
-  /// and the others add to it. writers_[node]: that reader, and which of its sources it is.
+  /// and the others add to it. writers_[node]: that reader, and which of its sources it is; the
+  /// node itself where its cotangent comes first.
   void find_writers() {
     writers_.assign(count(), {});
     for (std::size_t i = count(); i-- > 0;) {
       if (!f_.has_grad(id(i)) || f_.fused(id(i))) continue;
+      if (takes_cotangent(id(i)) && !writers_[i].reader.valid()) writers_[i].reader = id(i);
       const auto& src = f_.sources(node(id(i)));
       // A concat is one copy per source, which backward takes from the last to the first.
       const bool backwards = std::holds_alternative<Concat>(node(id(i)).op);
@@ -98,6 +106,14 @@ class Lowering {
     if (!f_.has_grad(reader) || !out_.grad[at(source)]) return {};
     const Writer& w = writers_[at(source)];
     return {out_.grad[at(source)], !(w.reader == reader && w.slot == slot)};
+  }
+
+  /// The loss takes a number; the other roots have a step for what Program::backward is given.
+  bool takes_cotangent(NodeId n) const {
+    return f_.has_grad(n) && g_.loss() != n && std::ranges::find(roots_, n) != roots_.end();
+  }
+  void add_cotangent(NodeId n) {
+    add(make_cotangent(n, {out_.grad[at(n)], writers_[at(n)].reader != n}));
   }
 
   UnaryPlaces unary(NodeId n) const {
@@ -291,6 +307,7 @@ class Lowering {
   const std::vector<ParamPlace>& params_;
   std::uint64_t seed_;
   int threads_;
+  std::vector<NodeId> roots_;
   Fusion f_;
   std::vector<Scales> scales_;  ///< of folded norms
   std::vector<std::vector<Step*>> makers_;
@@ -301,9 +318,9 @@ class Lowering {
 
 }  // namespace
 
-Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
-              int threads) {
-  return Lowering(graph, params, seed, threads).run();
+Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params,
+              const CompileOptions& options) {
+  return Lowering(graph, params, options).run();
 }
 
 }  // namespace unmar::cpu

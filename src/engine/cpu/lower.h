@@ -6,6 +6,7 @@
 
 #include "engine/cpu/plan.h"
 #include "engine/cpu/step.h"
+#include "unmar/engine.h"
 #include "unmar/graph.h"
 
 namespace unmar::cpu {
@@ -16,7 +17,7 @@ struct Lowered {
   std::vector<std::unique_ptr<Step>> steps;
   std::vector<NodeId> node_of;  ///< per step: the node whose value it makes
   std::vector<Place> value;     ///< per node; empty where a fused step never writes it
-  std::vector<Place> grad;      ///< per node; empty where the loss sends no gradient
+  std::vector<Place> grad;      ///< per node; empty where no gradient comes from a root
   std::deque<NormScales> norms;
 };
 
@@ -25,7 +26,7 @@ struct Lowered {
 /// or resizings that read them, if no other op does and the activation is cheap enough to be worked
 /// out again; up-sampled values are worked out again for backward; a concat's source that only the
 /// concat reads, and of its size, is written in place by its own step.
-Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params, std::uint64_t seed,
-              int threads);
+Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params,
+              const CompileOptions& options);
 
 }  // namespace unmar::cpu

@@ -65,6 +65,12 @@ class Describer {
       row.traffic_bytes = bytes(node.shape) + source_bytes(node);
       return row;
     }
+    if (facts.passes_cotangent) {
+      row.op = "cotangent";
+      row.kind = "given";
+      row.traffic_bytes = 2 * bytes(node.shape);
+      return row;
+    }
     const Node* norm = fused_norm(node);
     if (norm) {
       row.op = "norm + " + row.op;

@@ -8,6 +8,7 @@
 #include <new>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "base/fail.h"
 #include "engine/adam.h"
@@ -16,6 +17,7 @@
 #include "engine/cpu/lower.h"
 #include "engine/cpu/memory.h"
 #include "engine/cpu/profile.h"
+#include "engine/plan/reach.h"
 
 namespace unmar::cpu {
 namespace {
@@ -49,7 +51,7 @@ class CpuProgram : public Program {
   CpuProgram(const Graph& graph, const CompileOptions& options)
       : graph_(graph), options_(options), pool_(options.threads) {
     make_params(options.seed);
-    lowered_ = lower(graph_, places_, options.seed, pool_.threads());
+    lowered_ = lower(graph_, places_, options);
     place_buffers();
     for (std::size_t i = 0; i < graph_.nodes().size(); ++i)
       if (const auto* constant = std::get_if<Constant>(&graph_.nodes()[i].op))
@@ -68,6 +70,7 @@ class CpuProgram : public Program {
   void forward(std::int64_t iteration, bool jitter) override {
     if (options_.poison) arena_.fill(std::numeric_limits<float>::quiet_NaN());
     pass_ = {&pool_, iteration, jitter};
+    ran_ = true;
     if (clock_) clock_->start();
     for (std::size_t i = 0; i < lowered_.steps.size(); ++i) {
       poison(static_cast<int>(i), true);
@@ -81,9 +84,21 @@ class CpuProgram : public Program {
   void backward() override {
     if (!graph_.loss())
       fail(ErrorCode::bad_argument, "backward: the graph has no loss; call set_loss");
+    const float one = 1.f;
+    backward(*graph_.loss(), {&one, {}});
+  }
+
+  void backward(NodeId node, TensorView cotangent) override {
+    require_root(graph_, options_.backward_from, node, cotangent.shape);
+    if (!std::exchange(ran_, false))
+      fail(ErrorCode::bad_argument, "backward: call forward() before each backward()");
+    pass_.from = node;
+    pass_.cotangent = cotangent.data;
     int time = static_cast<int>(lowered_.steps.size());
     poison(time, true);
-    if (const Place& seed = lowered_.grad[index(*graph_.loss())]) *seed.view().data = 1.f;
+    if (graph_.loss())
+      if (const Place& seed = lowered_.grad[index(*graph_.loss())])
+        *seed.view().data = node == graph_.loss() ? *cotangent.data : 0.f;
     if (clock_) clock_->start();
     for (std::size_t i = lowered_.steps.size(); i-- > 0;) {
       lowered_.steps[i]->backward(pass_);
@@ -126,7 +141,8 @@ class CpuProgram : public Program {
     const Place& grad = lowered_.grad[index(id)];
     if (!std::holds_alternative<Input>(graph_.node(id).op) || !grad)
       fail(ErrorCode::bad_argument,
-           "read_input_grad: '{}' is not an input with needs_grad that reaches the loss",
+           "read_input_grad: '{}' is not an input with needs_grad that reaches the loss or "
+           "another node that backward starts from",
            graph_.node(id).name);
     from_channels_last(grad.view(), dst);
   }
@@ -283,6 +299,7 @@ class CpuProgram : public Program {
   Graph graph_;
   CompileOptions options_;
   ThreadPool pool_;
+  bool ran_ = false;                  ///< forward, and no backward since
   Pass pass_{&pool_};                 ///< of the last forward; backward makes the same jitter again
   std::vector<std::size_t> offsets_;  ///< of each parameter in the flat buffers
   AlignedFloats values_, grads_, m_, v_, averages_, arena_, fixed_;
@@ -299,7 +316,7 @@ class CpuProgram : public Program {
 std::size_t program_bytes(const Graph& graph, const CompileOptions& options) {
   float somewhere = 0;  // parameters need an address, which planning never follows
   const std::vector<ParamPlace> params(graph.params().size(), {&somewhere, &somewhere});
-  Lowered lowered = lower(graph, params, options.seed, thread_count(options.threads));
+  Lowered lowered = lower(graph, params, options);
   return bytes_of(plan_memory(graph, lowered), param_floats(graph), options);
 }
 

@@ -7,6 +7,7 @@
 #include "base/thread_pool.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/plan.h"
+#include "unmar/graph.h"
 
 namespace unmar::cpu {
 
@@ -15,6 +16,8 @@ struct Pass {
   ThreadPool* pool;
   std::int64_t iteration = 0;
   bool jitter = true;
+  NodeId from = {};                  ///< where backward starts
+  const float* cotangent = nullptr;  ///< of that node, [n,c,h,w]
 };
 
 /// The buffers a step touches; the planner keeps each alive from its first use to its last.
@@ -24,9 +27,10 @@ struct Uses {
 
 /// How a step works, for profiles.
 struct StepFacts {
-  std::string how = {};      ///< "winograd 6x6"
-  std::uint64_t macs = 0;    ///< multiplications of its matrix products, forward and backward
-  bool makes_again = false;  ///< only repeats what other steps did in forward
+  std::string how = {};           ///< "winograd 6x6"
+  std::uint64_t macs = 0;         ///< multiplications of its matrix products, forward and backward
+  bool makes_again = false;       ///< only repeats what other steps did in forward
+  bool passes_cotangent = false;  ///< only takes what Program::backward was given
 };
 
 /// One or several fused ops of the graph, with their backward. Everything is allocated when it is

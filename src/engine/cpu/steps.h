@@ -53,6 +53,10 @@ std::unique_ptr<Step> make_time_embedding(const TimeEmbedding& op, const UnaryPl
 /// again.
 std::unique_ptr<Step> make_recompute(std::vector<Step*> steps);
 
+/// Nothing in forward. Where backward starts from `node` it puts the cotangent into its gradient;
+/// where it starts from another node, and no reader of `node` writes the gradient, zeros.
+std::unique_ptr<Step> make_cotangent(NodeId node, const GradPlace& grad);
+
 struct BinaryPlaces {
   Place a, b, dst, d_dst;
   GradPlace d_a, d_b;

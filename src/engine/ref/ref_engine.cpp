@@ -9,6 +9,7 @@
 #include "base/overloaded.h"
 #include "base/philox.h"
 #include "engine/adam.h"
+#include "engine/plan/reach.h"
 #include "engine/ref/ops.h"
 
 namespace unmar {
@@ -33,6 +34,7 @@ class RefProgram final : public Program {
   void set_input(NodeId id, TensorView value) override;
   void forward(std::int64_t iteration, bool jitter) override;
   void backward() override;
+  void backward(NodeId id, TensorView cotangent) override;
   float step(const Adam& adam, std::int64_t iteration) override;
   float loss() const override;
   void read(NodeId id, Tensor& dst) const override;
@@ -50,7 +52,6 @@ class RefProgram final : public Program {
   const Node& require_node(NodeId id, const char* where) const;
   NodeId require_loss(const char* where) const;
   void require_forward(const char* where) const;
-  std::vector<bool> find_learning() const;
   void bind();
   void update(const Adam& adam, double gradient_norm);
   void average();
@@ -61,15 +62,18 @@ class RefProgram final : public Program {
   std::vector<Tensor> values_;     ///< result of each node
   std::vector<Grad> grads_;        ///< of each node; empty where no gradient is needed
   std::vector<Grad> param_grads_;  ///< of each parameter
-  std::vector<bool> learning_;     ///< per node: the loss depends on it, it on something learned
+  std::vector<bool> learning_;     ///< per node: it has a gradient
   std::vector<Call> calls_;        ///< per node
   bool ran_ = false;
+  bool fresh_ = false;  ///< forward, and no backward since
   bool jitter_ = true;  ///< of the last forward, as is
   std::int64_t iteration_ = 0;
 };
 
 RefProgram::RefProgram(const Graph& graph, const CompileOptions& options)
-    : graph_(graph), options_(options), learning_(find_learning()) {
+    : graph_(graph),
+      options_(options),
+      learning_(nodes_with_gradient(graph_, backward_roots(graph_, options_.backward_from))) {
   for (const Param& param : graph_.params()) {
     state_.params.push_back(draw(param, options_.seed));
     state_.m.emplace_back(param.shape);
@@ -85,24 +89,6 @@ RefProgram::RefProgram(const Graph& graph, const CompileOptions& options)
     grads_.emplace_back(has_grad ? node(i).shape : Shape{0, 0, 0, 0});
   }
   bind();
-}
-
-/// Marks the nodes that the backward pass goes through.
-std::vector<bool> RefProgram::find_learning() const {
-  const std::size_t count = graph_.nodes().size();
-  std::vector<bool> learned(count), needed(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto* input = std::get_if<Input>(&node(i).op);
-    learned[i] = graph_.learns({static_cast<int>(i)}) || (input && input->needs_grad);
-    for (const NodeId s : node(i).src)
-      if (learned[static_cast<std::size_t>(s.index)]) learned[i] = true;
-  }
-  if (graph_.loss()) needed[static_cast<std::size_t>(graph_.loss()->index)] = true;
-  for (std::size_t i = count; i-- > 0;)
-    for (const NodeId s : node(i).src)
-      if (needed[i]) needed[static_cast<std::size_t>(s.index)] = true;
-  for (std::size_t i = 0; i < count; ++i) learned[i] = learned[i] && needed[i];
-  return learned;
 }
 
 void RefProgram::bind() {
@@ -170,16 +156,24 @@ void RefProgram::forward(std::int64_t iteration, bool jitter) {
                },
                node(i).op);
   }
-  ran_ = true;
+  ran_ = fresh_ = true;
 }
 
 void RefProgram::backward() {
-  const NodeId loss = require_loss("backward");
-  require_forward("backward");
+  const float one = 1.f;
+  backward(require_loss("backward"), {&one, {}});
+}
+
+void RefProgram::backward(NodeId id, TensorView cotangent) {
+  require_root(graph_, options_.backward_from, id, cotangent.shape);
+  if (!std::exchange(fresh_, false))
+    fail(ErrorCode::bad_argument, "backward: call forward() before each backward()");
   for (Grad& grad : grads_) grad.set_zero();
   for (Grad& grad : param_grads_) grad.set_zero();
-  if (!learning_[static_cast<std::size_t>(loss.index)]) return;
-  grads_[static_cast<std::size_t>(loss.index)][0] = 1;
+  const auto root = static_cast<std::size_t>(id.index);
+  if (!learning_[root]) return;
+  for (std::size_t i = 0; i < cotangent.shape.count(); ++i)
+    grads_[root][i] = double{cotangent.data[i]};
   for (std::size_t i = calls_.size(); i-- > 0;) {
     if (!learning_[i]) continue;
     std::visit(Overloaded{
