@@ -14,11 +14,17 @@
 namespace unmar::cli {
 namespace {
 
+std::string free_memory(const DeviceInfo& device) {
+  if (device.memory_free == 0) return "free memory not known";
+  return fmt::format("{:.1f} GiB free", static_cast<double>(device.memory_free) / (1 << 30));
+}
+
 int show_program() {
   fmt::print("unmar    {}\nlibvips  {}\ncores    {}\nengines:\n", version(), libvips_version(),
              std::thread::hardware_concurrency());
   for (const std::string& name : engine_names())
-    fmt::print("  {:<7}{}\n", name, make_engine(name)->info().description);
+    for (const DeviceInfo& device : make_engine(name)->devices())
+      fmt::print("  {:<7}{}: {}, {}\n", name, device.name, device.description, free_memory(device));
   return 0;
 }
 

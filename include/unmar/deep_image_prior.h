@@ -40,7 +40,8 @@ struct PriorContext {
 ///   const Tensor restored = prior.generate_prior(noisy, 2000, 1.f / 30);
 ///   const Tensor again = prior.forward(prior.get_random_input(noisy.shape()));
 ///
-/// device: "cpu". "cuda" throws Error{unsupported}: there is no such engine yet.
+/// device: "auto", or one that the engine has; else Error{unsupported}, as "cuda" without such an
+/// engine.
 class DeepImagePrior {
  public:
   explicit DeepImagePrior(DeepImagePriorOptions options = {});
@@ -53,14 +54,14 @@ class DeepImagePrior {
 
   /// The same noise for the same options and shape [n,c,h,w] of an image. Encoder-decoders take H x
   /// W, decoders that double `layers` times H / 2^layers x W / 2^layers, rounded up.
-  Tensor get_random_input(const Shape& target_shape, std::string_view device = "cpu");
+  Tensor get_random_input(const Shape& target_shape, std::string_view device = "auto");
 
   /// Fits from the random start and returns the restored images, [n,c,h,w]. Each image of a stack
   /// is fitted by itself, with weights of its own, one after the other. reg_noise_std: sigma of the
   /// noise added to the input anew in each iteration; 0: none. throws what make_problem() and fit()
   /// throw.
   Tensor generate_prior(const Tensor& target_image, int iterations, float reg_noise_std = 1.f / 30,
-                        std::string_view device = "cpu", const PriorContext& context = {});
+                        std::string_view device = "auto", const PriorContext& context = {});
 
   const std::vector<FitResult>& results() const { return results_; }  ///< of the last stack
   const DeepImagePriorOptions& options() const { return options_; }

@@ -43,6 +43,7 @@ struct CompileOptions {
   float ema_decay = 0.f;
   /// Nodes that Program::backward may start from, beside the loss.
   std::vector<NodeId> backward_from = {};
+  std::string device = {};  ///< one of Engine::devices(); empty: the first
 };
 
 /// What one step of a program did while it was profiled. Times are means over the iterations.
@@ -104,10 +105,22 @@ struct EngineInfo {
   std::string description;  ///< version, instruction set
 };
 
+/// What an engine can run on.
+struct DeviceInfo {
+  std::string name;             ///< "cpu", "cuda:0"
+  std::string description;      ///< instruction set, model
+  std::size_t memory_free = 0;  ///< bytes that a program may take now; 0: not known
+  int score = 0;                ///< the higher the faster; 0: "auto" does not take it
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
   virtual EngineInfo info() const = 0;
+  /// The fastest first. Empty: this machine has none, and compile() throws.
+  virtual std::vector<DeviceInfo> devices() const = 0;
+  /// The engine that compiles this graph: this one, unless it stands for several.
+  virtual const Engine& chosen_for(const Graph&) const { return *this; }
   /// Ops of the graph that this engine cannot run, by node name. Empty: compile() will do.
   virtual std::vector<std::string> missing(const Graph& graph) const = 0;
   /// What Program::memory_bytes() will be: compile() without taking the memory. 0: not known.
@@ -116,8 +129,13 @@ class Engine {
   virtual std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) = 0;
 };
 
-std::vector<std::string> engine_names();  ///< best first
-/// "auto" is the best one. throws Error{bad_argument} naming the known ones.
+/// throws Error{unsupported} naming the ops of the graph that the engine lacks, or if it has no
+/// device here; Error{bad_argument} if it has no device of this name.
+void require_support(const Engine& engine, const Graph& graph, std::string_view device = {});
+
+std::vector<std::string> engine_names();  ///< of those that have a device here, the best first
+/// "auto" takes for each graph the best engine that lacks none of its ops.
+/// throws Error{bad_argument} naming the known ones, Error{unsupported} if it has no device here.
 std::unique_ptr<Engine> make_engine(std::string_view name = "auto");
 
 }  // namespace unmar

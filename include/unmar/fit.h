@@ -90,7 +90,7 @@ struct FitOptions;
 std::size_t memory_needed(const Shape& x_shape, const Operator& A, const ProblemOptions& problem,
                           const FitOptions& options, const Engine& engine);
 /// throws Error{too_large}, opened by `where`, if that is more than `limit` bytes; 0: than the
-/// machine, or the container around the program, has available.
+/// device has free.
 void require_memory(std::string_view where, std::size_t limit, const Shape& x_shape,
                     const Operator& A, const ProblemOptions& problem, const FitOptions& options,
                     const Engine& engine);
@@ -206,6 +206,7 @@ struct FitOptions {
   bool return_chosen_state = false;
   /// These see what the stopper in charge sees. Their verdicts are recorded and change nothing.
   std::vector<Watcher> watchers = {};
+  std::string device = {};  ///< of the engine: CompileOptions::device
   /// Borrowed; null: z and y stay what they are. Roll-back knows nothing of stages and may take the
   /// start of one for a spike.
   Stages* stages = nullptr;
@@ -287,7 +288,8 @@ struct FitResult {
 /// on_iteration may be empty; what it throws ends the fit.
 /// Same seed, engine and machine: same result, bit for bit.
 /// Beside the program it holds three pictures, one more with roll-back, and A x if that is not x.
-/// throws Error{bad_argument} for options out of range; Error{bad_input} for a state to resume that
+/// throws Error{bad_argument} for options out of range; Error{unsupported} if the engine lacks an
+/// op; Error{bad_input} for a state to resume that
 /// is damaged or of another problem, network or stopper; Error{numeric} if the loss is not finite
 /// and rolling back did not help or is off.
 FitResult fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,

@@ -1,5 +1,7 @@
 #include "unmar/deep_image_prior.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "base/fail.h"
@@ -7,12 +9,18 @@
 namespace unmar {
 namespace {
 
-void require_device(std::string_view device) {
-  if (device == "cpu") return;
-  if (device.starts_with("cuda"))
-    fail(ErrorCode::unsupported,
-         "device '{}': this build has no CUDA engine, only 'cpu'; leave the device out", device);
-  fail(ErrorCode::bad_argument, "device '{}' is not known; use 'cpu'", device);
+/// The engine's name of a device: "cuda" is the first of "cuda:0", "cuda:1".
+std::string find_device(const Engine& engine, std::string_view device) {
+  if (device == "auto") return {};
+  std::vector<std::string> names;
+  for (const DeviceInfo& d : engine.devices()) {
+    if (d.name == device || d.name.starts_with(fmt::format("{}:", device))) return d.name;
+    names.push_back(d.name);
+  }
+  const bool known = device == "cpu" || device.starts_with("cuda");
+  fail(known ? ErrorCode::unsupported : ErrorCode::bad_argument,
+       "device '{}': engine '{}' has no such device here, only {}; leave the device out", device,
+       engine.info().name, fmt::join(names, ", "));
 }
 
 /// Image `i` of a stack, as a stack of one.
@@ -90,7 +98,7 @@ ProblemOptions DeepImagePrior::problem_options(float reg_noise_std) const {
 }
 
 Tensor DeepImagePrior::get_random_input(const Shape& target_shape, std::string_view device) {
-  require_device(device);
+  find_device(*make_engine(options_.engine), device);
   // One picture's noise for all: each is fitted by itself, from the same start.
   const Tensor one = make_input(with_n(target_shape, 1), problem_options(0.f));
   target_ = target_shape;
@@ -137,15 +145,15 @@ Tensor DeepImagePrior::forward(const Tensor& noise) {
 Tensor DeepImagePrior::generate_prior(const Tensor& target_image, int iterations,
                                       float reg_noise_std, std::string_view device,
                                       const PriorContext& context) {
-  require_device(device);
+  const auto engine = make_engine(options_.engine);
   const auto identity = make_identity();
   const Operator& A = context.observation ? *context.observation : *identity;
   const int n = target_image.shape().n;
   const Shape image =
       with_n(context.image_shape.count() > 0 ? context.image_shape : target_image.shape(), 1);
-  const auto engine = make_engine(options_.engine);
 
   FitOptions fit_options;
+  fit_options.device = find_device(*engine, device);
   fit_options.iterations = iterations;
   fit_options.adam.lr = options_.learning_rate;
   fit_options.seed = options_.seed;

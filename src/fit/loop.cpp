@@ -58,6 +58,10 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+CompileOptions compile_options(const FitOptions& options) {
+  return {.seed = options.seed, .threads = options.threads, .device = options.device};
+}
+
 /// One run of fit(). Allocates while it is made; then only for snapshots and what watchers record.
 class Fit {
  public:
@@ -67,7 +71,7 @@ class Fit {
         options_(options),
         stopper_(stopper),
         reference_(reference),
-        program_(engine.compile(problem.graph, {options.seed, options.threads})),
+        program_(engine.compile(problem.graph, compile_options(options))),
         out_(problem.graph.shape(problem.restored)),
         Ax_(predicts_apart() ? problem.graph.shape(problem.predicted) : Shape{}),
         average_(out_.shape(), options.average),
@@ -322,6 +326,7 @@ FitResult fit(const Problem& problem, Engine& engine, const FitOptions& options,
               const Tensor* reference, const std::function<void(const FitProgress&)>& on_iteration,
               std::stop_token cancel) {
   check(problem, options, reference);
+  require_support(engine.chosen_for(problem.graph), problem.graph, options.device);
   return Fit(problem, engine, options, stopper, reference).run(on_iteration, cancel);
 }
 

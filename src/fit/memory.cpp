@@ -1,5 +1,3 @@
-#include "base/memory.h"
-
 #include <algorithm>
 #include <cmath>
 
@@ -23,6 +21,13 @@ Outline outline(const Shape& x_shape, const Operator& A, const ProblemOptions& o
   return {write_problem(Input{z, learned}, Input{y}, x_shape, A, options), z, y};
 }
 
+/// Of the device that the fit would run on; 0: not known.
+std::size_t memory_free(const Engine& engine, const std::string& device) {
+  for (const DeviceInfo& d : engine.devices())
+    if (device.empty() || d.name == device) return d.memory_free;
+  return 0;
+}
+
 /// "61.2 GiB", "12 MiB"
 std::string in_words(std::size_t bytes) {
   const double mib = static_cast<double>(bytes) / (1 << 20);
@@ -36,8 +41,8 @@ std::size_t memory_needed(const Shape& x_shape, const Operator& A, const Problem
                           const FitOptions& options, const Engine& engine) {
   const Outline plan = outline(x_shape, A, problem);
   const Graph& graph = plan.problem.graph;
-  std::size_t bytes =
-      engine.memory_needed(graph, {.seed = options.seed, .threads = options.threads});
+  std::size_t bytes = engine.memory_needed(
+      graph, {.seed = options.seed, .threads = options.threads, .device = options.device});
   bytes += bytes_of(plan.z) + bytes_of(plan.y);
   if (learns_input(problem.optimise)) bytes += 4 * bytes_of(plan.z);  // as a parameter
   bytes += 3 * bytes_of(x_shape);  // the iterate, the average, the best
@@ -50,7 +55,10 @@ std::size_t memory_needed(const Shape& x_shape, const Operator& A, const Problem
 void require_memory(std::string_view where, std::size_t limit, const Shape& x_shape,
                     const Operator& A, const ProblemOptions& problem, const FitOptions& options,
                     const Engine& engine) {
-  const std::size_t available = limit > 0 ? limit : available_memory().value_or(0);
+  const std::size_t available =
+      limit > 0 ? limit
+                : memory_free(engine.chosen_for(outline(x_shape, A, problem).problem.graph),
+                              options.device);
   if (available == 0) return;
   const std::size_t needed = memory_needed(x_shape, A, problem, options, engine);
   if (needed <= available) return;

@@ -139,7 +139,7 @@ TEST(DeepImagePrior, NamesTheMissingDevice) {
                     prior.get_random_input({1, 3, 8, 8}, "cuda");
                   },
                   ErrorCode::unsupported),
-              HasSubstr("no CUDA engine"));
+              HasSubstr("has no such device here, only cpu"));
   EXPECT_THAT(error_text([&] { prior.generate_prior(waves(1, 3, 8, 8), 1, 0.f, "abacus"); }),
               HasSubstr("'abacus'"));
 }

@@ -93,7 +93,8 @@ class FakeEngine final : public Engine {
  public:
   explicit FakeEngine(Script s = {}) : script(std::move(s)) {}
   EngineInfo info() const override { return {"fake", "plays a script"}; }
-  std::vector<std::string> missing(const Graph&) const override { return {}; }
+  std::vector<DeviceInfo> devices() const override { return {{"fake", "", memory_free, 1}}; }
+  std::vector<std::string> missing(const Graph&) const override { return lacks; }
   std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) override {
     log.options = options;
     return std::make_unique<FakeProgram>(graph, script, log);
@@ -101,6 +102,8 @@ class FakeEngine final : public Engine {
 
   Script script;
   Log log;
+  std::vector<std::string> lacks;
+  std::size_t memory_free = 0;
 };
 
 /// The least problem: the picture itself, compared with zeros.

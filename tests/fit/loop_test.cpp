@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "error_text.h"
 #include "fit/fake_engine.h"
 #include "unmar/error.h"
 #include "unmar/fit.h"
@@ -253,6 +254,22 @@ TEST(Loop, NamesOptionsOutOfRange) {
   EXPECT_THAT(with([](auto& o) { o.average = 1.f; }), HasSubstr("average must be in [0,1), got 1"));
   EXPECT_THAT(with([](auto& o) { o.rollback_db = -1.f; }), HasSubstr("rollback_db"));
   EXPECT_THAT(with([](auto& o) { o.rollback_every = 0; }), HasSubstr("rollback_every"));
+}
+
+TEST(Loop, NamesTheOpsThatTheEngineLacks) {
+  FakeEngine engine;
+  engine.lacks = {"fidelity"};
+  const auto stopper = make_fixed_count();
+  EXPECT_EQ(test::error_text([&] { run(engine, plain(1), *stopper); }, ErrorCode::unsupported),
+            "engine 'fake': it cannot run 'fidelity' (mse); use another engine");
+  engine.lacks.clear();
+  FitOptions options = plain(1);
+  options.device = "fake";
+  run(engine, options, *stopper);
+  EXPECT_EQ(engine.log.options.device, "fake");
+  options.device = "cuda:3";
+  EXPECT_THAT(test::error_text([&] { run(engine, options, *stopper); }),
+              HasSubstr("device must be one of fake, got 'cuda:3'"));
 }
 
 TEST(Loop, RefusesAReferenceOfAnotherSize) {

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "error_text.h"
+#include "fit/fake_engine.h"
 #include "unmar/fit.h"
 
 namespace unmar {
@@ -85,6 +86,21 @@ TEST(Memory, TakesNoMoreThanTheLimitToRun) {
   const std::size_t bytes = needed(x, small_network());
   EXPECT_NO_THROW(require_memory("fit", bytes, x, *A, small_network(), {}, *make_engine()));
   EXPECT_THROW(require_memory("fit", bytes - 1, x, *A, small_network(), {}, *make_engine()), Error);
+}
+
+TEST(Memory, TheLimitIsWhatTheDeviceHasFree) {
+  FakeEngine engine;
+  const Shape x{1, 3, 40, 36};
+  const auto require = [&](const FitOptions& options) {
+    require_memory("fit", 0, x, *make_identity(), small_network(), options, engine);
+  };
+  engine.memory_free = 1;
+  EXPECT_THROW(require({}), Error);
+  EXPECT_NO_THROW(require({.device = "another"})) << "fit() refuses it, by name";
+  engine.memory_free = std::size_t{1} << 40;
+  EXPECT_NO_THROW(require({}));
+  engine.memory_free = 0;  // not known
+  EXPECT_NO_THROW(require({}));
 }
 
 TEST(Memory, MorePixelsThanCanBeCountedAreAnErrorNotAnOverflow) {

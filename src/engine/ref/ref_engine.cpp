@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "base/memory.h"
 #include "base/overloaded.h"
 #include "base/philox.h"
 #include "engine/adam.h"
@@ -287,6 +288,9 @@ std::size_t RefProgram::memory_bytes() const {
 class RefEngine final : public Engine {
  public:
   EngineInfo info() const override { return {"ref", "plain loops, one thread; the specification"}; }
+  std::vector<DeviceInfo> devices() const override {
+    return {{"cpu", info().description, available_memory().value_or(0), 0}};
+  }
   std::vector<std::string> missing(const Graph&) const override { return {}; }
   /// A float per value and a double per gradient; at most, as not every node needs one.
   std::size_t memory_needed(const Graph& graph, const CompileOptions&) const override {
@@ -296,6 +300,7 @@ class RefEngine final : public Engine {
     return bytes + graph.param_count() * (3 * sizeof(float) + sizeof(double));
   }
   std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) override {
+    require_support(*this, graph, options.device);
     return std::make_unique<RefProgram>(graph, options);
   }
 };

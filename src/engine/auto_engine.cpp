@@ -1,0 +1,44 @@
+#include "engine/auto_engine.h"
+
+#include <utility>
+
+namespace unmar {
+namespace {
+
+class AutoEngine final : public Engine {
+ public:
+  explicit AutoEngine(std::vector<std::unique_ptr<Engine>> best_first)
+      : engines_(std::move(best_first)), last_(engines_.front().get()) {}
+
+  EngineInfo info() const override { return last_->info(); }
+  std::vector<DeviceInfo> devices() const override { return last_->devices(); }
+  const Engine& chosen_for(const Graph& graph) const override { return choose(graph); }
+  std::vector<std::string> missing(const Graph& graph) const override {
+    return choose(graph).missing(graph);
+  }
+  std::size_t memory_needed(const Graph& graph, const CompileOptions& options) const override {
+    return choose(graph).memory_needed(graph, options);
+  }
+  std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) override {
+    last_ = &choose(graph);
+    return last_->compile(graph, options);
+  }
+
+ private:
+  Engine& choose(const Graph& graph) const {
+    for (const auto& engine : engines_)
+      if (engine->missing(graph).empty()) return *engine;
+    return *engines_.front();
+  }
+
+  std::vector<std::unique_ptr<Engine>> engines_;
+  Engine* last_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_auto_engine(std::vector<std::unique_ptr<Engine>> best_first) {
+  return std::make_unique<AutoEngine>(std::move(best_first));
+}
+
+}  // namespace unmar
