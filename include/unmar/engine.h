@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,7 +82,11 @@ class Program {
 
   /// forward, backward and one Adam update; returns the loss before the update.
   /// If the loss, or a norm to be clipped, is not finite nothing is updated, and that is returned.
-  virtual float step(const Adam& adam, std::int64_t iteration) = 0;
+  /// Nothing is updated either, and nothing returned, if `cancel` was requested before all
+  /// gradients were there; engines look between ops, the fast ones within them too. Kept nodes and
+  /// loss() then mean nothing until the next forward or step.
+  virtual std::optional<float> step(const Adam& adam, std::int64_t iteration,
+                                    const std::stop_token& cancel = {}) = 0;
 
   virtual float loss() const = 0;  ///< of the last forward()
   /// Values of a kept node after the last forward(). dst gets the node's shape.

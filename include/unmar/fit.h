@@ -243,6 +243,9 @@ struct FitProgress {
   /// Which of several fits this is, from 0 (restore() with runs); iterations and seconds are
   /// counted through all of them, pictures are of this one.
   int run = 0, runs = 1;
+  /// The next iteration was cancelled midway. This one has been told before; it is told again, as
+  /// the last call, so that the fit can be saved.
+  bool cancelled = false;
 
   std::string save() const;  ///< what save_to() writes
 };
@@ -282,7 +285,8 @@ struct FitResult {
 };
 
 /// Fits. Ends at options.iterations, when the stopper says so, or when `cancel` is requested
-/// (checked before each iteration after the first; the best so far is returned).
+/// (after the first iteration, also within one, which then does not count; the best so far is
+/// returned).
 /// reference: the clean picture if known, only for the PSNR in the history: range 1, all channels,
 /// without clamping, as the paper.
 /// on_iteration may be empty; what it throws ends the fit.

@@ -72,7 +72,7 @@ void ThreadPool::work(std::uint32_t loop, int thread) {
     // Success proves that the loop was still open while its fields were read.
     std::atomic_thread_fence(std::memory_order_acquire);
     if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
-    call(body, static_cast<int>(chunk), thread);
+    if (!cancel_.stop_requested()) call(body, static_cast<int>(chunk), thread);
     done_.fetch_add(1, std::memory_order_release);
   }
 }

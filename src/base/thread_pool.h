@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <stop_token>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace unmar {
@@ -29,11 +31,15 @@ class ThreadPool {
   template <class Body>
   void run(int chunks, const Body& body) {
     if (workers_.empty() || chunks <= 1) {
-      for (int chunk = 0; chunk < chunks; ++chunk) body(chunk, 0);
+      for (int chunk = 0; chunk < chunks && !cancel_.stop_requested(); ++chunk) body(chunk, 0);
       return;
     }
     start(&call<Body>, &body, chunks);
   }
+
+  /// From here on run() leaves out chunks once this is requested: what they were to write is then
+  /// not written, and who asked for it throws everything away. An empty token: it leaves out none.
+  void cancel_with(std::stop_token cancel) { cancel_ = std::move(cancel); }
 
  private:
   using Call = void (*)(const void* body, int chunk, int thread);
@@ -53,6 +59,7 @@ class ThreadPool {
   std::atomic<const void*> body_{nullptr};
   std::atomic<std::uint32_t> chunks_{0}, done_{0};
   std::atomic<bool> quit_{false};
+  std::stop_token cancel_;  ///< changes between loops; read for chunks that are claimed
   std::vector<std::thread> workers_;
 };
 

@@ -58,7 +58,7 @@ float Trainer::step(TensorView noisy, TensorView timesteps, TensorView target) {
   impl_->set(noisy, timesteps, target);
   const double warm = static_cast<double>(updates() + 1) / o.warmup;
   const Adam adam{.lr = static_cast<float>(o.lr * std::min(warm, 1.0)), .clip_norm = o.clip_norm};
-  const float loss = impl_->program->step(adam, updates());
+  const float loss = impl_->program->step(adam, updates()).value();
   if (!std::isfinite(loss))
     fail(ErrorCode::numeric,
          "trainer: loss or gradients of update {} are {}; look at the batch, or lower the rate",

@@ -94,21 +94,29 @@ class Fit {
         result_.stopped_by = StoppedBy::cancelled;
         break;
       }
-      stopped_ = iterate(i);
+      // The first iteration cannot be cancelled: there is no picture yet.
+      const bool done = iterate(i, i > 0 ? cancel : std::stop_token());
       result_.seconds = before + seconds_since(start);
       if (on_iteration)
-        on_iteration({result_.history.back(), options_.iterations, result_.seconds,
-                      result_.best_iteration, out_,
-                      options_.average > 0.f ? average_.value() : no_average_,
-                      [this](Archive& archive) { save(archive); }});
+        on_iteration({.row = result_.history.back(),
+                      .iterations = options_.iterations,
+                      .seconds = result_.seconds,
+                      .best_iteration = result_.best_iteration,
+                      .restored = out_,
+                      .average = options_.average > 0.f ? average_.value() : no_average_,
+                      .save_to = [this](Archive& archive) { save(archive); },
+                      .cancelled = !done});
+      if (done) continue;
+      result_.stopped_by = StoppedBy::cancelled;
+      break;
     }
     if (stopped_) result_.stopped_by = StoppedBy::stopper;
     return finish();
   }
 
  private:
-  /// Returns whether the stopper ends the fit.
-  bool iterate(int i) {
+  /// Returns false if it was cancelled: then nothing has happened.
+  bool iterate(int i, const std::stop_token& cancel) {
     best_.keep_state(*program_, options_.return_chosen_state);
     rollback_.before_step(i, *program_);
     if (options_.stages) options_.stages->prepare(i, out_, problem_, *program_);
@@ -117,7 +125,9 @@ class Fit {
       program_->forward(i, false);
       program_->read(problem_.predicted, Ax_without_jitter_);
     }
-    const float loss = program_->step(options_.adam, i);
+    const std::optional<float> done = program_->step(options_.adam, i, cancel);
+    if (!done) return false;
+    const float loss = *done;
     program_->read(problem_.restored, out_);
     if (predicts_apart()) program_->read(problem_.predicted, Ax_);
     if (probing) program_->read(*problem_.input, jittered_input_);
@@ -127,7 +137,6 @@ class Fit {
     row.iteration = i;
     row.loss = loss;
 
-    bool stop = false;
     const double fidelity = measure_fidelity(loss);
     if (must_undo(i, loss, fidelity)) {
       undo();
@@ -135,7 +144,7 @@ class Fit {
     } else {
       rollback_.accept(i, fidelity, average_);
       const Stopper::Verdict verdict = ask(stopper_, i, loss, result_.stopper_seconds);
-      stop = verdict.stop;
+      stopped_ = verdict.stop;
       stopper_chose_ = stopper_chose_ || verdict.new_best;
       // Until the stopper has an opinion, the latest picture is the best.
       choose(i, verdict.new_best || !stopper_chose_ || options_.keep == Keep::last);
@@ -149,7 +158,7 @@ class Fit {
       if (options_.average > 0.f && average_.started())
         row.psnr_average = psnr(average_.value(), *reference_);
     }
-    return stop;
+    return true;
   }
 
   /// Whether A x is a picture of its own, and not x.

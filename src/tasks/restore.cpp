@@ -142,7 +142,7 @@ std::function<void(const FitProgress&)> reporter(const Plan& plan, const Restore
   if (!previews) return context.on_iteration;
   return [&plan, &context](const FitProgress& progress) {
     const int done = progress.row.iteration + 1;
-    if (done % context.preview_every == 0)
+    if (done % context.preview_every == 0 && !progress.cancelled)
       context.on_preview(
           done, finish(plan, progress.average.empty() ? progress.restored : progress.average));
     if (context.on_iteration) context.on_iteration(progress);

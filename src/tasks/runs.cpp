@@ -48,7 +48,8 @@ class Runs {
     const HistoryRow row = counted_through(one.row, all_.iterations);
     on_iteration_({row, all_.iterations + (runs_ - done_) * one.iterations,
                    all_.seconds + one.seconds, one.best_iteration + all_.iterations, one.restored,
-                   one.average, [&](Archive& archive) { save(archive, one); }, done_, runs_});
+                   one.average, [&](Archive& archive) { save(archive, one); }, done_, runs_,
+                   one.cancelled});
   }
 
   void add(FitResult one) {

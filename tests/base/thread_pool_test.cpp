@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -48,6 +49,26 @@ TEST_P(ThreadPoolOf, numbers_its_threads_within_range_and_never_shares_a_number)
     --inside[static_cast<std::size_t>(thread)];
   });
   EXPECT_FALSE(shared);
+}
+
+TEST_P(ThreadPoolOf, leaves_out_chunks_once_it_is_cancelled) {
+  ThreadPool pool(GetParam());
+  std::stop_source source;
+  pool.cancel_with(source.get_token());
+  std::atomic<int> calls = 0;
+  constexpr int kChunks = 100000, kLast = 50;
+  const auto body = [&](int, int) {
+    if (++calls == kLast) source.request_stop();
+  };
+  pool.run(kChunks, body);
+  EXPECT_GE(calls, kLast);
+  EXPECT_LT(calls, kLast + GetParam()) << "each other thread may be at a chunk";
+  calls = 0;
+  pool.run(kChunks, body);
+  EXPECT_EQ(calls, 0);
+  pool.cancel_with({});
+  pool.run(kChunks, body);
+  EXPECT_EQ(calls, kChunks);
 }
 
 TEST_P(ThreadPoolOf, ends_without_having_been_used) { ThreadPool pool(GetParam()); }

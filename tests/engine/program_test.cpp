@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
+#include <stop_token>
+#include <thread>
 
 #include "engine/harness.h"
 #include "unmar/error.h"
@@ -279,9 +282,65 @@ TEST_P(ProgramOf, a_loss_that_is_not_finite_updates_nothing) {
     const TrainState before = program->state();
     value_.values()[7] = bad;
     program->set_input(x_, value_);
-    EXPECT_FALSE(std::isfinite(program->step({}, 1))) << bad;
+    EXPECT_FALSE(std::isfinite(program->step({}, 1).value())) << bad;
     EXPECT_EQ(bit_difference(all_of(before), all_of(program->state())), "") << bad;
   }
+}
+
+TEST_P(ProgramOf, a_cancelled_step_updates_nothing_and_says_so) {
+  const auto program = compile();
+  program->step({}, 0);
+  const TrainState before = program->state();
+  std::stop_source source;
+  source.request_stop();
+  EXPECT_EQ(program->step({}, 1, source.get_token()), std::nullopt);
+  EXPECT_EQ(bit_difference(all_of(before), all_of(program->state())), "");
+  const auto another = compile();
+  another->step({}, 0);
+  EXPECT_EQ(program->step({}, 1), another->step({}, 1, std::stop_source().get_token()));
+  EXPECT_EQ(bit_difference(all_of(another->state()), all_of(program->state())), "");
+}
+
+// Wherever the request comes, also between the chunks of one loop: the update is whole or none.
+TEST_P(ProgramOf, a_step_cancelled_anywhere_leaves_what_was_before) {
+  NodeId x = act_;  // long enough to be caught within
+  for (int i = 0; i < 3; ++i) {
+    x = graph_.add(enlarged(graph_.shape(x), 2), {x});
+    x = graph_.add(Norm{}, {graph_.add(Conv2d{16}, {x})});
+    x = graph_.add(Activation{},
+                   {graph_.add(Pool{}, {graph_.add(enlarged(graph_.shape(x), 2), {x})})});
+  }
+  const NodeId zero = graph_.add(Constant{std::make_shared<const Tensor>(graph_.shape(x))}, {});
+  graph_.set_loss(graph_.add(Mse{}, {x, zero}, "far"));
+  const auto make = [&] {
+    auto program = make_engine(GetParam())->compile(graph_, {.seed = 7, .threads = 2});
+    program->set_input(x_, value_);
+    program->step({}, 0);
+    return program;
+  };
+  const auto program = make();
+  const TrainState before = program->state();
+  const auto start = std::chrono::steady_clock::now();
+  const float loss = program->step({}, 1).value();
+  const auto whole = std::chrono::steady_clock::now() - start;
+  const TrainState after = program->state();
+  int cancelled = 0;
+  for (int part = 0; part < 20; ++part) {
+    program->restore(before);
+    std::stop_source source;
+    std::jthread later([&] {
+      std::this_thread::sleep_for(whole * part / 20);
+      source.request_stop();
+    });
+    const std::optional<float> done = program->step({}, 1, source.get_token());
+    if (!done) ++cancelled;
+    EXPECT_EQ(bit_difference(all_of(done ? after : before), all_of(program->state())), "") << part;
+    if (done) EXPECT_EQ(*done, loss);
+  }
+  EXPECT_GT(cancelled, 0) << "proves nothing";
+  program->restore(before);
+  EXPECT_EQ(program->step({}, 1), loss);
+  EXPECT_EQ(bit_difference(all_of(after), all_of(program->state())), "");
 }
 
 TEST_P(ProgramOf, continues_from_a_restored_state_to_the_same_bits) {

@@ -20,6 +20,7 @@ struct Script {
   std::function<float(int iteration)> pixel = [](int i) { return static_cast<float>(i); };
   /// The kept fidelity, if it is not the loss itself.
   std::function<float(int iteration)> fidelity = [](int) { return 0.1f; };
+  std::function<void(int iteration)> during = {};  ///< called within each step
 };
 
 /// What was asked of it.
@@ -50,9 +51,12 @@ class FakeProgram final : public Program {
   void backward() override {}
   void backward(NodeId, TensorView) override {}
 
-  float step(const Adam&, std::int64_t iteration) override {
+  std::optional<float> step(const Adam&, std::int64_t iteration,
+                            const std::stop_token& cancel) override {
     iteration_ = static_cast<int>(iteration);
     log_.iterations.push_back(iteration_);
+    if (script_.during) script_.during(iteration_);
+    if (cancel.stop_requested()) return std::nullopt;
     log_.states.push_back(state_);
     loss_ = script_.loss(iteration_, static_cast<int>(state_.updates));
     if (!std::isfinite(loss_)) return loss_;

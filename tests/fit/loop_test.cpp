@@ -171,6 +171,43 @@ TEST(Loop, CancelledInTheMiddleReturnsTheBestSoFar) {
   EXPECT_EQ(pixel(result.last), 4.f);
 }
 
+TEST(Loop, CancelledWithinAnIterationReturnsTheBestBeforeIt) {
+  std::stop_source source;
+  FakeEngine engine({.during = [&](int i) {
+    if (i == 4) source.request_stop();
+  }});
+  FitOptions options = plain(10);
+  options.average = 0.5f;
+  options.rollback_db = 5.f;
+  options.return_state = true;
+  const auto stopper = make_fixed_count();
+  std::vector<int> told, told_again;
+  const FitResult result = run(
+      engine, options, *stopper,
+      [&](const FitProgress& p) { (p.cancelled ? told_again : told).push_back(p.row.iteration); },
+      source.get_token());
+  EXPECT_THAT(engine.log.iterations, ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_EQ(result.stopped_by, StoppedBy::cancelled);
+  EXPECT_EQ(result.iterations, 4);
+  EXPECT_EQ(result.history.size(), 4u);
+  EXPECT_THAT(told, ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(told_again, ElementsAre(3));
+  EXPECT_EQ(result.best_iteration, 3);
+  EXPECT_EQ(pixel(result.best), 2.125f);  // of 0..3: exact in float
+  EXPECT_EQ(pixel(result.last), 3.f);
+  EXPECT_EQ(result.state.updates, 4);
+}
+
+TEST(Loop, CancelledWithinItsFirstIterationFinishesIt) {
+  std::stop_source source;
+  FakeEngine engine({.during = [&](int) { source.request_stop(); }});
+  const auto stopper = make_fixed_count();
+  const FitResult result = run(engine, plain(10), *stopper, {}, source.get_token());
+  EXPECT_EQ(result.stopped_by, StoppedBy::cancelled);
+  EXPECT_EQ(result.iterations, 1);
+  EXPECT_EQ(pixel(result.best), 0.f);
+}
+
 TEST(Loop, CancelledDuringItsLastIterationHasDoneAllOfThem) {
   FakeEngine engine;
   const auto stopper = make_fixed_count();

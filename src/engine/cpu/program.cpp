@@ -67,52 +67,27 @@ class CpuProgram : public Program {
     to_channels_last(value, place(id).view());
   }
 
-  void forward(std::int64_t iteration, bool jitter) override {
-    if (options_.poison) arena_.fill(std::numeric_limits<float>::quiet_NaN());
-    pass_ = {&pool_, iteration, jitter};
-    ran_ = true;
-    if (clock_) clock_->start();
-    for (std::size_t i = 0; i < lowered_.steps.size(); ++i) {
-      poison(static_cast<int>(i), true);
-      lowered_.steps[i]->forward(pass_);
-      poison(static_cast<int>(i), false);
-      if (clock_) clock_->forward_done(i);
-    }
-    if (clock_) clock_->count_iteration();
-  }
+  void forward(std::int64_t iteration, bool jitter) override { run_forward(iteration, jitter, {}); }
 
   void backward() override {
-    if (!graph_.loss())
-      fail(ErrorCode::bad_argument, "backward: the graph has no loss; call set_loss");
     const float one = 1.f;
-    backward(*graph_.loss(), {&one, {}});
+    backward(require_loss("backward"), {&one, {}});
   }
 
   void backward(NodeId node, TensorView cotangent) override {
     require_root(graph_, options_.backward_from, node, cotangent.shape);
     if (!std::exchange(ran_, false))
       fail(ErrorCode::bad_argument, "backward: call forward() before each backward()");
-    pass_.from = node;
-    pass_.cotangent = cotangent.data;
-    int time = static_cast<int>(lowered_.steps.size());
-    poison(time, true);
-    if (graph_.loss())
-      if (const Place& seed = lowered_.grad[index(*graph_.loss())])
-        *seed.view().data = node == graph_.loss() ? *cotangent.data : 0.f;
-    if (clock_) clock_->start();
-    for (std::size_t i = lowered_.steps.size(); i-- > 0;) {
-      lowered_.steps[i]->backward(pass_);
-      poison(time, false);
-      poison(++time, true);
-      if (clock_) clock_->backward_done(i);
-    }
+    run_backward(node, cotangent, {});
   }
 
-  float step(const Adam& adam, std::int64_t iteration) override {
-    forward(iteration, true);
-    const float value = loss();
-    if (!std::isfinite(value)) return value;
-    backward();
+  std::optional<float> step(const Adam& adam, std::int64_t iteration,
+                            const std::stop_token& cancel) override {
+    require_loss("step");
+    pool_.cancel_with(cancel);
+    const std::optional<float> value = gradients_of(iteration, cancel);
+    pool_.cancel_with({});
+    if (!value || !std::isfinite(*value)) return value;
     const double norm = adam.clip_norm > 0 ? gradient_norm() : 0.0;
     if (!std::isfinite(norm)) return static_cast<float>(norm);
     const AdamStep update(adam, ++updates_, norm);
@@ -127,10 +102,7 @@ class CpuProgram : public Program {
     return value;
   }
 
-  float loss() const override {
-    if (!graph_.loss()) fail(ErrorCode::bad_argument, "loss: the graph has no loss; call set_loss");
-    return *place(*graph_.loss()).view().data;
-  }
+  float loss() const override { return *place(require_loss("loss")).view().data; }
   void read(NodeId id, Tensor& dst) const override {
     if (!graph_.kept(id))
       fail(ErrorCode::bad_argument, "read: '{}' is not kept; call Graph::keep before compiling",
@@ -173,6 +145,59 @@ class CpuProgram : public Program {
   }
 
  private:
+  /// Both return whether they came to their end. `cancel` is the pool's: a step whose chunks were
+  /// left out is the last one that runs.
+  bool run_forward(std::int64_t iteration, bool jitter, const std::stop_token& cancel) {
+    if (options_.poison) arena_.fill(std::numeric_limits<float>::quiet_NaN());
+    pass_ = {&pool_, iteration, jitter};
+    ran_ = false;
+    if (clock_) clock_->start();
+    for (std::size_t i = 0; i < lowered_.steps.size(); ++i) {
+      if (cancel.stop_requested()) return false;
+      poison(static_cast<int>(i), true);
+      lowered_.steps[i]->forward(pass_);
+      poison(static_cast<int>(i), false);
+      if (clock_) clock_->forward_done(i);
+    }
+    if (clock_) clock_->count_iteration();
+    return ran_ = !cancel.stop_requested();
+  }
+
+  bool run_backward(NodeId node, TensorView cotangent, const std::stop_token& cancel) {
+    pass_.from = node;
+    pass_.cotangent = cotangent.data;
+    int time = static_cast<int>(lowered_.steps.size());
+    poison(time, true);
+    if (graph_.loss())
+      if (const Place& seed = lowered_.grad[index(*graph_.loss())])
+        *seed.view().data = node == graph_.loss() ? *cotangent.data : 0.f;
+    if (clock_) clock_->start();
+    for (std::size_t i = lowered_.steps.size(); i-- > 0;) {
+      if (cancel.stop_requested()) return false;
+      lowered_.steps[i]->backward(pass_);
+      poison(time, false);
+      poison(++time, true);
+      if (clock_) clock_->backward_done(i);
+    }
+    return !cancel.stop_requested();
+  }
+
+  /// Of the loss, which is returned; nothing if cancelled.
+  std::optional<float> gradients_of(std::int64_t iteration, const std::stop_token& cancel) {
+    if (!run_forward(iteration, true, cancel)) return std::nullopt;
+    const float value = loss(), one = 1.f;
+    if (!std::isfinite(value)) return value;
+    ran_ = false;
+    if (!run_backward(*graph_.loss(), {&one, {}}, cancel)) return std::nullopt;
+    return value;
+  }
+
+  NodeId require_loss(const char* where) const {
+    if (!graph_.loss())
+      fail(ErrorCode::bad_argument, "{}: the graph has no loss; call set_loss", where);
+    return *graph_.loss();
+  }
+
   static View dense_view(float* data, const Shape& s) { return {data, s.n, s.h, s.w, s.c, s.c}; }
   static std::size_t index(NodeId id) { return static_cast<std::size_t>(id.index); }
   const Place& place(NodeId id) const { return lowered_.value[index(id)]; }

@@ -36,7 +36,8 @@ class RefProgram final : public Program {
   void forward(std::int64_t iteration, bool jitter) override;
   void backward() override;
   void backward(NodeId id, TensorView cotangent) override;
-  float step(const Adam& adam, std::int64_t iteration) override;
+  std::optional<float> step(const Adam& adam, std::int64_t iteration,
+                            const std::stop_token& cancel) override;
   float loss() const override;
   void read(NodeId id, Tensor& dst) const override;
   void read_input_grad(NodeId id, Tensor& dst) const override;
@@ -54,6 +55,8 @@ class RefProgram final : public Program {
   NodeId require_loss(const char* where) const;
   void require_forward(const char* where) const;
   void bind();
+  bool run_forward(std::int64_t iteration, bool jitter, const std::stop_token& cancel);
+  bool run_backward(NodeId id, TensorView cotangent, const std::stop_token& cancel);
   void update(const Adam& adam, double gradient_norm);
   void average();
 
@@ -139,6 +142,11 @@ void RefProgram::set_input(NodeId id, TensorView value) {
 }
 
 void RefProgram::forward(std::int64_t iteration, bool jitter) {
+  run_forward(iteration, jitter, {});
+}
+
+/// Both return whether they came to their end.
+bool RefProgram::run_forward(std::int64_t iteration, bool jitter, const std::stop_token& cancel) {
   for (std::size_t i = 0; i < calls_.size(); ++i) {
     const bool given =
         std::holds_alternative<Input>(node(i).op) || std::holds_alternative<Constant>(node(i).op);
@@ -148,6 +156,7 @@ void RefProgram::forward(std::int64_t iteration, bool jitter) {
   jitter_ = jitter;
   iteration_ = iteration;
   for (std::size_t i = 0; i < calls_.size(); ++i) {
+    if (cancel.stop_requested()) return false;
     std::visit(Overloaded{
                    [](const Input&) {},
                    [](const Constant&) {},
@@ -158,6 +167,7 @@ void RefProgram::forward(std::int64_t iteration, bool jitter) {
                node(i).op);
   }
   ran_ = fresh_ = true;
+  return true;
 }
 
 void RefProgram::backward() {
@@ -169,14 +179,19 @@ void RefProgram::backward(NodeId id, TensorView cotangent) {
   require_root(graph_, options_.backward_from, id, cotangent.shape);
   if (!std::exchange(fresh_, false))
     fail(ErrorCode::bad_argument, "backward: call forward() before each backward()");
+  run_backward(id, cotangent, {});
+}
+
+bool RefProgram::run_backward(NodeId id, TensorView cotangent, const std::stop_token& cancel) {
   for (Grad& grad : grads_) grad.set_zero();
   for (Grad& grad : param_grads_) grad.set_zero();
   const auto root = static_cast<std::size_t>(id.index);
-  if (!learning_[root]) return;
+  if (!learning_[root]) return true;
   for (std::size_t i = 0; i < cotangent.shape.count(); ++i)
     grads_[root][i] = double{cotangent.data[i]};
   for (std::size_t i = calls_.size(); i-- > 0;) {
     if (!learning_[i]) continue;
+    if (cancel.stop_requested()) return false;
     std::visit(Overloaded{
                    [](const Input&) {},
                    [](const Constant&) {},
@@ -185,13 +200,17 @@ void RefProgram::backward(NodeId id, TensorView cotangent) {
                },
                node(i).op);
   }
+  return true;
 }
 
-float RefProgram::step(const Adam& adam, std::int64_t iteration) {
-  forward(iteration, true);
-  const float value = loss();
+std::optional<float> RefProgram::step(const Adam& adam, std::int64_t iteration,
+                                      const std::stop_token& cancel) {
+  const NodeId node = require_loss("step");
+  if (!run_forward(iteration, true, cancel)) return std::nullopt;
+  const float value = loss(), one = 1.f;
   if (!std::isfinite(value)) return value;
-  backward();
+  fresh_ = false;
+  if (!run_backward(node, {&one, {}}, cancel)) return std::nullopt;
   double norm = 0;
   if (adam.clip_norm > 0) {
     for (Grad& grad : param_grads_)
