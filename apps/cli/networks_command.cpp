@@ -18,7 +18,7 @@ namespace {
 struct NetworksArguments {
   std::string name, size = "256x256";
   std::filesystem::path file, dot;
-  bool json = false;
+  bool json = false, plan = false;
 };
 
 Problem denoising(const NetworkOptions& network, const Shape& image) {
@@ -62,6 +62,10 @@ int show(const NetworksArguments& a) {
     return 0;
   }
   const Shape image = parse_size(a.size);
+  if (a.plan) {
+    fmt::print("{}", plan_text(denoising(network, image).graph));
+    return 0;
+  }
   Graph graph;
   const Size size = network_input_size(image, network);
   const NodeId z = graph.add(Input{{1, 32, size.h, size.w}}, {}, "z");
@@ -99,6 +103,8 @@ void add_networks_command(CLI::App& program, Action& chosen) {
   one->add_option("--dot", a->dot, "draw it: 'dot -Tsvg FILE.dot -o FILE.svg' (Graphviz)")
       ->type_name("FILE.dot");
   one->add_flag("--json", a->json, "print its options, as --network-file reads them");
+  one->add_flag("--plan", a->plan,
+                "print what of a fit of it is computed together, in place or again");
   one->footer(
       "Examples:\n  unmar networks show unet --size 512x512\n"
       "  unmar networks show skip --json > my.json\n"

@@ -139,6 +139,9 @@ class Engine {
 /// device here; Error{bad_argument} if it has no device of this name.
 void require_support(const Engine& engine, const Graph& graph, std::string_view device = {});
 
+/// One line per node: what is computed together, in place, or again for backward.
+std::string plan_text(const Graph& graph);
+
 std::vector<std::string> engine_names();  ///< of those that have a device here, the best first
 /// "auto" takes for each graph the best engine that lacks none of its ops.
 /// throws Error{bad_argument} naming the known ones, Error{unsupported} if it has no device here.

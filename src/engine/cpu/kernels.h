@@ -17,13 +17,9 @@ struct Act {
   float slope = 0.f;
 };
 Act to_act(const Activation& op);
-/// None, or a (leaky) ReLU: it may be worked out again by everything that reads.
-inline bool is_cheap(const Act& act) {
-  return act.kind == Act::Kind::none || act.kind == Act::Kind::leaky_relu;
-}
 
 /// What a pixel becomes while it is read: act(x * scale + shift), per channel. Without scale: x.
-/// act is_cheap().
+/// act is none or a leaky ReLU: see GraphPlan.
 struct PixelMap {
   Act act;
   const float* scale = nullptr;
@@ -129,8 +125,8 @@ struct TilePixels {
   T* first = nullptr;
   std::ptrdiff_t row = 0, col = 0;
 };
-/// pixels: tile + 2 a side; nullptr reads as zeros, whatever the map. Its activation: see
-/// is_cheap().
+/// pixels: tile + 2 a side; nullptr reads as zeros, whatever the map. Its activation is
+/// none or a leaky ReLU.
 void winograd_input(int tile, const TilePixels<const float>& pixels, const PixelMap& map, int c,
                     float* dst, std::ptrdiff_t stride);
 /// pixels: tile a side; nullptr is not written. bias may be nullptr.

@@ -117,7 +117,7 @@ HWY_INLINE void with_act(const Act& act, const Body& body) {
   }
 }
 
-/// The same for an activation that is_cheap().
+/// The same for none or a leaky ReLU.
 template <class Body>
 HWY_INLINE void with_cheap_act(const Act& act, const Body& body) {
   if (act.kind == Act::Kind::none) return body(ActOp<Act::Kind::none>{});

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/cpu/plan.h"
+#include "engine/cpu/buffers.h"
 #include "unmar/tensor.h"
 
 /// Between the documents' NCHW and the engine's channels-last order.

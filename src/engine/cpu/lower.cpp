@@ -5,8 +5,8 @@
 #include "base/overloaded.h"
 #include "base/philox.h"
 #include "engine/cpu/conv.h"
-#include "engine/cpu/fusion.h"
 #include "engine/cpu/steps.h"
+#include "engine/plan/node_plan.h"
 #include "engine/plan/reach.h"
 
 namespace unmar::cpu {
@@ -22,7 +22,7 @@ class Lowering {
         seed_(options.seed),
         threads_(thread_count(options.threads)),
         roots_(backward_roots(graph, options.backward_from)),
-        f_(graph, roots_) {
+        plan_(graph, roots_) {
     assign_places();
     find_writers();
     scales_.resize(count());
@@ -32,11 +32,11 @@ class Lowering {
   Lowered run() {
     for (std::size_t i = 0; i < count(); ++i) {
       current_ = id(i);
-      if (!f_.fused(id(i))) lower_node(id(i));
+      if (!fused(id(i))) lower_node(id(i));
       if (takes_cotangent(id(i))) add_cotangent(id(i));
       // Backward runs these in reverse: what others are made of comes first.
       for (std::size_t r = i; r-- > 0;)
-        if (f_.last_reader(id(r)) == static_cast<int>(i)) add_recompute(id(r));
+        if (plan_[id(r)].recompute_at == static_cast<int>(i)) add_recompute(id(r));
     }
     return std::move(out_);
   }
@@ -51,6 +51,8 @@ class Lowering {
   static NodeId id(std::size_t i) { return {static_cast<int>(i)}; }
   const Node& node(NodeId n) const { return g_.node(n); }
 
+  bool fused(NodeId n) const { return plan_[n].fused_into.valid(); }
+
   static Place slice(const Place& whole, int first_channel, const Shape& shape) {
     return {whole.buffer, shape, whole.offset + first_channel, whole.ld};
   }
@@ -60,24 +62,25 @@ class Lowering {
     out_.value.resize(count());
     out_.grad.resize(count());
     for (std::size_t i = count(); i-- > 0;) {
-      if (f_.fused(id(i))) continue;
+      if (fused(id(i))) continue;
       const Node& n = node(id(i));
-      if (!out_.value[i] && !f_.folded(id(i))) out_.value[i] = out_.buffers.place(n.shape);
-      if (!out_.grad[i] && f_.has_grad(id(i))) out_.grad[i] = out_.buffers.place(n.shape);
+      if (!out_.value[i] && plan_[id(i)].stored) out_.value[i] = out_.buffers.place(n.shape);
+      if (!out_.grad[i] && plan_[id(i)].has_grad) out_.grad[i] = out_.buffers.place(n.shape);
       if (std::holds_alternative<Learned>(n.op)) {  // lives among the parameters
         out_.value[i].buffer->data = param(n, 0).value;
         if (out_.grad[i]) out_.grad[i].buffer->data = param(n, 0).grad;
       }
-      if (f_.last_reader(id(i)) >= 0) out_.value[i].buffer->recomputed = true;
-      if (f_.sum_in_place(n)) out_.value[at(n.src[0])] = out_.value[i];
-      if (f_.sum_grad_in_place(n) || f_.grad_in_place(n))
-        out_.grad[at(f_.sources(n)[0])] = out_.grad[i];
+      if (plan_[id(i)].recompute_at >= 0) out_.value[i].buffer->life = Block::Life::recomputed;
+      for (const NodeId s : plan_.sources(id(i)))
+        if (plan_[s].grad_in == id(i)) out_.grad[at(s)] = out_.grad[i];
+      if (std::holds_alternative<Add>(n.op) && plan_[n.src[0]].value_in == id(i))
+        out_.value[at(n.src[0])] = out_.value[i];
       if (!std::holds_alternative<Concat>(n.op)) continue;
       int channel = 0;
       for (const NodeId s : n.src) {
-        if (f_.into_concat(n, s)) {
+        if (plan_[s].value_in == id(i)) {
           out_.value[at(s)] = slice(out_.value[i], channel, node(s).shape);
-          if (f_.has_grad(s)) out_.grad[at(s)] = slice(out_.grad[i], channel, node(s).shape);
+          if (plan_[s].has_grad) out_.grad[at(s)] = slice(out_.grad[i], channel, node(s).shape);
         }
         channel += node(s).shape.c;
       }
@@ -90,9 +93,9 @@ class Lowering {
   void find_writers() {
     writers_.assign(count(), {});
     for (std::size_t i = count(); i-- > 0;) {
-      if (!f_.has_grad(id(i)) || f_.fused(id(i))) continue;
+      if (!plan_[id(i)].has_grad || fused(id(i))) continue;
       if (takes_cotangent(id(i)) && !writers_[i].reader.valid()) writers_[i].reader = id(i);
-      const auto& src = f_.sources(node(id(i)));
+      const auto& src = plan_.sources(id(i));
       // A concat is one copy per source, which backward takes from the last to the first.
       const bool backwards = std::holds_alternative<Concat>(node(id(i)).op);
       for (std::size_t k = 0; k < src.size(); ++k) {
@@ -103,21 +106,21 @@ class Lowering {
   }
 
   GradPlace grad_of(NodeId source, NodeId reader, std::size_t slot) const {
-    if (!f_.has_grad(reader) || !out_.grad[at(source)]) return {};
+    if (!plan_[reader].has_grad || !out_.grad[at(source)]) return {};
     const Writer& w = writers_[at(source)];
     return {out_.grad[at(source)], !(w.reader == reader && w.slot == slot)};
   }
 
   /// The loss takes a number; the other roots have a step for what Program::backward is given.
   bool takes_cotangent(NodeId n) const {
-    return f_.has_grad(n) && g_.loss() != n && std::ranges::find(roots_, n) != roots_.end();
+    return plan_[n].has_grad && g_.loss() != n && std::ranges::find(roots_, n) != roots_.end();
   }
   void add_cotangent(NodeId n) {
     add(make_cotangent(n, {out_.grad[at(n)], writers_[at(n)].reader != n}));
   }
 
   UnaryPlaces unary(NodeId n) const {
-    const NodeId src = f_.sources(node(n))[0];
+    const NodeId src = plan_.sources(n)[0];
     return {out_.value[at(src)], out_.value[at(n)], out_.grad[at(n)], grad_of(src, n, 0)};
   }
   BinaryPlaces binary(NodeId n) const {
@@ -142,11 +145,11 @@ class Lowering {
     add_maker(n, make_linear(std::move(rows), std::move(cols), places, nullptr, {}, out_.buffers,
                              threads_));
   }
-  /// What n reads first: if that is a folded norm, its source and the norm.
+  /// What n reads first: if that is a norm that is not stored, its source and the norm.
   std::pair<Place, Scales> folded_source(NodeId n) const {
     const NodeId source = node(n).src[0];
-    if (!f_.folded(source)) return {out_.value[at(source)], {}};
-    return {out_.value[at(f_.sources(node(source))[0])], scales_[at(source)]};
+    if (plan_[source].stored) return {out_.value[at(source)], {}};
+    return {out_.value[at(plan_.sources(source)[0])], scales_[at(source)]};
   }
   void add_resize(const Resize& o, NodeId n) {
     UnaryPlaces p = unary(n);
@@ -161,7 +164,7 @@ class Lowering {
     std::vector<Step*> steps = makers_[at(n)];
     if (std::holds_alternative<Concat>(node(n).op))
       for (const NodeId s : node(n).src)
-        if (f_.into_concat(node(n), s))
+        if (plan_[s].value_in == n)
           steps.insert(steps.end(), makers_[at(s)].begin(), makers_[at(s)].end());
     add(make_recompute(std::move(steps)));
   }
@@ -170,7 +173,7 @@ class Lowering {
     const Node& n = node(norm);
     const UnaryPlaces p = unary(result);
     NormScales* scales = &out_.norms.emplace_back();
-    if (f_.folded(result)) scales_[at(result)] = {scales, act};
+    if (!plan_[result].stored) scales_[at(result)] = {scales, act};
     add_maker(result, make_norm({std::get<Norm>(n.op), act, p.src, p.dst, p.d_dst, p.d_src,
                                  param(n, 0), param(n, 1), scales}));
   }
@@ -225,7 +228,7 @@ class Lowering {
     for (std::size_t slot = 0; slot < node(n).src.size(); ++slot) {
       const NodeId s = node(n).src[slot];
       const Shape& src = node(s).shape;
-      if (!f_.into_concat(node(n), s)) {
+      if (plan_[s].value_in != n) {
         const Shape part{dst.n, src.c, dst.h, dst.w};
         const Place d_dst = out_.grad[at(n)] ? slice(out_.grad[at(n)], channel, part) : Place{};
         add_linear(n, crop_map(src.h, dst.h), crop_map(src.w, dst.w),
@@ -278,7 +281,7 @@ class Lowering {
                    },
                    [&](const Norm&) { add_norm(n, n, {}); },
                    [&](const Activation& o) {
-                     if (f_.fused(nd.src[0])) return add_norm(nd.src[0], n, to_act(o));
+                     if (fused(nd.src[0])) return add_norm(nd.src[0], n, to_act(o));
                      add(make_activation(to_act(o), unary(n)));
                    },
                    [&](const Add&) { add(make_add(binary(n))); },
@@ -308,8 +311,8 @@ class Lowering {
   std::uint64_t seed_;
   int threads_;
   std::vector<NodeId> roots_;
-  Fusion f_;
-  std::vector<Scales> scales_;  ///< of folded norms
+  GraphPlan plan_;
+  std::vector<Scales> scales_;  ///< of norms that are not stored
   std::vector<std::vector<Step*>> makers_;
   std::vector<Writer> writers_;
   NodeId current_;  ///< whose steps are being added

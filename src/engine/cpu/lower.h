@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/cpu/plan.h"
+#include "engine/cpu/buffers.h"
 #include "engine/cpu/step.h"
 #include "unmar/engine.h"
 #include "unmar/graph.h"
@@ -22,10 +22,7 @@ struct Lowered {
 };
 
 /// params: one place per Graph::params(), convolution weights as [kernel][kernel][in_c][out_c].
-/// Fusions: a norm with the activation that alone reads it; both with the convolutions that read
-/// or resizings that read them, if no other op does and the activation is cheap enough to be worked
-/// out again; up-sampled values are worked out again for backward; a concat's source that only the
-/// concat reads, and of its size, is written in place by its own step.
+/// A GraphPlan says what is computed together, in place or again.
 Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params,
               const CompileOptions& options);
 

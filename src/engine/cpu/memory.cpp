@@ -27,7 +27,7 @@ MemoryPlan plan_memory(const Graph& graph, Lowered& lowered) {
     if (graph.loss() == id && lowered.grad[i]) lowered.grad[i].buffer->use(n);
   }
 
-  std::vector<const Buffer*> planned;
+  std::vector<const Block*> planned;
   std::vector<Buffer*> movable;
   for (Buffer& b : lowered.buffers.all()) {
     const bool is_fixed = std::any_of(result.in_fixed.begin(), result.in_fixed.end(),
@@ -36,7 +36,7 @@ MemoryPlan plan_memory(const Graph& graph, Lowered& lowered) {
     planned.push_back(&b);
     movable.push_back(&b);
   }
-  const Planned arena = plan(planned);
+  const Arena arena = place_in_arena(planned);
   result.arena = arena.floats;
   for (std::size_t i = 0; i < movable.size(); ++i)
     result.in_arena.emplace_back(movable[i], arena.offsets[i]);

@@ -106,8 +106,8 @@ class Describer {
 
   bool is_kept(const Buffer& buffer) const {
     const int steps = static_cast<int>(l_.steps.size());
-    return !buffer.recomputed && buffer.span.first >= 0 && buffer.span.first < steps &&
-           buffer.span.last >= steps;
+    return buffer.life == Block::Life::kept && buffer.span.first >= 0 &&
+           buffer.span.first < steps && buffer.span.last >= steps;
   }
 
   std::uint64_t direct_macs(NodeId id) const {
@@ -143,7 +143,7 @@ class Describer {
             l_.value[static_cast<std::size_t>(&reader - g_.nodes().data())].buffer == value.buffer)
           notes.push_back(fmt::format("written into '{}'", reader.name));
       }
-      if (value.buffer->recomputed) notes.emplace_back("not kept");
+      if (value.buffer->life == Block::Life::recomputed) notes.emplace_back("not kept");
     }
     const Place& grad = l_.grad[at(id)];
     for (const NodeId s : sources)

@@ -6,7 +6,7 @@
 
 #include "base/thread_pool.h"
 #include "engine/cpu/kernels.h"
-#include "engine/cpu/plan.h"
+#include "engine/cpu/buffers.h"
 #include "unmar/graph.h"
 
 namespace unmar::cpu {

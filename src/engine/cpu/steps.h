@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/cpu/kernels.h"
-#include "engine/cpu/linear_map.h"
+#include "engine/plan/linear_map.h"
 #include "engine/cpu/step.h"
 
 /// One factory per kind of step; conv.h has the convolutions.

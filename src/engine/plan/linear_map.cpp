@@ -1,8 +1,8 @@
-#include "engine/cpu/linear_map.h"
+#include "engine/plan/linear_map.h"
 
 #include <algorithm>
 
-namespace unmar::cpu {
+namespace unmar {
 
 LinearMap transposed(const LinearMap& map) {
   std::vector<std::vector<std::pair<int, float>>> columns(static_cast<std::size_t>(map.src_size));
@@ -60,4 +60,4 @@ LinearMap crop_map(int size, int cropped) {
 
 LinearMap pad_map(int size, int padded) { return transposed(crop_map(padded, size)); }
 
-}  // namespace unmar::cpu
+}  // namespace unmar

@@ -1,15 +1,16 @@
-#include "engine/cpu/plan.h"
+#include "engine/plan/arena.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <numeric>
 #include <random>
 
-namespace unmar::cpu {
+namespace unmar {
 namespace {
 
-/// Buffers with random sizes and uses, and at which times each holds something, worked out here.
+/// Blocks with random sizes and uses, and at which times each holds something, worked out here.
 struct Lives {
   explicit Lives(unsigned seed) : random_(seed) {
     const int steps = between(1, 40);
@@ -18,14 +19,14 @@ struct Lives {
     for (int i = 0; i < count; ++i) add(steps);
   }
 
-  std::vector<const Buffer*> pointers() {
-    std::vector<const Buffer*> all;
-    for (const Buffer& buffer : buffers.all()) all.push_back(&buffer);
+  std::vector<const Block*> pointers() {
+    std::vector<const Block*> all;
+    for (const Block& block : blocks) all.push_back(&block);
     return all;
   }
 
-  Buffers buffers;
-  std::vector<std::vector<bool>> alive;  ///< per buffer and time
+  std::deque<Block> blocks;
+  std::vector<std::vector<bool>> alive;  ///< per block and time
   int times = 0;
 
  private:
@@ -34,8 +35,9 @@ struct Lives {
   void add(int steps) {
     // Sizes near a cache line too, where rounding up counts.
     const int floats = between(0, 2) > 0 ? between(1, 5000) : between(1, 40);
-    Buffer* buffer = buffers.make(static_cast<std::size_t>(floats));
-    buffer->recomputed = between(0, 2) == 0;
+    Block* block = &blocks.emplace_back();
+    block->floats = static_cast<std::size_t>(floats);
+    if (between(0, 2) == 0) block->life = Block::Life::recomputed;
     std::vector<bool> held(static_cast<std::size_t>(times), false);
     const auto hold = [&](int first, int last) {
       std::fill(held.begin() + first, held.begin() + last + 1, true);
@@ -43,15 +45,15 @@ struct Lives {
     int first = times, last = -1, first_again = times, last_again = -1;
     for (int uses = between(0, 4); uses > 0; --uses) {  // some are never used
       const int forward = between(0, steps - 1);
-      buffer->use(forward);
+      block->use(forward);
       first = std::min(first, forward), last = std::max(last, forward);
     }
     for (int uses = between(0, 3); uses > 0; --uses) {
       const int backward = between(steps, 2 * steps - 1);
-      buffer->use(backward, true);
+      block->use(backward, true);
       first_again = std::min(first_again, backward), last_again = std::max(last_again, backward);
     }
-    if (buffer->recomputed) {
+    if (block->life != Block::Life::kept) {
       if (last >= 0) hold(first, last);
       if (last_again >= 0) hold(first_again, last_again);
     } else if (last >= 0 || last_again >= 0) {
@@ -63,35 +65,34 @@ struct Lives {
   std::mt19937 random_;
 };
 
-TEST(Plan, NeverGivesTwoLivingBuffersTheSameMemory) {
+TEST(Arena, NeverGivesTwoLivingBlocksTheSameMemory) {
   for (unsigned seed = 0; seed < 300; ++seed) {
     Lives lives(seed);
-    const auto buffers = lives.pointers();
-    const Planned planned = plan(buffers);
-    ASSERT_EQ(planned.offsets.size(), buffers.size());
+    const auto blocks = lives.pointers();
+    const Arena arena = place_in_arena(blocks);
+    ASSERT_EQ(arena.offsets.size(), blocks.size());
     for (int time = 0; time < lives.times; ++time) {
       std::vector<std::size_t> at;  // by offset
-      for (std::size_t i = 0; i < buffers.size(); ++i)
+      for (std::size_t i = 0; i < blocks.size(); ++i)
         if (lives.alive[i][static_cast<std::size_t>(time)]) at.push_back(i);
-      std::sort(at.begin(), at.end(), [&](std::size_t a, std::size_t b) {
-        return planned.offsets[a] < planned.offsets[b];
-      });
+      std::sort(at.begin(), at.end(),
+                [&](std::size_t a, std::size_t b) { return arena.offsets[a] < arena.offsets[b]; });
       for (std::size_t k = 0; k + 1 < at.size(); ++k)
-        ASSERT_LE(planned.offsets[at[k]] + buffers[at[k]]->floats, planned.offsets[at[k + 1]])
+        ASSERT_LE(arena.offsets[at[k]] + blocks[at[k]]->floats, arena.offsets[at[k + 1]])
             << "seed " << seed << ", time " << time;
     }
   }
 }
 
-TEST(Plan, StaysInItsArenaOnCacheLines) {
+TEST(Arena, StaysInItsArenaOnCacheLines) {
   for (unsigned seed = 0; seed < 300; ++seed) {
     Lives lives(seed);
-    const auto buffers = lives.pointers();
-    const Planned planned = plan(buffers);
-    for (std::size_t i = 0; i < buffers.size(); ++i) {
-      if (!buffers[i]->used()) continue;
-      ASSERT_EQ(planned.offsets[i] % 16, 0u) << "seed " << seed;
-      ASSERT_LE(planned.offsets[i] + buffers[i]->floats, planned.floats) << "seed " << seed;
+    const auto blocks = lives.pointers();
+    const Arena arena = place_in_arena(blocks);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (!blocks[i]->used()) continue;
+      ASSERT_EQ(arena.offsets[i] % 16, 0u) << "seed " << seed;
+      ASSERT_LE(arena.offsets[i] + blocks[i]->floats, arena.floats) << "seed " << seed;
     }
   }
 }
@@ -99,20 +100,20 @@ TEST(Plan, StaysInItsArenaOnCacheLines) {
 /// How much more than the most that is ever alive at once an arena may take.
 constexpr double kMostWaste = 1.05;
 
-TEST(Plan, TakesLittleMoreThanIsEverAliveAtOnce) {
+TEST(Arena, TakesLittleMoreThanIsEverAliveAtOnce) {
   double all_taken = 0, all_alive = 0;
   for (unsigned seed = 0; seed < 300; ++seed) {
     Lives lives(seed);
-    const auto buffers = lives.pointers();
+    const auto blocks = lives.pointers();
     std::size_t most = 0;
     for (int time = 0; time < lives.times; ++time) {
       std::size_t sum = 0;
-      for (std::size_t i = 0; i < buffers.size(); ++i)
+      for (std::size_t i = 0; i < blocks.size(); ++i)
         if (lives.alive[i][static_cast<std::size_t>(time)])
-          sum += (buffers[i]->floats + 15) / 16 * 16;
+          sum += (blocks[i]->floats + 15) / 16 * 16;
       most = std::max(most, sum);
     }
-    const std::size_t taken = plan(buffers).floats;
+    const std::size_t taken = place_in_arena(blocks).floats;
     ASSERT_GE(taken, most) << "seed " << seed;
     all_taken += static_cast<double>(taken);
     all_alive += static_cast<double>(most);
@@ -120,18 +121,16 @@ TEST(Plan, TakesLittleMoreThanIsEverAliveAtOnce) {
   EXPECT_LE(all_taken, kMostWaste * all_alive);
 }
 
-TEST(Plan, GivesARecomputedBuffersMemoryToOthersInBetween) {
+TEST(Arena, GivesARecomputedBlocksMemoryToOthersInBetween) {
   for (const bool recomputed : {false, true}) {
-    Buffers buffers;
-    Buffer* value = buffers.make(1000);
-    Buffer* between = buffers.make(1000);
-    value->recomputed = recomputed;
-    value->use(0);
-    value->use(9, true);
-    between->use(4);
-    EXPECT_EQ(plan({value, between}).floats, recomputed ? 1008u : 2016u);
+    Block value{.floats = 1000}, between{.floats = 1000};
+    if (recomputed) value.life = Block::Life::recomputed;
+    value.use(0);
+    value.use(9, true);
+    between.use(4);
+    EXPECT_EQ(place_in_arena({&value, &between}).floats, recomputed ? 1008u : 2016u);
   }
 }
 
 }  // namespace
-}  // namespace unmar::cpu
+}  // namespace unmar

@@ -4,7 +4,7 @@
 
 #include "unmar/ops.h"
 
-namespace unmar::cpu {
+namespace unmar {
 
 /// A sparse matrix over one dimension:
 /// dst[i] = sum over k in [begin[i], begin[i+1]) of weight[k] * src[index[k]].
@@ -29,4 +29,4 @@ LinearMap average_map(int factor, int size);
 LinearMap crop_map(int size, int cropped);  ///< the centre; cropped == size copies
 LinearMap pad_map(int size, int padded);    ///< zeros around the centre
 
-}  // namespace unmar::cpu
+}  // namespace unmar
