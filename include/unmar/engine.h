@@ -88,6 +88,17 @@ class Program {
   virtual std::optional<float> step(const Adam& adam, std::int64_t iteration,
                                     const std::stop_token& cancel = {}) = 0;
 
+  /// step() in two halves, for engines that compute while the caller does something else: start
+  /// returns at once, finish waits, makes the update and returns what step() does. In between,
+  /// loss() and read() still give what the last step or forward() left, and state() has no part of
+  /// the update. Other engines do all of it in finish_step().
+  virtual bool asynchronous() const { return false; }
+  virtual void start_step(const Adam& adam, std::int64_t iteration,
+                          const std::stop_token& cancel = {});
+  virtual std::optional<float> finish_step();
+  /// Instead of finish_step(): it updates nothing.
+  virtual void drop_step();
+
   virtual float loss() const = 0;  ///< of the last forward()
   /// Values of a kept node after the last forward(). dst gets the node's shape.
   virtual void read(NodeId id, Tensor& dst) const = 0;
@@ -104,6 +115,14 @@ class Program {
   virtual void start_profile() {}
   /// The steps in the order of forward, the optimiser last.
   virtual std::vector<StepProfile> profile() const { return {}; }
+
+ private:
+  struct Started {
+    Adam adam;
+    std::int64_t iteration;
+    std::stop_token cancel;
+  };
+  std::optional<Started> started_;
 };
 
 struct EngineInfo {

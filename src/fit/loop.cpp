@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "base/fail.h"
 #include "fit/choice.h"
@@ -86,6 +87,7 @@ class Fit {
 
   FitResult run(const std::function<void(const FitProgress&)>& on_iteration,
                 const std::stop_token& cancel) {
+    cancel_ = cancel;
     const auto start = Clock::now();
     const double before = result_.seconds;
     while (result_.iterations < options_.iterations && !stopped_) {
@@ -94,8 +96,7 @@ class Fit {
         result_.stopped_by = StoppedBy::cancelled;
         break;
       }
-      // The first iteration cannot be cancelled: there is no picture yet.
-      const bool done = iterate(i, i > 0 ? cancel : std::stop_token());
+      const bool done = iterate(i);
       result_.seconds = before + seconds_since(start);
       if (on_iteration)
         on_iteration({.row = result_.history.back(),
@@ -116,18 +117,26 @@ class Fit {
 
  private:
   /// Returns false if it was cancelled: then nothing has happened.
-  bool iterate(int i, const std::stop_token& cancel) {
+  bool iterate(int i) {
     best_.keep_state(*program_, options_.return_chosen_state);
     rollback_.before_step(i, *program_);
-    if (options_.stages) options_.stages->prepare(i, out_, problem_, *program_);
     const bool probing = wants_probe(i);
-    if (probing) {
-      program_->forward(i, false);
-      program_->read(problem_.predicted, Ax_without_jitter_);
+    if (probing) drop_ahead();
+    if (!std::exchange(ahead_, false)) {
+      if (options_.stages) options_.stages->prepare(i, out_, problem_, *program_);
+      if (probing) {
+        program_->forward(i, false);
+        program_->read(problem_.predicted, Ax_without_jitter_);
+      }
+      start_step(i);
     }
-    const std::optional<float> done = program_->step(options_.adam, i, cancel);
+    const std::optional<float> done = program_->finish_step();
     if (!done) return false;
     const float loss = *done;
+    if (may_run_ahead(i + 1)) {
+      start_step(i + 1);
+      ahead_ = true;
+    }
     program_->read(problem_.restored, out_);
     if (predicts_apart()) program_->read(problem_.predicted, Ax_);
     if (probing) program_->read(*problem_.input, jittered_input_);
@@ -163,6 +172,20 @@ class Fit {
 
   /// Whether A x is a picture of its own, and not x.
   bool predicts_apart() const { return problem_.predicted != problem_.restored; }
+
+  /// The first cannot be cancelled: there is no picture before it.
+  void start_step(int i) {
+    program_->start_step(options_.adam, i, i > 0 ? cancel_ : std::stop_token());
+  }
+  /// Whether iteration i can be started while the one before it is judged. Stages and probes want
+  /// the program between them.
+  bool may_run_ahead(int i) const {
+    return program_->asynchronous() && i < options_.iterations && !options_.stages &&
+           !wants_probe(i);
+  }
+  void drop_ahead() {
+    if (std::exchange(ahead_, false)) program_->drop_step();
+  }
 
   bool wants_probe(int i) const {
     if (!problem_.input) return false;
@@ -225,6 +248,7 @@ class Fit {
 
   // step() has already made its update with the gradient of the spike; that goes as well.
   void undo() {
+    drop_ahead();
     best_.keep_picture(average_);
     const int iteration = rollback_.undo(*program_, average_);
     stopper_.rewind(iteration);
@@ -283,6 +307,7 @@ class Fit {
   }
 
   FitResult finish() {
+    drop_ahead();
     best_.keep_picture(average_);
     best_.keep_state(*program_, options_.return_chosen_state);
     result_.best = best_.take_picture();
@@ -307,6 +332,8 @@ class Fit {
   Choice best_;
   bool stopper_chose_ = false;
   bool stopped_ = false;  ///< by the stopper
+  bool ahead_ = false;    ///< the next iteration is running already
+  std::stop_token cancel_;
   int last_not_finite_ = -1;
   FitResult result_;
 };

@@ -1,0 +1,20 @@
+#include <utility>
+
+#include "base/fail.h"
+#include "unmar/engine.h"
+
+namespace unmar {
+
+void Program::start_step(const Adam& adam, std::int64_t iteration, const std::stop_token& cancel) {
+  started_ = {adam, iteration, cancel};
+}
+
+std::optional<float> Program::finish_step() {
+  if (!started_) fail(ErrorCode::bad_argument, "finish_step: call start_step() first");
+  const Started started = *std::exchange(started_, std::nullopt);
+  return step(started.adam, started.iteration, started.cancel);
+}
+
+void Program::drop_step() { started_.reset(); }
+
+}  // namespace unmar
