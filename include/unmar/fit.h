@@ -243,8 +243,8 @@ struct FitProgress {
   /// Which of several fits this is, from 0 (restore() with runs); iterations and seconds are
   /// counted through all of them, pictures are of this one.
   int run = 0, runs = 1;
-  /// The next iteration was cancelled midway. This one has been told before; it is told again, as
-  /// the last call, so that the fit can be saved.
+  /// The fit ends here because it was cancelled. This iteration has been told before; it is told
+  /// again, as the last call, so that the fit can be saved.
   bool cancelled = false;
 
   std::string save() const;  ///< what save_to() writes

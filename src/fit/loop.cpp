@@ -92,21 +92,9 @@ class Fit {
     const double before = result_.seconds;
     while (result_.iterations < options_.iterations && !stopped_) {
       const int i = result_.iterations;
-      if (i > 0 && cancel.stop_requested()) {
-        result_.stopped_by = StoppedBy::cancelled;
-        break;
-      }
-      const bool done = iterate(i);
+      const bool done = !(i > 0 && cancel.stop_requested()) && iterate(i);
       result_.seconds = before + seconds_since(start);
-      if (on_iteration)
-        on_iteration({.row = result_.history.back(),
-                      .iterations = options_.iterations,
-                      .seconds = result_.seconds,
-                      .best_iteration = result_.best_iteration,
-                      .restored = out_,
-                      .average = options_.average > 0.f ? average_.value() : no_average_,
-                      .save_to = [this](Archive& archive) { save(archive); },
-                      .cancelled = !done});
+      if (on_iteration) tell(on_iteration, !done);
       if (done) continue;
       result_.stopped_by = StoppedBy::cancelled;
       break;
@@ -116,6 +104,17 @@ class Fit {
   }
 
  private:
+  void tell(const std::function<void(const FitProgress&)>& on_iteration, bool cancelled) {
+    on_iteration({.row = result_.history.back(),
+                  .iterations = options_.iterations,
+                  .seconds = result_.seconds,
+                  .best_iteration = result_.best_iteration,
+                  .restored = out_,
+                  .average = options_.average > 0.f ? average_.value() : no_average_,
+                  .save_to = [this](Archive& archive) { save(archive); },
+                  .cancelled = cancelled});
+  }
+
   /// Returns false if it was cancelled: then nothing has happened.
   bool iterate(int i) {
     best_.keep_state(*program_, options_.return_chosen_state);

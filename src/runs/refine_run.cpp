@@ -190,7 +190,9 @@ RefineRunResult run(const RefineRequest& request, RefineObserver& observer, std:
   context.restore.reference = has_reference ? &reference : nullptr;
   context.restore.cancel = stop;
   context.prior = has_prior ? &prior : nullptr;
-  context.restore.on_iteration = [&](const FitProgress& p) { observer.progressed(p); };
+  context.restore.on_iteration = [&](const FitProgress& p) {
+    if (!p.cancelled) observer.progressed(p);
+  };
   context.on_chain = [&](const Refined& r) { observer.chain_started(r); };
   context.on_step = [&](const SampleProgress& p) { observer.stepped(p); };
   result.refined = refine(request.task, result.input, in.mask.empty() ? nullptr : &mask,

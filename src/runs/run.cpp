@@ -130,8 +130,10 @@ class Run {
   }
 
   void observe(const FitProgress& progress) {
-    observer_.progressed(progress);
-    if (frames_) frames_->observe(progress);
+    if (!progress.cancelled) {
+      observer_.progressed(progress);
+      if (frames_) frames_->observe(progress);
+    }
     if (!store_) return;
     // A full disk in the middle costs what could not be kept, not the fit.
     try {
@@ -144,12 +146,12 @@ class Run {
   }
 
   void keep(const FitProgress& progress) {
+    if (progress.cancelled) return save(progress);
     const HistoryRow& row = progress.row;
     store_->append(row, watchers_);
     if (row.iteration % keep_every_ == 0 && !row.rolled_back)
       store_->keep(row.iteration, progress.average.empty() ? progress.restored : progress.average);
-    const bool due = seconds_since(last_checkpoint_) >= request_.cadence.checkpoint_seconds;
-    if (due || stop_.stop_requested()) save(progress);
+    if (seconds_since(last_checkpoint_) >= request_.cadence.checkpoint_seconds) save(progress);
     if (seconds_since(last_flush_) >= kFlushSeconds) flush();
   }
 

@@ -31,9 +31,9 @@ class Blend {
   /// fit: the picture that was fitted without the hidden values. Each candidate is made once more
   /// with the fit's values in place of the hidden ones, so that none has seen them, and the noisy
   /// values there decide the weights. Where the fit is worse than the filter, the filter is also
-  /// made without the fit's help, and the better of both counts. If cancelled: the filter's result alone. Without hidden
-  /// values, too, unless the noise is correlated: then the fit's alone. Returns [1,c,h,w]; where
-  /// nothing is known it is the fit's.
+  /// made without the fit's help, and the better of both counts. If cancelled: the filter's result
+  /// alone. Without hidden values, too, unless the noise is correlated: then the fit's alone.
+  /// Returns [1,c,h,w]; where nothing is known it is the fit's.
   Tensor with(const Tensor& fit, double fit_seconds, const Hidden& hidden);
 
   std::vector<Candidate> take_candidates() { return std::move(candidates_); }
