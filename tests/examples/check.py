@@ -106,6 +106,22 @@ def patches():
         assert_fails(picture, pathlib.Path(folder, "missing.png"))
 
 
+def runs():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        noisy = folder / "noisy.png"
+        write_png(noisy, 24)
+        text = output(folder, noisy, 8)
+        for number in (1, 2):
+            assert f"run {number} is done: " in text
+            assert (folder / f"result_{number}.png").exists()
+            assert (folder / f"run_{number}" / "report.json").exists()
+        assert re.search(r"\d+ iterations are kept", text)
+        assert (folder / "early.png").read_bytes() != (folder / "result_1.png").read_bytes()
+        assert_fails(folder, noisy, 8)  # the folders hold runs already
+        assert_fails()
+
+
 PROGRAM = sys.argv[2]
-EXAMPLES = (restore, own_network, own_operator, own_stopper, deep_image_prior, patches)
+EXAMPLES = (restore, own_network, own_operator, own_stopper, deep_image_prior, patches, runs)
 {f.__name__: f for f in EXAMPLES}[sys.argv[1]]()
