@@ -44,13 +44,12 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::start(Call call, const void* body, int chunks) {
   const std::uint32_t last = loop_of(ticket_.load(std::memory_order_relaxed));
   // Nothing of the last loop can be claimed while its fields are replaced: a worker that is late
-  // could else find that a longer loop still has the chunk it was refused. The fences pair with the
-  // one in work().
+  // could else find that a longer loop still has the chunk it was refused. Who reads one of the new
+  // fields, with acquire in work(), also sees that the last loop was closed, so cannot claim of it.
   ticket_.store(std::uint64_t{last} << 32 | kClosed, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);
-  call_.store(call, std::memory_order_relaxed);
-  body_.store(body, std::memory_order_relaxed);
-  chunks_.store(static_cast<std::uint32_t>(chunks), std::memory_order_relaxed);
+  call_.store(call, std::memory_order_release);
+  body_.store(body, std::memory_order_release);
+  chunks_.store(static_cast<std::uint32_t>(chunks), std::memory_order_release);
   done_.store(0, std::memory_order_relaxed);
   const std::uint32_t loop = last + 1;
   ticket_.store(std::uint64_t{loop} << 32);
@@ -64,13 +63,12 @@ void ThreadPool::start(Call call, const void* body, int chunks) {
 void ThreadPool::work(std::uint32_t loop, int thread) {
   for (;;) {
     std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
-    const std::uint32_t chunks = chunks_.load(std::memory_order_relaxed);
-    const Call call = call_.load(std::memory_order_relaxed);
-    const void* body = body_.load(std::memory_order_relaxed);
+    const std::uint32_t chunks = chunks_.load(std::memory_order_acquire);
+    const Call call = call_.load(std::memory_order_acquire);
+    const void* body = body_.load(std::memory_order_acquire);
     const auto chunk = static_cast<std::uint32_t>(ticket);
     if (loop_of(ticket) != loop || chunk >= chunks) return;
     // Success proves that the loop was still open while its fields were read.
-    std::atomic_thread_fence(std::memory_order_acquire);
     if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
     if (!cancel_.stop_requested()) call(body, static_cast<int>(chunk), thread);
     done_.fetch_add(1, std::memory_order_release);

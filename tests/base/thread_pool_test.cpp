@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <stop_token>
 #include <thread>
@@ -75,7 +76,10 @@ TEST_P(ThreadPoolOf, ends_without_having_been_used) { ThreadPool pool(GetParam()
 
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolOf, testing::Values(1, 2, 3, 8));
 
-TEST(ThreadPool, takes_all_cores_for_zero) { EXPECT_GE(ThreadPool(0).threads(), 1); }
+TEST(ThreadPool, takes_all_cores_for_zero) {
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  EXPECT_EQ(ThreadPool(0).threads(), std::max(1, cores));
+}
 
 }  // namespace
 }  // namespace unmar
