@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -36,6 +37,28 @@ std::string entry(const std::string& term, const std::string& text) {
     column += word.size();
   }
   return out + '\n';
+}
+
+/// Those of show_in_short_help(); CLI11's options have no place for a mark of ours.
+std::set<const CLI::Option*>& short_options() {
+  static std::set<const CLI::Option*> options;
+  return options;
+}
+
+/// The options that a help text shows.
+std::vector<const CLI::Option*> shown(const CLI::App* app, bool all) {
+  const auto options = app->get_options();
+  const auto& chosen = short_options();
+  const bool splits =
+      app->get_help_all_ptr() != nullptr &&
+      std::any_of(options.begin(), options.end(), [&](auto* o) { return chosen.count(o) > 0; });
+  if (all || !splits) return {options.begin(), options.end()};
+  std::vector<const CLI::Option*> some;
+  for (const CLI::Option* option : options)
+    if (option->get_required() || option == app->get_help_ptr() ||
+        option == app->get_help_all_ptr() || chosen.count(option) > 0)
+      some.push_back(option);
+  return some;
 }
 
 bool is_flag(const CLI::Option* option) { return option->get_items_expected_max() == 0; }
@@ -73,10 +96,10 @@ std::string usage(const CLI::App* app, const std::string& name) {
 }
 
 /// In the order of their first option; the help flag, which CLI11 declares first, comes last.
-std::vector<std::string> groups_of(const CLI::App* app) {
+std::vector<std::string> groups_of(const std::vector<const CLI::Option*>& options) {
   const std::string unnamed = "Options";
   std::vector<std::string> groups;
-  for (const CLI::Option* option : app->get_options()) {
+  for (const CLI::Option* option : options) {
     const std::string& group = option->get_group();
     if (!group.empty() && group != unnamed &&
         std::find(groups.begin(), groups.end(), group) == groups.end())
@@ -88,8 +111,13 @@ std::vector<std::string> groups_of(const CLI::App* app) {
 
 }  // namespace
 
+CLI::Option* show_in_short_help(CLI::Option* option) {
+  short_options().insert(option);
+  return option;
+}
+
 std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
-                                     CLI::AppFormatMode) const {
+                                     CLI::AppFormatMode mode) const {
   name = app->get_name();
   for (const CLI::App* p = app->get_parent(); p; p = p->get_parent())
     name = p->get_name() + " " + name;
@@ -103,9 +131,10 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
   }
   if (!commands.empty()) text += "\nCommands:\n" + commands;
 
-  for (const std::string& group : groups_of(app)) {
+  const auto options = shown(app, mode == CLI::AppFormatMode::All);
+  for (const std::string& group : groups_of(options)) {
     text += "\n" + group + ":\n";
-    for (const CLI::Option* option : app->get_options())
+    for (const CLI::Option* option : options)
       if (option->get_group() == group) text += entry(term(option), option->get_description());
   }
   const std::string footer = app->get_footer();

@@ -49,9 +49,14 @@ void add_info_commands(CLI::App& program, Action& chosen) {
     chosen = [path] { return path->empty() ? show_program() : show_picture(*path); };
   });
 
-  program.add_subcommand("options", "Print docs/options.md")->group("")->callback([&chosen] {
-    chosen = [] {
-      fmt::print("{}", options_markdown());
+  // For the docs, and for programs that make forms of the options.
+  const auto task = std::make_shared<std::string>();
+  CLI::App* options = program.add_subcommand("options", "Print docs/options.md")->group("");
+  options->add_option("--schema", *task, "print a task's options as a JSON schema instead")
+      ->type_name("TASK");
+  options->callback([task, &chosen] {
+    chosen = [task] {
+      fmt::print("{}", task->empty() ? options_markdown() : options_schema(task_named(*task)));
       return 0;
     };
   });

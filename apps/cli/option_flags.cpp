@@ -5,6 +5,8 @@
 
 #include <charconv>
 
+#include "help.h"
+
 namespace unmar::cli {
 namespace {
 
@@ -55,6 +57,7 @@ void declare_option(CLI::App& command, const OptionSpec& spec, Task task, Restor
   }
   option->description(option_help(spec, task))->group(spec.group);
   if (spec.name == "factor") option->required();
+  if (spec.basic) show_in_short_help(option);
 }
 
 void declare_option(CLI::App& command, const OptionSpec& spec, std::vector<GivenOption>& given) {
@@ -80,6 +83,7 @@ void declare_option(CLI::App& command, const OptionSpec& spec, std::vector<Given
   option->description(notes.empty() ? spec.help
                                     : fmt::format("{} ({})", spec.help, fmt::join(notes, ", ")));
   option->group(spec.group);
+  if (spec.basic) show_in_short_help(option);
 }
 
 Shape parse_size(const std::string& text) {

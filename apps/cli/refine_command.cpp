@@ -8,6 +8,7 @@
 #include "checks.h"
 #include "commands.h"
 #include "declaration.h"
+#include "help.h"
 #include "interrupt.h"
 #include "models_folder.h"
 #include "option_flags.h"
@@ -161,10 +162,12 @@ void declare_chain(Declaration& d, RefineArguments& a) {
   d.add("--task", a.task, "TASK", "what the damage is: denoise, inpaint or upscale")
       ->required()
       ->check(one_of({"denoise", "inpaint", "upscale"}));
-  d.add("--prior", a.prior, "dip|input|none",
-        "what the chain starts from; dip: the fit; input: IN itself, which takes no time, "
-        "enlarged by bicubic, missing pixels black; none: noise alone (default dip)")
-      ->check(one_of({"dip", "input", "none"}));
+  CLI::Option* prior =
+      d.add("--prior", a.prior, "dip|input|none",
+            "what the chain starts from; dip: the fit; input: IN itself, which takes no time, "
+            "enlarged by bicubic, missing pixels black; none: noise alone (default dip)")
+          ->check(one_of({"dip", "input", "none"}));
+  show_in_short_help(prior);
   d.add("--start", a.start, "auto|T0",
         "timestep t0 at which the prior enters the chain; auto: where the noise drowns "
         "the prior's estimated error (default auto)");
@@ -175,8 +178,10 @@ void declare_chain(Declaration& d, RefineArguments& a) {
         "how the chain steps; ddpm draws fresh noise, ddim as much as --eta says, "
         "dpm-solver++ none (default ddim)")
       ->check(one_of({"ddpm", "ddim", "dpm-solver++"}));
-  d.add("--steps", o.steps, "N", "calls of the model between t0 and the end (default 50)")
-      ->check(whole_in_range(1, 1'000'000));
+  CLI::Option* steps =
+      d.add("--steps", o.steps, "N", "calls of the model between t0 and the end (default 50)")
+          ->check(whole_in_range(1, 1'000'000));
+  show_in_short_help(steps);
   d.add("--eta", o.eta, "X",
         "fresh noise of ddim, 1 for as much as ddpm (default 0.85; with --consistency none 0)")
       ->check(in_range(0, 1));
@@ -204,6 +209,7 @@ void add_refine_command(CLI::App& program, Action& chosen) {
   const auto arguments = std::make_shared<RefineArguments>();
   CLI::App* command = program.add_subcommand("refine", kDescription);
   command->footer(kExamples);
+  command->set_help_all_flag("--help-all", "show all options, those above are the most used ones");
   Declaration d(*command);
   declare_files(d, *arguments);
   declare_chain(d, *arguments);

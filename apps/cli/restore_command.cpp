@@ -6,6 +6,7 @@
 #include "checks.h"
 #include "commands.h"
 #include "fit_console.h"
+#include "help.h"
 #include "option_flags.h"
 #include "pictures.h"
 
@@ -108,16 +109,18 @@ void declare_reports(CLI::App& command, RestoreArguments& a) {
   const char* group = "Reports";
   const auto file = [&](const char* name, std::filesystem::path& path, const char* type,
                         const char* help) {
-    command.add_option(name, path, help)->type_name(type)->group(group);
+    return command.add_option(name, path, help)->type_name(type)->group(group);
   };
-  file("--reference", a.request.in.reference, "CLEAN",
-       "the undamaged picture, if you have it: adds PSNR and SSIM, never changes the result");
+  show_in_short_help(
+      file("--reference", a.request.in.reference, "CLEAN",
+           "the undamaged picture, if you have it: adds PSNR and SSIM, never changes the result"));
   file("--history", a.request.out.history, "FILE.csv",
        "loss, PSNR and what the stop rule and those of --watch see, of every iteration");
   file("--manifest", a.request.out.manifest, "FILE.json",
        "all options, versions and facts of the run, to repeat it");
-  file("--report", a.request.out.report, "FILE.html",
-       "a page that shows the run: before and after, how the picture formed, curves, all options");
+  show_in_short_help(file(
+      "--report", a.request.out.report, "FILE.html",
+      "a page that shows the run: before and after, how the picture formed, curves, all options"));
   file("--snapshots", a.request.out.snapshots, "WHERE",
        "the result as it develops; a folder of pictures, a film strip (.png .jpg .tif) or an "
        "animation (.gif .webp)");
@@ -139,7 +142,7 @@ void declare_run(CLI::App& command, RestoreArguments& a) {
       "new folder to keep the run in, so that 'unmar resume' can go on with it and 'unmar pick' "
       "can "
       "take another moment of it; it holds the state of the fit and some 40 pictures");
-  run->type_name("DIR")->group(group);
+  show_in_short_help(run)->type_name("DIR")->group(group);
   command
       .add_option("--checkpoint-every", a.request.cadence.checkpoint_seconds,
                   "seconds between the states that are saved (default 60)")
@@ -162,6 +165,7 @@ void add_restore_command(CLI::App& program, Task task, Action& chosen) {
   arguments->request.task = task;
   CLI::App* command = program.add_subcommand(to_string(task), description(task));
   command->footer(examples(task));
+  command->set_help_all_flag("--help-all", "show all options, those above are the most used ones");
   declare_files(*command, arguments->request);
   for (const OptionSpec& spec : option_table())
     if (spec.serves(task)) declare_option(*command, spec, task, arguments->request.options);

@@ -122,6 +122,7 @@ struct OptionSpec {
   std::vector<Task> tasks;            ///< which have it; empty: all
   std::vector<std::string> networks;  ///< for which it means something; empty: any, also none
   std::string help;
+  bool basic = false;  ///< a newcomer needs it: the short help text shows it
 
   std::function<std::optional<OptionValue>(const RestoreOptions&)> get;
   std::function<void(RestoreOptions&, const OptionValue&)> put;  ///< unchecked: see set_option
@@ -163,6 +164,10 @@ FitOptions fit_options(const RestoreOptions& resolved);
 /// or than the machine has.
 void require_memory(Task task, const Shape& picture, const Operator& A,
                     const RestoreOptions& resolved, const Engine& engine);
+
+/// A JSON schema of the options of a task as FitRequest's JSON holds them, with the defaults of
+/// quick: for web forms and other languages. "x-group", "x-unit" and "x-basic" say how to show them.
+std::string options_schema(Task task);
 
 /// docs/options.md, generated.
 std::string options_markdown();

@@ -7,7 +7,7 @@
 #include "unmar/options.h"
 
 /// Each makes one row of the option table from a member of RestoreOptions. Set `.unit` and `.tasks`
-/// with in_unit() and only_for().
+/// with in_unit(), only_for() and basic().
 namespace unmar {
 
 template <class T>
@@ -44,6 +44,10 @@ OptionSpec choice(std::string name, Member<E> member, std::vector<std::pair<std:
   return spec;
 }
 
+inline OptionSpec basic(OptionSpec spec) {
+  spec.basic = true;
+  return spec;
+}
 inline OptionSpec in_unit(std::string unit, OptionSpec spec) {
   spec.unit = std::move(unit);
   return spec;

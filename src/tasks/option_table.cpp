@@ -9,11 +9,12 @@ using R = RestoreOptions;
 
 std::vector<OptionSpec> damage() {
   return {
-      in_unit("0-255 scale",
-              only_for({Task::denoise},
-                       number("sigma", &R::sigma, 0, 255,
-                              "standard deviation of the noise; otherwise it is estimated; 50 or "
-                              "more selects a stronger smoothing of the fit"))),
+      basic(in_unit(
+          "0-255 scale",
+          only_for({Task::denoise},
+                   number("sigma", &R::sigma, 0, 255,
+                          "standard deviation of the noise; otherwise it is estimated; 50 or "
+                          "more selects a stronger smoothing of the fit")))),
       only_for({Task::denoise, Task::inpaint},
                choice("noise", &R::noise,
                       {{"white", NoiseKind::white},
@@ -22,8 +23,8 @@ std::vector<OptionSpec> damage() {
                       "what kind of noise it is, for --method auto and patches; otherwise it is "
                       "found out; as strong everywhere, stronger where it is brighter, or shared "
                       "by neighbours as in cameras' JPEG files")),
-      only_for({Task::upscale},
-               one_of("factor", &R::factor, {2, 3, 4, 8}, "how many times larger the result is")),
+      only_for({Task::upscale}, basic(one_of("factor", &R::factor, {2, 3, 4, 8},
+                                             "how many times larger the result is"))),
       only_for({Task::upscale},
                choice("kernel", &R::kernel,
                       {{"lanczos2", ReduceKernel::lanczos2},
@@ -31,10 +32,11 @@ std::vector<OptionSpec> damage() {
                        {"bicubic", ReduceKernel::bicubic},
                        {"box", ReduceKernel::box}},
                       "how the large picture is thought to have become the small one")),
-      only_for({Task::inpaint},
-               flag("invert-mask", &R::invert_mask,
-                    "the mask is black where the picture is known and white where it is to be "
-                    "filled")),
+      only_for(
+          {Task::inpaint},
+          basic(flag("invert-mask", &R::invert_mask,
+                     "the mask is black where the picture is known and white where it is to be "
+                     "filled"))),
       only_for({Task::inpaint},
                flag("keep-known", &R::keep_known,
                     "pixels where the mask is fully white are returned as they came; otherwise "
@@ -48,8 +50,9 @@ std::vector<OptionSpec> duration() {
                               "how many fits, with the next seed each, the result is the mean of; "
                               "their mistakes differ and fade; the first finds the moment by "
                               "--stop, the others see all values and end there")),
-      in_unit("iterations", integer("iterations", &R::iterations, 1, 1'000'000,
-                                    "upper bound of a fit; with --stop it usually ends sooner")),
+      basic(in_unit("iterations",
+                    integer("iterations", &R::iterations, 1, 1'000'000,
+                            "upper bound of a fit; with --stop it usually ends sooner"))),
       choice("stop", &R::stop,
              {{"auto", StopRule::automatic},
               {"none", StopRule::none},
@@ -213,8 +216,8 @@ std::vector<OptionSpec> fitting() {
 
 std::vector<OptionSpec> run() {
   return {
-      integer("seed", &R::seed, 0, std::int64_t{9'007'199'254'740'992},
-              "start of the random numbers; same seed, same result"),
+      basic(integer("seed", &R::seed, 0, std::int64_t{9'007'199'254'740'992},
+                    "start of the random numbers; same seed, same result")),
       in_unit("threads", integer("threads", &R::threads, 0, 1024, "cores to use; 0 for all")),
       text("engine", &R::engine,
            "what computes; auto is the fastest, 'unmar info' lists the others"),
@@ -234,17 +237,17 @@ std::vector<OptionSpec> make_table() {
   };
   append(
       "Recipe",
-      {choice("preset", &R::preset,
-              {{"quick", Preset::quick}, {"best", Preset::best}, {"paper", Preset::paper}},
-              "set of defaults for all options below; best is the mean of several "
-              "longer fits, paper the published recipe"),
-       only_for(
+      {basic(choice("preset", &R::preset,
+                    {{"quick", Preset::quick}, {"best", Preset::best}, {"paper", Preset::paper}},
+                    "set of defaults for all other options; best is the mean of several "
+                    "longer fits, paper the published recipe")),
+       basic(only_for(
            {Task::denoise, Task::inpaint},
            choice("method", &R::method,
                   {{"auto", Method::automatic}, {"patches", Method::patches}, {"dip", Method::dip}},
                   "what removes noise; patches: a filter that takes seconds, only for "
                   "denoise; dip: the fit; auto: both, and of them the blend that pixels "
-                  "hidden from both speak for"))});
+                  "hidden from both speak for")))});
   append("Damage", damage());
   append("Duration", duration());
   append("Network", network());

@@ -36,6 +36,37 @@ TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
     expect_golden({"ddpm", name, "--help"}, "ddpm_" + name + ".txt");
 }
 
+TEST_F(Help, AllShowsEveryOptionAndHelpTheMostUsedOnes) {
+  for (const std::string name : {"denoise", "inpaint", "upscale", "refine"}) {
+    const Outcome all = run({name, "--help-all"}), some = run({name, "--help"});
+    EXPECT_EQ(all.code, 0);
+    EXPECT_LE(longest_line(all.out), 100u);
+    EXPECT_GT(all.out.size(), 3 * some.out.size()) << name;
+    for (const char* option : {"--seed", "--preset", "-o, --output", "--help-all"})
+      EXPECT_THAT(some.out, testing::HasSubstr(option)) << name;
+    for (const char* option : {"--seed", "--tv-weight", "--upsample", "--max-pixels"})
+      EXPECT_THAT(all.out, testing::HasSubstr(option)) << name;
+    EXPECT_THAT(some.out, testing::Not(testing::HasSubstr("--tv-weight"))) << name;
+  }
+}
+
+TEST_F(Help, TheSchemaHasEveryOptionWithItsRange) {
+  const auto schema =
+      nlohmann::json::parse(run({"options", "--schema", "denoise"}).out, nullptr, false);
+  ASSERT_TRUE(schema.is_object());
+  const auto& options = schema["properties"];
+  EXPECT_EQ(options["sigma"]["maximum"], 255);
+  EXPECT_EQ(options["iterations"]["type"], "integer");
+  EXPECT_EQ(options["iterations"]["default"], 1500);
+  EXPECT_EQ(options["average"]["type"], "boolean");
+  EXPECT_THAT(options["method"]["enum"], testing::ElementsAre("auto", "patches", "dip"));
+  EXPECT_FALSE(options.contains("factor"));
+  EXPECT_THAT(nlohmann::json::parse(
+                  run({"options", "--schema", "upscale"}).out)["properties"]["factor"]["enum"],
+              testing::ElementsAre(2, 3, 4, 8));
+  expect_refusal({"options", "--schema", "draw"}, 2, {"'draw' is no task"});
+}
+
 TEST_F(Help, IsWhatNoArgumentsGive) { EXPECT_EQ(run({}).out, run({"--help"}).out); }
 
 TEST_F(Help, VersionIsOneLine) {

@@ -123,7 +123,8 @@ TEST(Arena, TakesLittleMoreThanIsEverAliveAtOnce) {
 
 TEST(Arena, GivesARecomputedBlocksMemoryToOthersInBetween) {
   for (const bool recomputed : {false, true}) {
-    Block value{.floats = 1000}, between{.floats = 1000};
+    Block value, between;
+    value.floats = between.floats = 1000;
     if (recomputed) value.life = Block::Life::recomputed;
     value.use(0);
     value.use(9, true);

@@ -335,7 +335,7 @@ TEST_P(ProgramOf, a_step_cancelled_anywhere_leaves_what_was_before) {
     const std::optional<float> done = program->step({}, 1, source.get_token());
     if (!done) ++cancelled;
     EXPECT_EQ(bit_difference(all_of(done ? after : before), all_of(program->state())), "") << part;
-    if (done) EXPECT_EQ(*done, loss);
+    EXPECT_EQ(done.value_or(loss), loss);
   }
   EXPECT_GT(cancelled, 0) << "proves nothing";
   program->restore(before);

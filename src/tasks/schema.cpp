@@ -1,0 +1,63 @@
+#include <nlohmann/json.hpp>
+
+#include "unmar/options.h"
+
+namespace unmar {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json schema_of(const OptionSpec& spec, Task task) {
+  using Kind = OptionSpec::Kind;
+  Json json = {{"title", spec.name}, {"description", spec.help}};
+  switch (spec.kind) {
+    case Kind::flag:
+      json["type"] = "boolean";
+      break;
+    case Kind::integer:
+      json["type"] = "integer";
+      break;
+    case Kind::number:
+      json["type"] = "number";
+      break;
+    case Kind::choice:
+    case Kind::text:
+      json["type"] = "string";
+      break;
+  }
+  if (spec.kind == Kind::integer && !spec.choices.empty()) {
+    for (const std::string& choice : spec.choices) json["enum"].push_back(std::stoi(choice));
+  } else if (!spec.choices.empty()) {
+    json["enum"] = spec.choices;
+  } else if (spec.kind == Kind::integer) {
+    json["minimum"] = static_cast<std::int64_t>(spec.low);
+    json["maximum"] = static_cast<std::int64_t>(spec.high);
+  } else if (spec.kind == Kind::number) {
+    json["minimum"] = spec.low;
+    json["maximum"] = spec.high;
+  }
+  if (const auto value = preset_value(spec, task, Preset::quick))
+    std::visit([&](const auto& v) { json["default"] = v; }, *value);
+  // For forms; validators pass over what they do not know.
+  json["x-group"] = spec.group;
+  if (!spec.unit.empty()) json["x-unit"] = spec.unit;
+  json["x-basic"] = spec.basic;
+  return json;
+}
+
+}  // namespace
+
+std::string options_schema(Task task) {
+  Json properties = Json::object();
+  for (const OptionSpec& spec : option_table())
+    if (spec.serves(task)) properties[spec.name] = schema_of(spec, task);
+  Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                 {"title", to_string(task)},
+                 {"type", "object"},
+                 {"properties", properties},
+                 {"additionalProperties", false}};
+  if (task == Task::upscale) schema["required"] = {"factor"};
+  return schema.dump(2) + "\n";
+}
+
+}  // namespace unmar
