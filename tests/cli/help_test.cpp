@@ -11,7 +11,7 @@ class Help : public CliTest {
     const Outcome outcome = run(arguments);
     EXPECT_EQ(outcome.code, 0);
     EXPECT_EQ(outcome.err, "");
-    EXPECT_EQ(outcome.out, contents(std::string(UNMAR_GOLDEN) + "/" + name))
+    EXPECT_EQ(outcome.out, contents(std::filesystem::path(UNMAR_GOLDEN) / name))
         << "if this is meant: unmar " << (arguments.size() > 1 ? arguments[0] + " " : "")
         << "--help > tests/cli/golden/" << name;
     EXPECT_LE(longest_line(outcome.out), 100u);
