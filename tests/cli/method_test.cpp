@@ -77,6 +77,17 @@ TEST_F(MethodCommand, CtrlCLeavesWhatTheFilterMade) {
   EXPECT_EQ(contents(in("out2.png")), filtered);
 }
 
+TEST_F(MethodCommand, AnInputThatIsToBeReplacedOutlivesAKilledRun) {
+  const std::string original = contents(in("noisy.png"));
+  Process process(folder(), Words{"denoise", "noisy.png", "-o", "noisy.png"} + kTiny +
+                                Words{"--iterations", "100000"});
+  ASSERT_TRUE(process.wait_for("the fit goes on"));
+  EXPECT_EQ(contents(in("noisy.png")), original) << "only the end of the run replaces it";
+  process.send(SIGKILL);
+  process.wait();
+  EXPECT_EQ(contents(in("noisy.png")), original);
+}
+
 TEST_F(MethodCommand, TheReportShowsWhatWasBlended) {
   ASSERT_EQ(denoise({"--report", "r.html", "--reference", "clean.png"}).code, 0);
   const std::string page = contents(in("r.html"));

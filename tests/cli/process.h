@@ -28,10 +28,9 @@ class Process {
   /// Waits until `text` is on stderr; false if it ended or 60 s passed before.
   bool wait_for(const std::string& text);
   Outcome wait();
-
- private:
   bool ended();
 
+ private:
   std::filesystem::path out_, err_;
   pid_t pid_ = -1;
   int status_ = 0;

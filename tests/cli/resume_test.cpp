@@ -75,10 +75,27 @@ class Resuming : public CliTest {
         files.insert(fs::relative(entry.path(), in(name + ".run")).string());
     return files;
   }
-  /// Ends `process` without mercy as soon as there is a checkpoint and some time has passed.
-  void kill_somewhere(Process& process, std::mt19937& random) const {
-    const int wait = std::uniform_int_distribution(5, 250)(random);
-    std::this_thread::sleep_for(std::chrono::milliseconds(wait));
+  /// Ends `process` without mercy when it has written up to a dozen checkpoints, one an iteration,
+  /// and some more microseconds have passed. Checkpoints, not time, are what is waited for: a run
+  /// of 250 iterations is not over by then, however fast the machine.
+  void kill_somewhere(Process& process, const std::string& name, std::mt19937& random) const {
+    const fs::path checkpoint = in(name + ".run") / "checkpoint.bin";
+    const auto written = [&] {
+      std::error_code none_yet;
+      return fs::last_write_time(checkpoint, none_yet);
+    };
+    int wanted = std::uniform_int_distribution(1, 12)(random);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    for (auto last = written(); wanted > 0 && !process.ended();) {
+      ASSERT_LT(std::chrono::steady_clock::now(), until) << "no checkpoints";
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      const auto now = written();
+      if (now != last) --wanted;
+      last = now;
+    }
+    if (process.ended()) return;
+    const int more = std::uniform_int_distribution(0, 3000)(random);
+    std::this_thread::sleep_for(std::chrono::microseconds(more));
     process.send(SIGKILL);
     process.wait();
   }
@@ -111,11 +128,11 @@ TEST_F(Resuming, AfterKillsAtRandomMomentsGivesTheSameBytes) {
       for (int i = 0; i < 6000 && !begun(); ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
       ASSERT_TRUE(begun());
-      kill_somewhere(process, random);
+      kill_somewhere(process, name, random);
     }
     for (int i = 0; i < 6 && !fs::exists(in(name + ".run") / "manifest.json"); ++i, ++kills) {
       Process process(folder(), {"resume", name + ".run"});
-      kill_somewhere(process, random);
+      kill_somewhere(process, name, random);
     }
     const Outcome last = run({"resume", name + ".run"});
     EXPECT_TRUE(last.code == 0 || last.err.find("is finished") != std::string::npos) << last.err;
