@@ -50,7 +50,11 @@ struct NoiseOptions {
 /// throws Error{bad_argument} for an empty picture.
 NoiseModel estimate_noise(const Image& image, const NoiseOptions& known = {});
 /// y [1,c,h,w] of any number of channels.
-NoiseModel estimate_noise_model(const Tensor& y, const NoiseOptions& known = {});
+NoiseModel estimate_noise(const Tensor& y, const NoiseOptions& known = {});
+
+/// sigma of white Gaussian noise in a picture, from the median of its finest diagonal differences
+/// (Donoho and Johnstone 1994), of each 2 x 2 block; range 1. 0 for less than a block.
+double estimate_sigma(const Tensor& y);
 
 /// 0 where a value of y is salt or pepper, else 1; of y's shape.
 Tensor known_of_impulses(const Tensor& y);

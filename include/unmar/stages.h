@@ -62,8 +62,4 @@ class StagedTargets : public Stages {
 std::unique_ptr<Stopper> make_stage_risk(const StagedTargets& stages, Tensor y, double sigma,
                                          int patience = 3);
 
-/// sigma of white Gaussian noise in a picture, from the median of its finest diagonal differences
-/// (Donoho and Johnstone 1994), of each 2 x 2 block; range 1. 0 for less than a block.
-double estimate_noise(const Tensor& y);
-
 }  // namespace unmar

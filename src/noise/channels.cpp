@@ -45,10 +45,4 @@ Tensor from_opponent(const Tensor& t) {
   return turned(t, transposed);
 }
 
-Tensor to_opponent_variance(const Tensor& variance) {
-  std::vector<double> m = cosine_matrix(variance.shape().c);
-  for (double& v : m) v *= v;
-  return turned(variance, m);
-}
-
 }  // namespace unmar

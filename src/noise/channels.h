@@ -9,7 +9,5 @@ namespace unmar {
 /// for RGB the others are the opponent colours (R - B) / sqrt(2) and (R - 2 G + B) / sqrt(6).
 Tensor to_opponent(const Tensor& t);
 Tensor from_opponent(const Tensor& t);
-/// Variances of independent noise, turned likewise.
-Tensor to_opponent_variance(const Tensor& variance);
 
 }  // namespace unmar

@@ -87,7 +87,7 @@ std::string to_string(const NoiseModel& noise) {
   return text;
 }
 
-NoiseModel estimate_noise_model(const Tensor& picture, const NoiseOptions& known) {
+NoiseModel estimate_noise(const Tensor& picture, const NoiseOptions& known) {
   if (picture.empty()) fail(ErrorCode::bad_argument, "noise: the picture has no pixels");
   NoiseModel noise;
   Tensor y = picture;
@@ -118,7 +118,7 @@ NoiseModel estimate_noise_model(const Tensor& picture, const NoiseOptions& known
 
 NoiseModel estimate_noise(const Image& image, const NoiseOptions& known) {
   if (image.empty()) fail(ErrorCode::bad_argument, "noise: the picture has no pixels");
-  return estimate_noise_model(to_tensor(image), known);
+  return estimate_noise(to_tensor(image), known);
 }
 
 }  // namespace unmar

@@ -13,26 +13,6 @@ constexpr double kLeastShare = 0.02;
 
 std::ptrdiff_t plane_size(const Shape& s) { return static_cast<std::ptrdiff_t>(s.h) * s.w; }
 
-/// Sums of size x size pixels of each plane, at their first pixel.
-Tensor box_sums(const Tensor& t, int size) {
-  const Shape& s = t.shape();
-  Tensor sums(s);
-  std::vector<double> column(static_cast<std::size_t>(s.w));
-  for (int c = 0; c < s.c; ++c)
-    for (int y = 0; y + size <= s.h; ++y) {
-      std::fill(column.begin(), column.end(), 0.0);
-      for (int r = 0; r < size; ++r)
-        for (int x = 0; x < s.w; ++x)
-          column[static_cast<std::size_t>(x)] += static_cast<double>(t.at(0, c, y + r, x));
-      for (int x = 0; x + size <= s.w; ++x) {
-        double sum = 0;
-        for (int i = 0; i < size; ++i) sum += column[static_cast<std::size_t>(x + i)];
-        sums.at(0, c, y, x) = static_cast<float>(sum);
-      }
-    }
-  return sums;
-}
-
 /// What one thread works with.
 struct Scratch {
   explicit Scratch(const Groups& groups)
@@ -112,7 +92,6 @@ class Run {
         sum_x_(shape_),
         weights_(shape_) {
     if (kind == Kind::iterated) sum_z_ = Tensor(shape_);
-    if (!pass.variance.map.empty()) variances_ = box_sums(pass.variance.map, pass.groups.size());
   }
 
   /// Returns whether it came to its end.
@@ -152,25 +131,15 @@ class Run {
     const Groups& groups = pass_.groups;
     groups.members(row, column, s.offsets.data());
     const int size = groups.size(), width = shape_.w;
-    const auto count = static_cast<double>(s.n) * s.k;
     for (int c = 0; c < shape_.c; ++c) {
       const std::ptrdiff_t plane = c * plane_size(shape_);
-      double total = 0;  // of the variances of the patches
-      for (int j = 0; j < s.k; ++j) {
-        const double v =
-            variances_.empty()
-                ? pass_.variance.channels[static_cast<std::size_t>(c)] * s.n
-                : static_cast<double>(
-                      variances_.data()[plane + s.offsets[static_cast<std::size_t>(j)]]);
-        s.variance.data()[j] = static_cast<float>(v);
-        total += v;
-      }
+      const double variance = pass_.variances[static_cast<std::size_t>(c)];
+      std::fill_n(s.variance.data(), s.k, static_cast<float>(variance * s.n));
       gather(z_.data() + plane, width, size, s, s.z);
       double share = 1;
       if (kind_ == Kind::iterated) {
         gather(y_.data() + plane, width, size, s, s.out);
-        share = std::max(
-            {1 - spread(s) / std::sqrt(std::max(total / count, 1e-30)), tau_, kLeastShare});
+        share = std::max({1 - spread(s) / std::sqrt(std::max(variance, 1e-30)), tau_, kLeastShare});
       }
       if (kind_ != Kind::first) {
         gather(x_.data() + plane, width, size, s, s.x);
@@ -266,7 +235,7 @@ class Run {
   double tau_;
   const Tensor &y_, &x_, &z_;
   Shape shape_;
-  Tensor sum_x_, sum_z_, weights_, variances_;
+  Tensor sum_x_, sum_z_, weights_;
 };
 
 }  // namespace

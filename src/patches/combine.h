@@ -10,18 +10,12 @@
 
 namespace unmar::patches {
 
-/// How strong the noise of a picture [1,c,h,w] is: the same everywhere in a channel, or as a map.
-struct Variance {
-  std::vector<double> channels;  ///< of each channel
-  Tensor map;                    ///< [1,c,h,w], instead of them; or empty
-};
-
 /// One pass over all groups: what is known of the clean patches decides how each patch is combined
 /// from all of its group, and the combinations return to their places. A pass that was cancelled
 /// has no result: an empty tensor, or false.
 struct Pass {
   const Groups& groups;
-  const Variance& variance;
+  const std::vector<double>& variances;  ///< of the noise of each channel
   ThreadPool& pool;
   std::stop_token cancel = {};
   std::function<void(double)> on_progress = {};  ///< share of the pass, a few times

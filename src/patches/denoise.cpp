@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include "base/fail.h"
 #include "noise/anscombe.h"
@@ -20,11 +21,11 @@ class Domain {
   explicit Domain(const NoiseModel& noise, int channels) {
     if (noise.kind == NoiseKind::poisson) {
       anscombe_.emplace(noise.gain, noise.offset);
-      variance_.channels.assign(static_cast<std::size_t>(channels), 1.0);
+      variances_.assign(static_cast<std::size_t>(channels), 1.0);
       return;
     }
-    for (const double sigma : noise.channels) variance_.channels.push_back(sigma * sigma);
-    variance_.channels.resize(static_cast<std::size_t>(channels), noise.sigma * noise.sigma);
+    for (const double sigma : noise.channels) variances_.push_back(sigma * sigma);
+    variances_.resize(static_cast<std::size_t>(channels), noise.sigma * noise.sigma);
   }
 
   Tensor enter(Tensor t) const {
@@ -36,14 +37,15 @@ class Domain {
     if (anscombe_) anscombe_->inverse(result.values());
     return result;
   }
-  const Variance& variance() const { return variance_; }
+  /// Of the noise of each channel.
+  const std::vector<double>& variances() const { return variances_; }
   void strengthen(double factor) {
-    for (double& v : variance_.channels) v *= factor * factor;
+    for (double& v : variances_) v *= factor * factor;
   }
 
  private:
   std::optional<Anscombe> anscombe_;
-  Variance variance_;
+  std::vector<double> variances_;
 };
 
 class Filter {
@@ -75,8 +77,8 @@ class Filter {
     if (!known_.empty()) refill(guide);
     constexpr int kSize = 7, kGroup = 55, kStep = 4;
     Groups groups(height(), width(), {kSize, kGroup, options_.radius, kStep});
-    groups.find(guide.data(), pool_);
-    const Pass pass{groups, domain_.variance(), pool_, options_.cancel, progress(0, 1)};
+    if (!groups.find(guide.data(), pool_, options_.cancel)) return pilot;
+    const Pass pass{groups, domain_.variances(), pool_, options_.cancel, progress(0, 1)};
     Tensor x = pass.with_pilot(y_, guide);
     return x.empty() ? pilot : domain_.leave(x);
   }
@@ -99,17 +101,17 @@ class Filter {
     Tensor x;
     {
       Groups groups(height(), width(), {kFirstSize, kFirstGroup, options_.radius, kFirstStep});
-      groups.find(y_.data(), pool_);
-      x = Pass{groups, domain_.variance(), pool_, options_.cancel, part(0)}.first_estimate(y_);
+      if (!groups.find(y_.data(), pool_, options_.cancel)) return y_;
+      x = Pass{groups, domain_.variances(), pool_, options_.cancel, part(0)}.first_estimate(y_);
       if (x.empty()) return y_;
     }
     Groups groups(height(), width(),
                   {options_.size, options_.group, options_.radius, options_.step});
     Tensor z = y_;
     for (int i = 0; i < options_.iterations; ++i) {
-      if (i % kRegroup == 0) groups.find(z.data(), pool_);
+      if (i % kRegroup == 0 && !groups.find(z.data(), pool_, options_.cancel)) break;
       const double left = kSlowly * (1 - (i + 1.0) / options_.iterations);
-      const Pass pass{groups, domain_.variance(), pool_, options_.cancel, part(i + 1)};
+      const Pass pass{groups, domain_.variances(), pool_, options_.cancel, part(i + 1)};
       if (!pass.remove_noise(y_, left, x, z)) break;
     }
     return x;

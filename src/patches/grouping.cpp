@@ -40,7 +40,7 @@ Groups::Groups(int height, int width, const GroupOptions& options)
   members_.resize(ys_.size() * xs_.size() * static_cast<std::size_t>(group_));
 }
 
-void Groups::find(const float* plane, ThreadPool& pool) {
+bool Groups::find(const float* plane, ThreadPool& pool, std::stop_token cancel) {
   const int segments = (columns() + kSegment - 1) / kSegment;
   std::vector<Scratch> scratch(static_cast<std::size_t>(pool.threads()));
   const int window = 2 * radius_ + 1;
@@ -50,10 +50,12 @@ void Groups::find(const float* plane, ThreadPool& pool) {
     s.counts.resize(kSegment);
   }
   pool.run(rows() * segments, [&](int chunk, int thread) {
+    if (cancel.stop_requested()) return;
     const int row = chunk / segments, first = chunk % segments * kSegment;
     find_segment(plane, row, first, std::min(first + kSegment, columns()),
                  scratch[static_cast<std::size_t>(thread)]);
   });
+  return !cancel.stop_requested();
 }
 
 void Groups::find_segment(const float* plane, int row, int first, int last, Scratch& s) {

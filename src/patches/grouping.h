@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -22,7 +23,8 @@ class Groups {
 
   /// Finds the groups by the squared distance of patches of `plane`, height x width pixels; of
   /// equally similar ones the first in reading order. The patch in the middle is always a member.
-  void find(const float* plane, ThreadPool& pool);
+  /// Returns whether it came to its end; if it was cancelled, there are no groups.
+  bool find(const float* plane, ThreadPool& pool, std::stop_token cancel = {});
 
   int size() const { return size_; }
   int count() const { return group_; }  ///< patches in a group

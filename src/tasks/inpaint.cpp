@@ -80,7 +80,7 @@ Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& r
   plan.source = holed.source;
   if (resolved.method != Method::dip) {
     const Tensor filled = filled_by_neighbours(plan.y, fully_known(plan));
-    plan.noise = estimate_noise_model(filled, noise_options(resolved));
+    plan.noise = estimate_noise(filled, noise_options(resolved));
   }
   if (resolved.keep_known.value()) {
     plan.paste = known;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/fail.h"
+#include "unmar/noise.h"
 #include "unmar/stop.h"
 
 namespace unmar {
@@ -163,7 +164,7 @@ class Maker {
       fail(ErrorCode::bad_argument,
            "{}: --stop stages needs 'denoise' with --prior staged, whose stages it judges",
            to_string(task_));
-    const double sigma = o_.sigma ? *o_.sigma / 255 : estimate_noise(plan_.y);
+    const double sigma = o_.sigma ? *o_.sigma / 255 : estimate_sigma(plan_.y);
     return make_stage_risk(*needs.targets, plan_.y, sigma);
   }
 

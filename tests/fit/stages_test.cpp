@@ -139,12 +139,6 @@ TEST(StageRisk, is_the_error_against_a_picture_that_it_never_sees) {
   EXPECT_EQ(stopped, 9);  // two stages later
 }
 
-TEST(EstimateNoise, sees_noise_and_not_the_picture) {
-  EXPECT_LT(estimate_noise(smooth()), 0.005);
-  EXPECT_NEAR(estimate_noise(plus(smooth(), 0.1, gaussian("n"))), 0.1, 0.01);
-  EXPECT_EQ(estimate_noise(Tensor({1, 3, 1, 9}, 0.5f)), 0);
-}
-
 TEST(Stages, refuse_numbers_that_make_no_sense) {
   const auto error = [](StageOptions options) {
     return error_text([&] { StagedTargets(*make_identity(), smooth(), options); });

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "error_text.h"
-#include "noise/support.h"
+#include "pictures.h"
 
 namespace unmar::test {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "noise/support.h"
+#include "pictures.h"
 
 namespace unmar::test {
 namespace {
@@ -70,34 +70,6 @@ TEST(Opponent, has_the_mean_times_the_root_of_the_channels_first) {
     const Tensor turned = to_opponent(Tensor({1, channels, 2, 2}, 0.25f));
     EXPECT_NEAR(value(turned, 0, 1, 1), 0.25 * std::sqrt(channels), kRounding);
     for (int c = 1; c < channels; ++c) EXPECT_NEAR(value(turned, c, 1, 1), 0, kRounding);
-  }
-}
-
-TEST(OpponentVariance, is_that_of_the_turned_noise) {
-  // Of 40000 draws a variance is known to sqrt(2 / 40000) = 0.7 %.
-  constexpr double kDraws = 0.03;
-  const Shape shape{1, 3, 200, 200};
-  const float sigma[] = {0.1f, 0.3f, 0.6f};
-  Tensor noise(shape), variances({1, 3, 1, 1});
-  Random(1, "noise").normal(noise.values());
-  for (int c = 0; c < 3; ++c) {
-    variances.at(0, c, 0, 0) = sigma[c] * sigma[c];
-    for (int y = 0; y < 200; ++y)
-      for (int x = 0; x < 200; ++x) noise.at(0, c, y, x) *= sigma[c];
-  }
-  const Tensor turned = to_opponent(noise), expected = to_opponent_variance(variances);
-  for (int c = 0; c < 3; ++c) {
-    double squares = 0;
-    for (int y = 0; y < 200; ++y)
-      for (int x = 0; x < 200; ++x) squares += std::pow(value(turned, c, y, x), 2);
-    EXPECT_NEAR(squares / 40000 / value(expected, c, 0, 0), 1, kDraws) << c;
-  }
-}
-
-TEST(OpponentVariance, of_equal_noise_is_unchanged) {
-  for (int channels = 1; channels <= 8; ++channels) {
-    const Tensor turned = to_opponent_variance(Tensor({1, channels, 2, 3}, 0.04f));
-    for (const float v : turned.values()) EXPECT_NEAR(v, 0.04, kRounding);
   }
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "error_text.h"
-#include "noise/support.h"
+#include "pictures.h"
 #include "unmar/noise.h"
 #include "unmar/observe.h"
 
@@ -46,6 +46,9 @@ Tensor smoothed(const Tensor& t) {
                 t.at(0, c, std::clamp(y + v, 0, s.h - 1), std::clamp(x + u, 0, s.w - 1));
   return result;
 }
+
+/// Root mean square of the difference.
+double deviation(const Tensor& a, const Tensor& b) { return std::sqrt(mean_square(a, b)); }
 
 Tensor sum(Tensor a, const Tensor& b) {
   for (std::size_t i = 0; i < a.count(); ++i) a.data()[i] += b.data()[i];
@@ -130,7 +133,7 @@ TEST(EstimateNoise, knows_noise_that_neighbours_share) {
       const Tensor clean = to_tensor(sample(picture.name, kSide, picture.gray));
       const Tensor noise = smoothed(gaussian(clean.shape(), sigma / 255.));
       const double real = deviation(noise, Tensor(clean.shape()));
-      const NoiseModel model = estimate_noise_model(sum(clean, noise));
+      const NoiseModel model = estimate_noise(sum(clean, noise));
       EXPECT_EQ(model.kind, NoiseKind::correlated) << text_of(picture, sigma);
       EXPECT_NEAR(model.sigma / real, 1, kStrength) << text_of(picture, sigma);
       EXPECT_GT(model.correlation, 0.4);
@@ -174,7 +177,7 @@ TEST(EstimateNoise, of_each_opponent_channel_is_its_own) {
   const Tensor noise = gaussian({1, 1, 200, 200}, 0.1);
   for (int v = 0; v < 200; ++v)
     for (int u = 0; u < 200; ++u) y.at(0, 2, v, u) += noise.at(0, 0, v, u);
-  const NoiseModel model = estimate_noise_model(y);
+  const NoiseModel model = estimate_noise(y);
   ASSERT_EQ(model.channels.size(), 3u);
   EXPECT_NEAR(model.channels[0], 0.1 / std::sqrt(3.0), 0.003);
   EXPECT_NEAR(model.channels[1], 0.1 / std::sqrt(2.0), 0.003);
@@ -223,21 +226,21 @@ TEST(EstimateNoise, of_any_small_or_flat_picture_is_finite) {
                                                   {NoiseKind::correlated}}) {
         const Shape shape{1, channels, height, width};
         for (const float value : {0.f, 0.5f, 1.f}) {
-          const NoiseModel flat = estimate_noise_model(Tensor(shape, value), {.kind = kind});
+          const NoiseModel flat = estimate_noise(Tensor(shape, value), {.kind = kind});
           expect_finite(flat, channels);
           EXPECT_LT(flat.sigma, 1e-6);
           EXPECT_EQ(flat.impulses, 0);
         }
-        expect_finite(estimate_noise_model(uniform(shape, "small"), {.kind = kind}), channels);
+        expect_finite(estimate_noise(uniform(shape, "small"), {.kind = kind}), channels);
         Tensor black_and_white = uniform(shape, "small");
         for (float& v : black_and_white.values()) v = std::round(v);
-        expect_finite(estimate_noise_model(black_and_white, {.kind = kind}), channels);
+        expect_finite(estimate_noise(black_and_white, {.kind = kind}), channels);
       }
 }
 
 TEST(EstimateNoise, refuses_an_empty_picture) {
   EXPECT_THAT(error_text([] { estimate_noise(Image()); }), HasSubstr("no pixels"));
-  EXPECT_THAT(error_text([] { estimate_noise_model(Tensor()); }), HasSubstr("no pixels"));
+  EXPECT_THAT(error_text([] { estimate_noise(Tensor()); }), HasSubstr("no pixels"));
 }
 
 TEST(NoiseText, says_the_kind_and_the_strength) {
@@ -259,6 +262,17 @@ TEST(NoiseText, names_each_kind) {
   EXPECT_STREQ(to_string(NoiseKind::white), "white");
   EXPECT_STREQ(to_string(NoiseKind::poisson), "poisson");
   EXPECT_STREQ(to_string(NoiseKind::correlated), "correlated");
+}
+
+TEST(EstimateSigma, sees_noise_and_not_the_picture) {
+  Tensor smooth({1, 1, 64, 64}), noise(smooth.shape());
+  for (int y = 0; y < 64; ++y)
+    for (int x = 0; x < 64; ++x)
+      smooth.at(0, 0, y, x) = 0.5f + 0.3f * std::sin(0.1f * static_cast<float>(x + 2 * y));
+  Random(3, "n").normal(noise.values(), 0.f, 0.1f);
+  EXPECT_LT(estimate_sigma(smooth), 0.005);
+  EXPECT_NEAR(estimate_sigma(sum(smooth, noise)), 0.1, 0.01);
+  EXPECT_EQ(estimate_sigma(Tensor({1, 3, 1, 9}, 0.5f)), 0);
 }
 
 }  // namespace

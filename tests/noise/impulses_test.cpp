@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "error_text.h"
-#include "noise/support.h"
+#include "pictures.h"
 #include "unmar/noise.h"
 #include "unmar/observe.h"
 

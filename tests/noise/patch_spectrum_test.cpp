@@ -6,7 +6,7 @@
 #include <functional>
 #include <numeric>
 
-#include "noise/support.h"
+#include "pictures.h"
 
 namespace unmar::test {
 namespace {

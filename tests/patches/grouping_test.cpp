@@ -118,5 +118,18 @@ TEST(Grouping, begins_and_ends_at_the_borders) {
   EXPECT_EQ(groups.x(5), 24 - 6);
 }
 
+TEST(Grouping, says_that_it_was_cancelled) {
+  const Tensor plane = stepped(40, 40, 256);
+  ThreadPool pool(2);
+  std::stop_source stop;
+  Groups groups(40, 40, {});
+  EXPECT_TRUE(groups.find(plane.data(), pool, stop.get_token()));
+  const auto found = all_members(groups, 40);
+  stop.request_stop();
+  Groups none(40, 40, {});
+  EXPECT_FALSE(none.find(plane.data(), pool, stop.get_token()));
+  EXPECT_NE(all_members(none, 40), found) << "it worked on";
+}
+
 }  // namespace
 }  // namespace unmar::test

@@ -94,11 +94,8 @@ Row weights_of(const Matrix& theta) {
 }
 
 /// The variance of each patch: of all of its pixels together.
-Row variances(const Picture& variance, int c, const std::vector<Place>& places, int size) {
-  Row d;
-  for (const Row& patch : patches(variance, c, places, size))
-    d.push_back(std::accumulate(patch.begin(), patch.end(), 0.0));
-  return d;
+Row of_patches(double variance, const std::vector<Place>& places, int size) {
+  return Row(places.size(), variance * size * size);
 }
 
 Row scaled(Row values, double factor) {
@@ -119,8 +116,8 @@ double deviation(const Matrix& a, const Matrix& b) {
 /// What src/patches/options.h calls kStrength.
 constexpr double kTakenForStronger = 1.03;
 
-Picture variance_of(const Picture& like, double sigma) {
-  return {like.c, like.h, like.w, std::pow(kTakenForStronger * sigma, 2)};
+Row variances_of(const Picture& like, double sigma) {
+  return Row(static_cast<std::size_t>(like.c), std::pow(kTakenForStronger * sigma, 2));
 }
 
 }  // namespace
@@ -223,13 +220,13 @@ Matrix theta(const Matrix& known, const Row& d, const Row& diagonal) {
   return result;
 }
 
-Picture first_estimate(const Grouping& g, const Picture& variance, const Picture& y) {
+Picture first_estimate(const Grouping& g, const Row& variances, const Picture& y) {
   constexpr double kRidge = 0.05;  ///< the noise counts for so much more
   Sums sums(y);
   for (int c = 0; c < y.c; ++c)
     for (const auto& places : g.groups) {
       const Matrix noisy = patches(y, c, places, g.size);
-      const Row d = variances(variance, c, places, g.size);
+      const Row d = of_patches(variances[static_cast<std::size_t>(c)], places, g.size);
       // P P' in expectation: Y Y' - D.
       const Matrix weights = theta(noisy, scaled(d, 1 + kRidge), scaled(d, kRidge));
       sums.add(product(weights, noisy), weights_of(weights), c, places, g.size);
@@ -237,12 +234,12 @@ Picture first_estimate(const Grouping& g, const Picture& variance, const Picture
   return sums.mean();
 }
 
-Picture with_pilot(const Grouping& g, const Picture& variance, const Picture& y,
+Picture with_pilot(const Grouping& g, const Row& variances, const Picture& y,
                    const Picture& pilot) {
   Sums sums(y);
   for (int c = 0; c < y.c; ++c)
     for (const auto& places : g.groups) {
-      const Row d = variances(variance, c, places, g.size);
+      const Row d = of_patches(variances[static_cast<std::size_t>(c)], places, g.size);
       const Matrix weights = theta(patches(pilot, c, places, g.size), d, d);
       sums.add(product(weights, patches(y, c, places, g.size)), weights_of(weights), c, places,
                g.size);
@@ -250,13 +247,13 @@ Picture with_pilot(const Grouping& g, const Picture& variance, const Picture& y,
   return sums.mean();
 }
 
-void remove_noise(const Grouping& g, const Picture& variance, const Picture& y, double tau,
-                  Picture& x, Picture& z) {
+void remove_noise(const Grouping& g, const Row& variances, const Picture& y, double tau, Picture& x,
+                  Picture& z) {
   constexpr double kLeastShare = 0.02;
   Sums clean(y), less_noisy(y);
   for (int c = 0; c < y.c; ++c)
     for (const auto& places : g.groups) {
-      const Row d = variances(variance, c, places, g.size);
+      const Row d = of_patches(variances[static_cast<std::size_t>(c)], places, g.size);
       const Matrix noisy = patches(z, c, places, g.size);
       const double values = static_cast<double>(d.size()) * g.size * g.size;
       const double sigma = std::sqrt(std::accumulate(d.begin(), d.end(), 0.0) / values);
@@ -279,16 +276,16 @@ void remove_noise(const Grouping& g, const Picture& variance, const Picture& y, 
 
 Filtered filtered(const Tensor& noisy, double sigma, const FilterOptions& options) {
   const Picture y = opponent(Picture(noisy));
-  const Picture variance = variance_of(y, sigma);
+  const Row variances = variances_of(y, sigma);
   Grouping grouping = group(y, 7, 18, options.radius, 4);
   double closest_call = grouping.closest_call;
-  Picture x = first_estimate(grouping, variance, y), z = y;
+  Picture x = first_estimate(grouping, variances, y), z = y;
   for (int i = 0; i < options.iterations; ++i) {
     if (i % 3 == 0) {
       grouping = group(z, options.size, options.group, options.radius, options.step);
       closest_call = std::min(closest_call, grouping.closest_call);
     }
-    remove_noise(grouping, variance, y, 0.75 * (1 - (i + 1.0) / options.iterations), x, z);
+    remove_noise(grouping, variances, y, 0.75 * (1 - (i + 1.0) / options.iterations), x, z);
   }
   return {from_opponent(x).to_tensor(), closest_call};
 }
@@ -296,7 +293,7 @@ Filtered filtered(const Tensor& noisy, double sigma, const FilterOptions& option
 Filtered filtered_with_pilot(const Tensor& noisy, const Tensor& guide, double sigma, int radius) {
   const Picture y = opponent(Picture(noisy)), pilot = opponent(Picture(guide));
   const Grouping grouping = group(pilot, 7, 55, radius, 4);
-  return {from_opponent(with_pilot(grouping, variance_of(y, sigma), y, pilot)).to_tensor(),
+  return {from_opponent(with_pilot(grouping, variances_of(y, sigma), y, pilot)).to_tensor(),
           grouping.closest_call};
 }
 

@@ -50,11 +50,11 @@ Row solved(Matrix a, Row b);
 /// V = (known known' + diagonal)^-1.
 Matrix theta(const Matrix& known, const Row& d, const Row& diagonal);
 
-/// One pass. `variance` of each pixel.
-Picture first_estimate(const Grouping& grouping, const Picture& variance, const Picture& y);
-Picture with_pilot(const Grouping& grouping, const Picture& variance, const Picture& y,
+/// One pass. `variances` of the noise of each channel.
+Picture first_estimate(const Grouping& grouping, const Row& variances, const Picture& y);
+Picture with_pilot(const Grouping& grouping, const Row& variances, const Picture& y,
                    const Picture& pilot);
-void remove_noise(const Grouping& grouping, const Picture& variance, const Picture& y, double tau,
+void remove_noise(const Grouping& grouping, const Row& variances, const Picture& y, double tau,
                   Picture& x, Picture& z);
 
 struct FilterOptions {

@@ -103,35 +103,30 @@ TEST(Filter, of_poisson_noise_is_that_of_white_noise_after_the_transform) {
   }
 }
 
-/// A pass with a map of the variance, which each pixel has its own of.
-class PassWithMap : public testing::Test {
+/// A pass over channels that are not equally noisy.
+class OnePass : public testing::Test {
  protected:
   static constexpr Shape kShape{1, 2, 20, 17};
 
-  static patches::Variance some_map() {
-    Tensor map = uniform(kShape, "map");
-    for (float& v : map.values()) v = 0.004f + 0.02f * v;
-    return {.channels = {}, .map = map};
-  }
   void SetUp() override { groups_.find(y_.data(), pool_); }
 
   const Tensor y_ = noisy(waves(kShape), kSigma);
-  const patches::Variance variance_ = some_map();
+  const Row variances_ = {0.008, 0.02};
   const Grouping grouping_ = group(Picture(y_), 5, 20, 8, 3);
   patches::Groups groups_{20, 17, {5, 20, 8, 3}};
   ThreadPool pool_{1};
 };
 
-TEST_F(PassWithMap, is_the_reference) {
+TEST_F(OnePass, is_the_reference) {
   ASSERT_GT(grouping_.closest_call, kTold) << "take another seed";
-  const Picture y(y_), map(variance_.map);
-  const Picture first = first_estimate(grouping_, map, y);
-  const Picture second = with_pilot(grouping_, map, y, first);
+  const Picture y(y_);
+  const Picture first = first_estimate(grouping_, variances_, y);
+  const Picture second = with_pilot(grouping_, variances_, y, first);
   Picture x = first, z = y;
-  remove_noise(grouping_, map, y, 0.5, x, z);
-  remove_noise(grouping_, map, y, 0.2, x, z);
+  remove_noise(grouping_, variances_, y, 0.5, x, z);
+  remove_noise(grouping_, variances_, y, 0.2, x, z);
   on_every_instruction_set([&] {
-    const patches::Pass pass{groups_, variance_, pool_};
+    const patches::Pass pass{groups_, variances_, pool_};
     EXPECT_LT(largest_difference(pass.first_estimate(y_), first.to_tensor()), kRounding);
     EXPECT_LT(largest_difference(pass.with_pilot(y_, first.to_tensor()), second.to_tensor()),
               kRounding);
@@ -143,7 +138,7 @@ TEST_F(PassWithMap, is_the_reference) {
   });
 }
 
-TEST_F(PassWithMap, is_the_reference_where_more_than_the_noise_is_gone) {
+TEST_F(OnePass, is_the_reference_where_more_than_the_noise_is_gone) {
   // Then the least share counts, and weights of matrices with so little on the diagonal are rounded
   // more.
   constexpr double kNearlySingular = 1e-4;
@@ -152,24 +147,13 @@ TEST_F(PassWithMap, is_the_reference_where_more_than_the_noise_is_gone) {
   for (std::size_t i = 0; i < z.count(); ++i) z.data()[i] += 1.7f * (clean.data()[i] - z.data()[i]);
   Picture expected(noisy(clean, 0.02, 2)), left(z);
   Tensor x = expected.to_tensor();
-  remove_noise(grouping_, Picture(variance_.map), Picture(y_), 0, expected, left);
+  remove_noise(grouping_, variances_, Picture(y_), 0, expected, left);
   on_every_instruction_set([&] {
     Tensor a = x, b = z;
-    ASSERT_TRUE((patches::Pass{groups_, variance_, pool_}.remove_noise(y_, 0, a, b)));
+    ASSERT_TRUE((patches::Pass{groups_, variances_, pool_}.remove_noise(y_, 0, a, b)));
     EXPECT_LT(largest_difference(a, expected.to_tensor()), kNearlySingular);
     EXPECT_GT(largest_difference(a, z), 10 * kNearlySingular);
   });
-}
-
-TEST_F(PassWithMap, that_is_the_same_everywhere_is_one_without_a_map) {
-  // A sum of 25 floats is not quite 25 times one.
-  constexpr double kSumRounding = 1e-5;
-  const double variance = kSigma * kSigma;
-  const patches::Variance map{.channels = {}, .map = Tensor(kShape, static_cast<float>(variance))};
-  const patches::Variance number{.channels = {variance, variance}, .map = {}};
-  EXPECT_LT(largest_difference(patches::Pass{groups_, map, pool_}.first_estimate(y_),
-                               patches::Pass{groups_, number, pool_}.first_estimate(y_)),
-            kSumRounding);
 }
 
 }  // namespace
