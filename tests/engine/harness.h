@@ -38,8 +38,8 @@ std::unique_ptr<Program> prepare(const std::string& engine, const CaseGraph& g,
 /// Empty, or what makes these expected values prove nothing.
 std::string mistrusted(const Outcome& expected, const CaseGraph& g);
 
-/// Empty, or the first tensors that differ: from `expected` by more than `tolerance` times the
-/// largest expected magnitude, or in any bit.
+/// Empty, or the tensors that differ: from `expected` by more than `tolerance` times the largest
+/// expected magnitude of the channel (but see kLeastScale), or in any bit.
 std::string difference(const Outcome& expected, const Outcome& actual, double tolerance,
                        const CaseGraph& g);
 std::string bit_difference(const Outcome& expected, const Outcome& actual);

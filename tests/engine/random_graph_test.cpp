@@ -15,7 +15,7 @@ namespace {
 constexpr double kTolerance = 2e-3;
 /// Gradients that are 0 in theory, e.g. of a bias in front of a norm, are measured against the
 /// largest of the graph.
-constexpr double kOfLargest = 0.1;
+constexpr double kOfLargest = 0.03;
 
 double largest(const Tensor& t) {
   double max = 0;

@@ -163,7 +163,10 @@ TEST(Mask, CanBeWrittenIntoOneGraphTwice) {
   const auto A = make_mask(Tensor({1, 1, 2, 2}, 1.f));
   Graph graph;
   const NodeId x = graph.add(Input{{1, 1, 2, 2}}, {});
-  EXPECT_NO_THROW(A->write(graph, A->write(graph, x)));
+  A->write(graph, A->write(graph, x));
+  const auto products = std::ranges::count_if(
+      graph.nodes(), [](const Node& node) { return std::holds_alternative<Multiply>(node.op); });
+  EXPECT_EQ(products, 2);
 }
 
 TEST(Mask, NamesBothSizesWhenTheyDiffer) {
