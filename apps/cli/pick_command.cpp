@@ -116,8 +116,8 @@ void add_pick_command(CLI::App& program, Action& chosen) {
   const auto a = std::make_shared<PickArguments>();  // shared with the callback below
   CLI::App* command = program.add_subcommand(
       "pick",
-      "Take another moment of a run, without fitting again\n\n"
-      "A run with --run DIR keeps its result as it was every so many iterations. An earlier moment "
+      "Take another iteration of a run, without fitting again\n\n"
+      "A run with --run DIR keeps its result as it was every so many iterations. An earlier one "
       "is\nsofter, a later one has more detail and more noise.");
   command->footer(
       "Examples:\n"
@@ -132,11 +132,11 @@ void add_pick_command(CLI::App& program, Action& chosen) {
   command
       ->add_option_function<int>(
           "--iteration", [a](int iteration) { a->iteration = iteration; },
-          "which moment; the nearest that was kept is taken")
+          "which iteration; the nearest that was kept is taken")
       ->type_name("N")
       ->check(whole_in_range(0, 1'000'000))
-      ->group("Moment");
-  command->add_flag("--list", a->list, "show which moments there are")->group("Moment");
+      ->group("Iteration");
+  command->add_flag("--list", a->list, "show which iterations were kept")->group("Iteration");
   command->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
 }
 

@@ -141,7 +141,7 @@ void declare_run(CLI::App& command, RestoreArguments& a) {
       "--run,--checkpoint", a.run,
       "new folder to keep the run in, so that 'unmar resume' can go on with it and 'unmar pick' "
       "can "
-      "take another moment of it; it holds the state of the fit and some 40 pictures");
+      "take another iteration of it; it holds the state of the fit and some 40 pictures");
   show_in_short_help(run)->type_name("DIR")->group(group);
   command
       .add_option("--checkpoint-every", a.request.cadence.checkpoint_seconds,

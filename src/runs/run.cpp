@@ -283,7 +283,7 @@ RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& obser
   const std::string folder = store.folder().string();
   if (store.is_finished())
     fail(ErrorCode::bad_argument,
-         "resume: the run in '{}' is finished; 'unmar pick' takes another moment of it", folder);
+         "resume: the run in '{}' is finished; 'unmar pick' takes another iteration of it", folder);
   if (record.version != version())
     fail(ErrorCode::unsupported,
          "resume: the run in '{}' was begun by unmar {}, this is {}; go on with the version that "

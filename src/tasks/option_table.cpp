@@ -48,7 +48,7 @@ std::vector<OptionSpec> duration() {
   return {
       in_unit("fits", integer("runs", &R::runs, 1, 100,
                               "how many fits, with the next seed each, the result is the mean of; "
-                              "their mistakes differ and fade; the first finds the moment by "
+                              "their mistakes differ and fade; the first finds the iteration by "
                               "--stop, the others see all values and end there")),
       basic(in_unit("iterations",
                     integer("iterations", &R::iterations, 1, 1'000'000,

@@ -160,7 +160,7 @@ TEST_F(Resuming, AfterCtrlCGivesTheBestSoFarAndThenTheSameBytes) {
   EXPECT_EQ(contents(in("stopped.png")), contents(in("whole.png")));
   EXPECT_EQ(of_run("stopped", "history.csv"), of_run("whole", "history.csv"));
   EXPECT_FALSE(fs::exists(in("stopped.run/checkpoint.bin")));
-  // The best so far was kept; it is a moment like others.
+  // The best so far was kept; it is an iteration like others.
   EXPECT_THAT(run({"pick", "stopped.run", "--list"}).out, HasSubstr(std::to_string(best)));
 }
 
