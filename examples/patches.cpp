@@ -29,8 +29,8 @@ Image drawing() {
 int main(int argc, char** argv) {
   try {
     const Image clean = argc > 2 ? read_image(argv[2]) : drawing();
-    const Image noisy = argc > 2 ? read_image(argv[1])
-                                 : simulate(clean, {.sigma = 25.f / 255, .seed = 1}).image;
+    const Image noisy =
+        argc > 2 ? read_image(argv[1]) : simulate(clean, {.sigma = 25.f / 255, .seed = 1}).image;
 
     const NoiseModel noise = estimate_noise(noisy);
     const Image filtered = patches_denoise(noisy, noise);

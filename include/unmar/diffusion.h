@@ -115,7 +115,8 @@ std::unique_ptr<Sampler> make_ddim(double eta = 0);
 /// DPM-Solver++ 2M, midpoint: Lu et al. 2022. Second order with one model call a step; the first
 /// step and one that ends without noise are of first order.
 std::unique_ptr<Sampler> make_dpm_solver();
-/// "ddpm", "ddpm-large", "ddim", "dpm++" or "dpm-solver++". throws Error{bad_argument} naming the nearest one.
+/// "ddpm", "ddpm-large", "ddim", "dpm++" or "dpm-solver++". throws Error{bad_argument} naming the
+/// nearest one.
 std::unique_ptr<Sampler> make_sampler(std::string_view name, double eta = 0);
 
 /// What a guide may look at.
