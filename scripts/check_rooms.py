@@ -88,7 +88,7 @@ LIBRARIES = [
         r"hwy/",
         r"\bhwy(::|_)",
         r"\bhwy\b",
-        ("src/engine/cpu/", "src/patches/", "tests/patches/"),
+        ("src/engine/cpu/", "src/patches/", "tests/patches/", "tests/instruction_set.cpp"),
     ),
     Library("libvips", r"vips/", r"\bvips(::|_\w+\()", r"\bvips\b", ("src/image/", "tests/image/")),
     Library(
