@@ -166,7 +166,8 @@ void require_memory(Task task, const Shape& picture, const Operator& A,
                     const RestoreOptions& resolved, const Engine& engine);
 
 /// A JSON schema of the options of a task as FitRequest's JSON holds them, with the defaults of
-/// quick: for web forms and other languages. "x-group", "x-unit" and "x-basic" say how to show them.
+/// quick: for web forms and other languages. "x-group", "x-unit" and "x-basic" say how to show
+/// them.
 std::string options_schema(Task task);
 
 /// docs/options.md, generated.

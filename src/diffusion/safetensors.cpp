@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "base/temporary_file.h"
 #include "diffusion/half.h"
 #include "diffusion/input_file.h"
 #include "diffusion/safetensors_header.h"
-#include "base/temporary_file.h"
 #include "unmar/weights.h"
 
 namespace unmar {

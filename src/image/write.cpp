@@ -7,10 +7,10 @@
 #include <vips/vips8>
 
 #include "base/fail.h"
+#include "base/temporary_file.h"
 #include "image/file_kind.h"
 #include "image/icc.h"
 #include "image/sample_range.h"
-#include "base/temporary_file.h"
 #include "image/vips_runtime.h"
 #include "unmar/image.h"
 

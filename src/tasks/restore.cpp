@@ -285,8 +285,8 @@ Image finish_moment(Task task, const Image& observed, const Image* mask,
   const Plan plan = make_plan(task, observed, mask, resolved);
   const Shape expected{1, plan.input.channels(), plan.input.height(), plan.input.width()};
   if (moment.shape() != expected)
-    fail(ErrorCode::bad_input, "{}: the iterate is {} but the result is {}",
-         to_string(task), to_string(moment.shape()), to_string(expected));
+    fail(ErrorCode::bad_input, "{}: the iterate is {} but the result is {}", to_string(task),
+         to_string(moment.shape()), to_string(expected));
   if (!plan.noise) return finish(plan, moment);
   Blend blend(plan, resolved, {});
   blend.filter();

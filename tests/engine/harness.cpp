@@ -120,8 +120,8 @@ Outcome run_from(Program& program, const CaseGraph& g, NodeId node) {
 Outcome train(Program& program, const CaseGraph& g) {
   Outcome outcome;
   for (int i = 0; i < 3; ++i)
-    outcome.push_back(
-        {fmt::format("loss of step {}", i), Tensor(Shape{}, program.step(kAdam, kIteration + i).value())});
+    outcome.push_back({fmt::format("loss of step {}", i),
+                       Tensor(Shape{}, program.step(kAdam, kIteration + i).value())});
   const TrainState state = program.state();
   for (std::size_t k = 0; k < state.params.size(); ++k)
     outcome.push_back(

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "engine/cpu/kernels.h"
 #include "engine/cpu/buffers.h"
+#include "engine/cpu/kernels.h"
 #include "unmar/graph.h"
 
 namespace unmar::cpu {
