@@ -1,7 +1,7 @@
 # Precompiled headers: the headers of other projects that most files include, parsed once for all
 # files with the same flags. They hold nothing of Unmar, so no change in this tree makes them stale,
 # and only what each user links anyway. Every file still includes what it uses;
-# scripts/check_rooms.py and a build with UNMAR_PCH=OFF see to that.
+# scripts/check_modules.py and a build with UNMAR_PCH=OFF see to that.
 
 # unmar_precompile(NAME HEADER [LINKS lib ...] [OPTIONS flag ...] [PIC]) makes target pch_NAME, for
 # target_precompile_headers(... REUSE_FROM pch_NAME) by targets with the same flags.

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Proves that check_rooms.py sees each kind of violation, and only those."""
+"""Proves that check_modules.py sees each kind of violation, and only those."""
 
 import pathlib
 import tempfile
 import unittest
 
-from check_rooms import Checker
+from check_modules import Checker
 
 # A small tree that keeps every rule.
 CLEAN = {
@@ -17,20 +17,20 @@ CLEAN = {
     "include/unmar/models.h": '#include "unmar/graph.h"\n',
     "include/unmar/engine.h": '#include "unmar/graph.h"\n',
     "include/unmar/unmar.h": '#include "unmar/engine.h"\n#include "unmar/models.h"\n',
-    "src/base/CMakeLists.txt": "unmar_room(base SOURCES fail.cpp)\n",
+    "src/base/CMakeLists.txt": "unmar_module(base SOURCES fail.cpp)\n",
     "src/base/fail.h": '#include "unmar/error.h"\n',
-    "src/tensor/CMakeLists.txt": "unmar_room(tensor SOURCES tensor.cpp LINKS base)\n",
+    "src/tensor/CMakeLists.txt": "unmar_module(tensor SOURCES tensor.cpp LINKS base)\n",
     "src/tensor/tensor.cpp": '#include "unmar/tensor.h"\n#include "base/fail.h"\n',
-    "src/image/CMakeLists.txt": "unmar_room(image SOURCES read.cpp\n  LINKS tensor"
+    "src/image/CMakeLists.txt": "unmar_module(image SOURCES read.cpp\n  LINKS tensor"
     " PRIVATE_LINKS PkgConfig::vips)\n",
     "src/image/read.cpp": '#include "unmar/image.h"\n#include <vips/vips8>\n'
     '#include "base/fail.h"\n',
-    "src/graph/CMakeLists.txt": "unmar_room(graph SOURCES graph.cpp LINKS tensor)\n",
+    "src/graph/CMakeLists.txt": "unmar_module(graph SOURCES graph.cpp LINKS tensor)\n",
     "src/graph/graph.cpp": '#include "unmar/graph.h"\n#include "graph/params.h"\n',
     "src/graph/params.h": '#include "unmar/tensor.h"\n// not "hwy/highway.h", not hwy::N\n',
-    "src/models/CMakeLists.txt": "unmar_room(models SOURCES skip.cpp LINKS graph)\n",
+    "src/models/CMakeLists.txt": "unmar_module(models SOURCES skip.cpp LINKS graph)\n",
     "src/models/skip.cpp": '#include "unmar/models.h"\n',
-    "src/engine/CMakeLists.txt": "unmar_room(engine SOURCES a.cpp LINKS graph"
+    "src/engine/CMakeLists.txt": "unmar_module(engine SOURCES a.cpp LINKS graph"
     " PRIVATE_LINKS PkgConfig::hwy)\n",
     "src/engine/cpu/a.cpp": "#include <hwy/highway.h>\nhwy::N lanes;\n",
     "apps/cli/main.cpp": '#include <CLI/CLI.hpp>\n#include "unmar/unmar.h"\n#include "help.h"\n',
@@ -61,33 +61,33 @@ class CheckRooms(unittest.TestCase):
     def test_a_clean_tree_passes(self):
         self.assertEqual(self.check(), [])
 
-    def test_a_room_to_the_right(self):
+    def test_a_module_to_the_right(self):
         self.assert_one(
             "src/graph/bad.cpp",
             '\n#include "unmar/engine.h"\n',
-            "src/graph/bad.cpp:2: room 'graph' may not include \"unmar/engine.h\"",
+            "src/graph/bad.cpp:2: module 'graph' may not include \"unmar/engine.h\"",
         )
 
-    def test_a_private_header_of_a_room_to_the_right(self):
+    def test_a_private_header_of_a_module_to_the_right(self):
         self.assert_one(
-            "src/base/bad.cpp", '#include "graph/params.h"\n', "room 'base'", "room 'graph'"
+            "src/base/bad.cpp", '#include "graph/params.h"\n', "module 'base'", "module 'graph'"
         )
 
     def test_siblings(self):
-        for room, other in (("image", "graph"), ("graph", "image"), ("models", "engine")):
-            with self.subTest(room=room):
+        for module, other in (("image", "graph"), ("graph", "image"), ("models", "engine")):
+            with self.subTest(module=module):
                 self.assert_one(
-                    f"src/{room}/bad.cpp", f'#include "unmar/{other}.h"\n', f"room '{other}'"
+                    f"src/{module}/bad.cpp", f'#include "unmar/{other}.h"\n', f"module '{other}'"
                 )
 
     def test_angle_brackets_do_not_hide_it(self):
-        self.assert_one("src/graph/bad.cpp", "#include <unmar/engine.h>\n", "room 'engine'")
+        self.assert_one("src/graph/bad.cpp", "#include <unmar/engine.h>\n", "module 'engine'")
 
     def test_a_public_header_that_looks_right(self):
         self.assert_one(
             "include/unmar/graph.h",
             '#include "unmar/engine.h"\n',
-            "include/unmar/graph.h:1: room 'graph'",
+            "include/unmar/graph.h:1: module 'graph'",
         )
 
     def test_a_public_header_that_looks_inside(self):
@@ -96,10 +96,10 @@ class CheckRooms(unittest.TestCase):
         )
 
     def test_the_umbrella_inside(self):
-        self.assert_one("src/models/bad.cpp", '#include "unmar/unmar.h"\n', "of all rooms")
+        self.assert_one("src/models/bad.cpp", '#include "unmar/unmar.h"\n', "of all modules")
 
     def test_an_unknown_public_header(self):
-        self.assert_one("include/unmar/new.h", "", "include/unmar/new.h: belongs to no room")
+        self.assert_one("include/unmar/new.h", "", "include/unmar/new.h: belongs to no module")
 
     def test_a_public_header_that_needs_a_library(self):
         self.assert_one(
@@ -108,8 +108,8 @@ class CheckRooms(unittest.TestCase):
             "include/unmar/image.h:2: a public header may not include <fmt/core.h>",
         )
 
-    def test_an_unknown_room(self):
-        self.assert_one("src/helpers/a.cpp", "", "src/helpers/a.cpp: is in no room")
+    def test_an_unknown_module(self):
+        self.assert_one("src/helpers/a.cpp", "", "src/helpers/a.cpp: is in no module")
 
     def test_an_app_that_looks_inside(self):
         self.assert_one(
@@ -137,29 +137,29 @@ class CheckRooms(unittest.TestCase):
     def test_a_link_to_the_right(self):
         self.assert_one(
             "src/graph/CMakeLists.txt",
-            "# rooms\nunmar_room(graph SOURCES graph.cpp LINKS tensor engine)\n",
-            "src/graph/CMakeLists.txt:2: room 'graph' may not link 'engine'",
+            "# modules\nunmar_module(graph SOURCES graph.cpp LINKS tensor engine)\n",
+            "src/graph/CMakeLists.txt:2: module 'graph' may not link 'engine'",
         )
 
     def test_a_link_that_is_missing(self):
         self.assert_one(
             "src/models/CMakeLists.txt",
-            "unmar_room(models SOURCES skip.cpp)\n",
-            "room 'models' does not link 'graph', which include/unmar/models.h:1 includes",
+            "unmar_module(models SOURCES skip.cpp)\n",
+            "module 'models' does not link 'graph', which include/unmar/models.h:1 includes",
         )
 
     def test_a_library_linked_elsewhere(self):
         self.assert_one(
             "src/graph/CMakeLists.txt",
-            "unmar_room(graph SOURCES graph.cpp LINKS tensor PRIVATE_LINKS PkgConfig::hwy)\n",
-            "room 'graph' may not link Highway",
+            "unmar_module(graph SOURCES graph.cpp LINKS tensor PRIVATE_LINKS PkgConfig::hwy)\n",
+            "module 'graph' may not link Highway",
         )
 
-    def test_a_room_by_another_name(self):
+    def test_a_module_by_another_name(self):
         self.assert_one(
             "src/models/CMakeLists.txt",
-            "unmar_room(model SOURCES skip.cpp LINKS graph)\n",
-            "does not name its folder's room",
+            "unmar_module(model SOURCES skip.cpp LINKS graph)\n",
+            "does not name its folder's module",
         )
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Checks who includes whom: a room of src/ may look only at rooms to its left.
+"""Checks who includes whom: a module of src/ may look only at modules to its left.
 
-    scripts/check_rooms.py [ROOT]
+    scripts/check_modules.py [ROOT]
 
-Prints one line per violation, `file:line: room 'x' may not include ...`, and ends with 1 if there
+Prints one line per violation, `file:line: module 'x' may not include ...`, and ends with 1 if there
 are any. docs/design.md draws the picture; the tables below are the rule.
 """
 
@@ -12,9 +12,9 @@ import pathlib
 import re
 import sys
 
-# What each room may include besides itself. Siblings: image and graph; models, operators and
+# What each module may include besides itself. Siblings: image and graph; models, operators and
 # engine; diffusion and fit.
-ROOMS = {
+MODULES = {
     "base": set(),
     "tensor": {"base"},
     "image": {"base", "tensor"},
@@ -35,9 +35,9 @@ ROOMS = {
              "diffusion", "fit", "noise", "patches", "tasks", "report"},
 }
 
-# Each header of include/unmar belongs to a room. No room may include the umbrella.
+# Each header of include/unmar belongs to a module. No module may include the umbrella.
 UMBRELLA = "unmar.h"
-HEADER_ROOM = {
+HEADER_MODULE = {
     "error.h": "base",
     "files.h": "base",
     "process.h": "base",
@@ -111,7 +111,7 @@ class Checker:
         self.root = root
         self.problems = []
         self.includes = 0
-        self.used = {room: {} for room in ROOMS}  # room -> {room it includes: where}
+        self.used = {module: {} for module in MODULES}  # module -> {module it includes: where}
 
     def check(self):
         for folder in ("include", "src", "apps", "examples", "python", "bench", "tests"):
@@ -151,19 +151,19 @@ class Checker:
                 self._check_include(path, where, owner, header)
 
     def _owner(self, folders):
-        """The room, or the folder outside of them, that a file belongs to; None: cannot be told."""
+        """The module, or the folder outside of them, that a file belongs to; None: cannot be told."""
         if folders[0] == "src":
-            if len(folders) > 2 and folders[1] in ROOMS:
+            if len(folders) > 2 and folders[1] in MODULES:
                 return folders[1]
-            self._report("/".join(folders), "is in no room that scripts/check_rooms.py knows")
+            self._report("/".join(folders), "is in no module that scripts/check_modules.py knows")
             return None
         if folders[0] == "include":
-            if len(folders) == 4 and folders[2] in ROOMS:
+            if len(folders) == 4 and folders[2] in MODULES:
                 return folders[2]
-            if folders[-1] == UMBRELLA or folders[-1] in HEADER_ROOM:
-                return HEADER_ROOM.get(folders[-1], UMBRELLA)
+            if folders[-1] == UMBRELLA or folders[-1] in HEADER_MODULE:
+                return HEADER_MODULE.get(folders[-1], UMBRELLA)
             self._report(
-                "/".join(folders), "belongs to no room yet; name it in scripts/check_rooms.py"
+                "/".join(folders), "belongs to no module yet; name it in scripts/check_modules.py"
             )
             return None
         return folders[0]
@@ -183,7 +183,7 @@ class Checker:
 
     @staticmethod
     def _who(owner):
-        return f"room '{owner}'" if owner in ROOMS else f"'{owner}'"
+        return f"module '{owner}'" if owner in MODULES else f"'{owner}'"
 
     def _check_include(self, path, where, owner, header):
         if owner in ("tests", "bench"):
@@ -191,8 +191,8 @@ class Checker:
         first, _, rest = header.partition("/")
         if first == "unmar":
             folder, _, file = rest.partition("/")
-            target = folder if file and folder in ROOMS else HEADER_ROOM.get(rest, rest)
-        elif first in ROOMS and rest:
+            target = folder if file and folder in MODULES else HEADER_MODULE.get(rest, rest)
+        elif first in MODULES and rest:
             target = first
         elif (path.parent / header).is_file() and ".." not in header:
             return  # a file beside it
@@ -208,26 +208,26 @@ class Checker:
                     "only unmar/*.h and its own files",
                 )
         elif owner != target:
-            if target not in ROOMS[owner]:
-                of = f"room '{target}'" if target in ROOMS else "all rooms"
-                self._report(where, f"room '{owner}' may not include \"{header}\" of {of}")
+            if target not in MODULES[owner]:
+                of = f"module '{target}'" if target in MODULES else "all modules"
+                self._report(where, f"module '{owner}' may not include \"{header}\" of {of}")
             else:
                 self.used[owner].setdefault(target, where)
 
     def _check_cmake(self, path):
-        """Checks one room's unmar_room() call; returns {room: rooms it links}."""
+        """Checks one module's unmar_module() call; returns {module: modules it links}."""
         name = path.relative_to(self.root).as_posix()
         text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
-        call = re.search(r"unmar_room\s*\(([^)]*)\)", text)
+        call = re.search(r"unmar_module\s*\(([^)]*)\)", text)
         if not call:
-            self._report(f"{name}:1", "has no unmar_room(...)")
+            self._report(f"{name}:1", "has no unmar_module(...)")
             return {}
         number = text[: call.start()].count("\n") + 1
         where = f"{name}:{number}"
         words = call.group(1).split()
-        room = words[0] if words else ""
-        if room != path.parent.name or room not in ROOMS:
-            self._report(where, f"unmar_room({room}) does not name its folder's room")
+        module = words[0] if words else ""
+        if module != path.parent.name or module not in MODULES:
+            self._report(where, f"unmar_module({module}) does not name its folder's module")
             return {}
         lists, current = {}, None
         for word in words[1:]:
@@ -236,27 +236,27 @@ class Checker:
             elif current is not None:
                 current.append(word)
         linked = set(lists.get("LINKS", []))
-        for other in sorted(linked - ROOMS[room]):
-            self._report(where, f"room '{room}' may not link '{other}'")
+        for other in sorted(linked - MODULES[module]):
+            self._report(where, f"module '{module}' may not link '{other}'")
         for library in LIBRARIES:
-            home = any(f.startswith(f"src/{room}/") for f in library.folders)
+            home = any(f.startswith(f"src/{module}/") for f in library.folders)
             if not home and re.search(library.target, text, re.IGNORECASE):
-                self._report(where, f"room '{room}' may not link {library.name}")
-        return {room: (where, linked & ROOMS[room])}
+                self._report(where, f"module '{module}' may not link {library.name}")
+        return {module: (where, linked & MODULES[module])}
 
     def _check_links(self, links):
-        """Whatever a room includes it must link, directly or through a room that it links."""
-        for room, (where, linked) in links.items():
+        """Whatever a module includes it must link, directly or through a module that it links."""
+        for module, (where, linked) in links.items():
             reached, todo = set(), list(linked)
             while todo:
                 other = todo.pop()
                 if other not in reached:
                     reached.add(other)
                     todo.extend(links.get(other, ("", set()))[1])
-            for other, seen_at in sorted(self.used[room].items()):
+            for other, seen_at in sorted(self.used[module].items()):
                 if other not in reached:
                     self._report(
-                        where, f"room '{room}' does not link '{other}', which {seen_at} includes"
+                        where, f"module '{module}' does not link '{other}', which {seen_at} includes"
                     )
 
 
@@ -264,7 +264,7 @@ def main():
     here = pathlib.Path(__file__).resolve().parent.parent
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here
     if not (root / "src").is_dir():
-        raise SystemExit(f"check_rooms.py: {root} has no folder src")
+        raise SystemExit(f"check_modules.py: {root} has no folder src")
     checker = Checker(root)
     problems = checker.check()
     print("\n".join(problems) if problems else f"{checker.includes} includes, all allowed")
