@@ -19,7 +19,7 @@ void announce(const RunStart& run) {
              to_text(option_spec("preset").get(o).value()), network_name(start.network),
              start.params, *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "",
              o.stop == StopRule::none ? "" : "at most ", *o.iterations, start.engine.name);
-  if (request.task == Task::inpaint && !request.options.skip && o.skip == 0)
+  if (task_info(request.task).needs_mask && !request.options.skip && o.skip == 0)
     fmt::print(stderr, "a large hole: as with --skip 0 --input meshgrid\n");
   fmt::print(stderr, "Ctrl-C stops and writes the best result so far\n");
 }

@@ -13,52 +13,6 @@
 namespace unmar::cli {
 namespace {
 
-const char* description(Task task) {
-  switch (task) {
-    case Task::denoise:
-      return "Remove noise from a picture\n\n"
-             "A filter that combines similar patches has a first result soon (256x256 on two "
-             "cores: "
-             "2 s).\nThen a network is fitted to the noisy picture alone; it learns the picture "
-             "sooner than the noise,\nand the fit ends in between (2 minutes; --preset best: 20). "
-             "The result is the blend of both that\npixels hidden from them speak for. If you stop "
-             "it, the filter's result is written.";
-    case Task::inpaint:
-      return "Fill the missing pixels of a picture\n\n"
-             "The mask is a picture of the same size: white where the picture is good, black where "
-             "it is to be\nfilled. --invert-mask takes it the other way round. A hole of 32x32 "
-             "pixels or more is filled\nas with --skip 0 --input meshgrid, unless you choose "
-             "these, --network or --preset paper.";
-    case Task::upscale:
-      return "Enlarge a picture 2, 3, 4 or 8 times\n\n"
-             "A network is fitted so that its large picture, reduced, is the given small one.";
-  }
-  return "";
-}
-
-const char* examples(Task task) {
-  switch (task) {
-    case Task::denoise:
-      return "Examples:\n"
-             "  unmar denoise noisy.png -o clean.png\n"
-             "  unmar denoise noisy.png -o clean.png --method patches\n"
-             "  unmar denoise noisy.png -o clean.png --sigma 50 --preset paper\n"
-             "  unmar denoise noisy.tif -o clean.tif --iterations 800 --seed 7 --manifest "
-             "run.json\n"
-             "  unmar denoise dark.png -o clean.png --guide flash.png --input guide "
-             "--reg-noise-std 0";
-    case Task::inpaint:
-      return "Examples:\n"
-             "  unmar inpaint scratched.png --mask mask.png -o whole.png\n"
-             "  unmar inpaint photo.jpg --mask text_is_white.png --invert-mask -o photo_clean.jpg";
-    case Task::upscale:
-      return "Examples:\n"
-             "  unmar upscale small.png --factor 4 -o large.png\n"
-             "  unmar upscale small.png --factor 2 -o large.png --preset paper";
-  }
-  return "";
-}
-
 struct RestoreArguments {
   FitRequest request;
   std::filesystem::path run;  ///< folder of the store
@@ -98,7 +52,7 @@ void declare_files(CLI::App& command, FitRequest& a) {
                   "--json' prints one to start from")
       ->type_name("FILE.json")
       ->group(group);
-  if (a.task == Task::inpaint)
+  if (task_info(a.task).needs_mask)
     command.add_option("--mask", a.in.mask, "white: known, black: to be filled")
         ->required()
         ->type_name("MASK")
@@ -163,8 +117,10 @@ void add_restore_command(CLI::App& program, Task task, Action& chosen) {
   // The command's callbacks outlive this function and write to one object: hence shared.
   const auto arguments = std::make_shared<RestoreArguments>();
   arguments->request.task = task;
-  CLI::App* command = program.add_subcommand(to_string(task), description(task));
-  command->footer(examples(task));
+  const TaskInfo& info = task_info(task);
+  CLI::App* command =
+      program.add_subcommand(info.name, fmt::format("{}\n\n{}", info.summary, info.details));
+  command->footer(fmt::format("Examples:\n{}", info.examples));
   command->set_help_all_flag("--help-all", "show all options, those above are the most used ones");
   declare_files(*command, arguments->request);
   for (const OptionSpec& spec : option_table())
@@ -178,8 +134,7 @@ void add_restore_command(CLI::App& program, Task task, Action& chosen) {
 }  // namespace
 
 void add_restore_commands(CLI::App& program, Action& chosen) {
-  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale})
-    add_restore_command(program, task, chosen);
+  for (const Task task : all_tasks()) add_restore_command(program, task, chosen);
 }
 
 }  // namespace unmar::cli

@@ -37,12 +37,25 @@ enum class Method { automatic, patches, dip };
 /// its own picture so far with falling noise. staged: the target has falling noise.
 enum class FitPrior { dip, self_diffusion, staged };
 
+/// What there is to say of a task. The table of them is src/tasks/task.cpp.
+struct TaskInfo {
+  const char* name;
+  const char* summary;   ///< one line
+  const char* details;   ///< for help texts, some lines
+  const char* examples;  ///< command lines, each indented by two blanks
+  bool needs_mask = false;
+  bool refines = false;  ///< refine() can go on with what it makes
+};
+const std::vector<Task>& all_tasks();
+const TaskInfo& task_info(Task task);
+std::vector<std::string> task_names();
+
 const char* to_string(Task task);
 Task task_named(std::string_view name);  ///< throws Error{bad_argument}
 
 /// What the caller wants. Everything is optional: what is not given comes from the preset
-/// (src/tasks/presets.cpp). Ranges, units and meaning are those of docs/options.md, where a field
-/// is called as here but with '-' for '_'.
+/// (src/tasks/presets.cpp and the task's own file). Ranges, units and meaning are those of
+/// docs/options.md, where a field is called as here but with '-' for '_'.
 struct RestoreOptions {
   std::optional<Preset> preset = {};
   std::optional<Method> method = {};  ///< denoise, inpaint; patches: denoise
@@ -151,8 +164,8 @@ void parse_option(RestoreOptions& options, Task task, const OptionSpec& spec,
 /// not have, or upscale without a factor.
 RestoreOptions resolve(Task task, const RestoreOptions& given);
 
-/// What the preset gives an option when nothing is known of the damage (upscale: factor 4), for
-/// help texts; empty for what the user must or may say himself: sigma, factor and watch.
+/// What the preset gives an option when nothing is known of the damage (upscale: as for factor
+/// 4), for help texts; empty for what the user must or may say himself: sigma, factor and watch.
 std::optional<OptionValue> preset_value(const OptionSpec& spec, Task task, Preset preset);
 
 /// What resolved options describe: the network, the problem without the picture of --input, and the

@@ -36,10 +36,10 @@ std::string prior_name(const RefineOptions& o) {
 
 void check(const RefineRequest& request) {
   const auto refuse = [](const char* what) { fail(ErrorCode::bad_argument, "refine: {}", what); };
-  if (request.task == Task::inpaint && request.in.mask.empty())
+  const bool needs_mask = task_info(request.task).needs_mask;
+  if (needs_mask && request.in.mask.empty())
     refuse("--task inpaint needs a --mask: white is known, black to be filled");
-  if (request.task != Task::inpaint && !request.in.mask.empty())
-    refuse("only --task inpaint has a --mask");
+  if (!needs_mask && !request.in.mask.empty()) refuse("only --task inpaint has a --mask");
   const bool has_files = !(request.prior_file.empty() && request.save_prior.empty());
   if (request.options.from == StartFrom::noise && has_files)
     refuse("with --prior none there is no prior to read or save");

@@ -1,15 +1,36 @@
-#include "tasks/plan.h"
+#include "tasks/task.h"
 
 namespace unmar {
+namespace {
 
-NoiseOptions noise_options(const RestoreOptions& o) {
-  NoiseOptions known;
-  known.kind = o.noise;
-  if (o.sigma) known.sigma = *o.sigma / 255;
-  return known;
+/// Strong noise wants a stronger jitter of the input, which smooths more.
+double jitter(const RestoreOptions& given) {
+  return given.sigma.value_or(25) >= 50 ? 1. / 20 : 1. / 30;
 }
 
-Plan plan_denoise(const Image& noisy, const RestoreOptions& resolved) {
+void paper(RestoreOptions& o, const RestoreOptions& given) {
+  o.iterations = 3000;
+  o.reg_noise_std = jitter(given);
+}
+
+void quick(RestoreOptions& o, const RestoreOptions&) {
+  o.scales = 4;
+  o.iterations = 1500;
+  o.reg_noise_std = 1. / 30;
+  o.stop = StopRule::automatic;
+  o.window = 50;
+  o.patience = 120;
+  o.min_start = 200;
+  o.held_out = 0.05;
+}
+
+/// As wide as the paper's.
+void best(RestoreOptions& o, const RestoreOptions& given) {
+  o.channels = 128;
+  o.reg_noise_std = jitter(given);
+}
+
+Plan plan(const Image& noisy, const Image*, const RestoreOptions& resolved) {
   Plan plan;
   plan.A = make_identity();
   plan.y = to_tensor(noisy);
@@ -20,6 +41,45 @@ Plan plan_denoise(const Image& noisy, const RestoreOptions& resolved) {
   // Salt and pepper tell nothing: to the fit they are holes.
   if (plan.noise->impulses > 0) plan.A = make_mask(known_of_impulses(plan.y));
   return plan;
+}
+
+}  // namespace
+
+TaskSpec denoise_task() {
+  return {
+      .task = Task::denoise,
+      .info = {.name = "denoise",
+               .summary = "Remove noise from a picture",
+               .details =
+                   "A filter that combines similar patches has a first result soon (256x256 on two "
+                   "cores: 2 s).\nThen a network is fitted to the noisy picture alone; it learns "
+                   "the picture sooner than the noise,\nand the fit ends in between (2 minutes; "
+                   "--preset best: 20). The result is the blend of both that\npixels hidden from "
+                   "them speak for. If you stop it, the filter's result is written.",
+               .examples =
+                   "  unmar denoise noisy.png -o clean.png\n"
+                   "  unmar denoise noisy.png -o clean.png --method patches\n"
+                   "  unmar denoise noisy.png -o clean.png --sigma 50 --preset paper\n"
+                   "  unmar denoise noisy.tif -o clean.tif --iterations 800 --seed 7 --manifest "
+                   "run.json\n"
+                   "  unmar denoise dark.png -o clean.png --guide flash.png --input guide "
+                   "--reg-noise-std 0",
+               .refines = true},
+      .quick = quick,
+      .best = best,
+      .paper = paper,
+      .method = Method::automatic,
+      .plan = plan,
+      .only_noise = true,
+      .error = error_of_noise,
+  };
+}
+
+NoiseOptions noise_options(const RestoreOptions& o) {
+  NoiseOptions known;
+  known.kind = o.noise;
+  if (o.sigma) known.sigma = *o.sigma / 255;
+  return known;
 }
 
 Restored denoise(const Image& noisy, const RestoreOptions& options, const RestoreContext& context) {

@@ -10,4 +10,12 @@ namespace unmar {
 ErrorEstimate estimate_error(Task task, const Plan& plan, const RestoreOptions& resolved,
                              const Image& prior, const FitResult* fit);
 
+// Of each task; see generate_prior().
+ErrorEstimate error_of_noise(const Plan& plan, const RestoreOptions& resolved, const Image& prior,
+                             const FitResult* fit);
+ErrorEstimate error_at_hidden(const Plan& plan, const RestoreOptions& resolved, const Image& prior,
+                              const FitResult* fit);
+ErrorEstimate error_of_octaves(const Plan& plan, const RestoreOptions& resolved, const Image& prior,
+                               const FitResult* fit);
+
 }  // namespace unmar

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "base/fail.h"
-#include "tasks/plan.h"
+#include "tasks/task.h"
 
 namespace unmar {
 namespace {
@@ -57,22 +57,33 @@ int largest_hole(const Image& known) {
   return largest;
 }
 
-}  // namespace
-
-RestoreOptions suit_hole(const RestoreOptions& given, const RestoreOptions& resolved,
-                         const Image& holed, const Image& mask) {
-  const bool chosen = given.network || given.custom_network || given.skip || given.skip_mode ||
-                      given.input || given.prior;
-  if (chosen || resolved.preset == Preset::paper) return given;
-  if (largest_hole(known_pixels(mask, holed, *resolved.invert_mask)) < kLargeHole) return given;
-  RestoreOptions suited = given;
-  suited.skip = 0;
-  suited.input = InputKind::meshgrid;
-  return suited;
+/// The text-removal recipe.
+void paper(RestoreOptions& o, const RestoreOptions&) {
+  o.iterations = 6001;
+  o.skip = 128;
+  o.upsample = UpsampleMode::nearest;
+  o.average = false;
+  o.rollback = 0;
+  o.keep_known = false;  // the published pictures are the network's own output
 }
 
-Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& resolved) {
-  const Image known = known_pixels(mask, holed, resolved.invert_mask.value());
+void quick(RestoreOptions& o, const RestoreOptions& given) {
+  o.iterations = 1500;
+  o.reg_noise_std = 0.01;
+  // Holes are filled in pictures without noise, if nothing else is said.
+  if (given.method == Method::automatic) o.keep_known = false;
+}
+
+void check(const RestoreOptions& given) {
+  if (given.method == Method::patches)
+    fail(ErrorCode::bad_argument,
+         "inpaint: --method patches removes noise and fills nothing; take auto, which does both, "
+         "or dip");
+}
+
+Plan plan(const Image& holed, const Image* mask, const RestoreOptions& resolved) {
+  if (!mask) fail(ErrorCode::bad_argument, "inpaint: needs a mask of what is missing");
+  const Image known = known_pixels(*mask, holed, resolved.invert_mask.value());
   Plan plan;
   plan.A = make_mask(to_tensor(known));
   plan.y = to_tensor(holed);
@@ -88,6 +99,46 @@ Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& r
     for (float& v : plan.paste.pixels()) v = v >= 1.f ? 1.f : 0.f;
   }
   return plan;
+}
+
+}  // namespace
+
+TaskSpec inpaint_task() {
+  return {
+      .task = Task::inpaint,
+      .info = {.name = "inpaint",
+               .summary = "Fill the missing pixels of a picture",
+               .details =
+                   "The mask is a picture of the same size: white where the picture is good, black "
+                   "where it is to be\nfilled. --invert-mask takes it the other way round. A hole "
+                   "of 32x32 pixels or more is filled\nas with --skip 0 --input meshgrid, unless "
+                   "you choose these, --network or --preset paper.",
+               .examples = "  unmar inpaint scratched.png --mask mask.png -o whole.png\n"
+                           "  unmar inpaint photo.jpg --mask text_is_white.png --invert-mask -o "
+                           "photo_clean.jpg",
+               .needs_mask = true,
+               .refines = true},
+      .quick = quick,
+      .best = nullptr,
+      .paper = paper,
+      .method = Method::dip,
+      .check = check,
+      .suit = suit_hole,
+      .plan = plan,
+      .error = error_at_hidden,
+  };
+}
+
+RestoreOptions suit_hole(const RestoreOptions& given, const RestoreOptions& resolved,
+                         const Image& holed, const Image& mask) {
+  const bool chosen = given.network || given.custom_network || given.skip || given.skip_mode ||
+                      given.input || given.prior;
+  if (chosen || resolved.preset == Preset::paper) return given;
+  if (largest_hole(known_pixels(mask, holed, *resolved.invert_mask)) < kLargeHole) return given;
+  RestoreOptions suited = given;
+  suited.skip = 0;
+  suited.input = InputKind::meshgrid;
+  return suited;
 }
 
 Restored inpaint(const Image& holed, const Image& mask, const RestoreOptions& options,

@@ -27,7 +27,7 @@ std::string options_markdown() {
       "comes from the\n"
       "preset; the preset's values for `--sigma 50` and above, or `--factor 8`, may differ from "
       "those shown.\n";
-  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale}) {
+  for (const Task task : all_tasks()) {
     text += fmt::format("\n## unmar {}\n\n", to_string(task));
     text += "| option | values | quick | best | paper | what it is |\n|---|---|---|---|---|---|\n";
     for (const OptionSpec& spec : option_table()) {

@@ -7,22 +7,14 @@
 #include <cmath>
 
 #include "base/fail.h"
+#include "base/list_with_or.h"
 #include "tasks/presets.h"
+#include "tasks/task.h"
 
 namespace unmar {
 namespace {
 
 using Kind = OptionSpec::Kind;
-
-/// "2, 3, 4 or 8"
-std::string list_with_or(const std::vector<std::string>& words) {
-  std::string list;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) list += i + 1 == words.size() ? " or " : ", ";
-    list += words[i];
-  }
-  return list;
-}
 
 [[noreturn]] void refuse(Task task, const OptionSpec& spec, const std::string& got) {
   fail(ErrorCode::bad_argument, "{}: --{} must be {}, got {} ({})", to_string(task), spec.name,
@@ -124,24 +116,6 @@ void check_network(Task task, const RestoreOptions& given, const std::string& ne
 
 }  // namespace
 
-const char* to_string(Task task) {
-  switch (task) {
-    case Task::denoise:
-      return "denoise";
-    case Task::inpaint:
-      return "inpaint";
-    case Task::upscale:
-      return "upscale";
-  }
-  return "?";
-}
-
-Task task_named(std::string_view name) {
-  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale})
-    if (name == to_string(task)) return task;
-  fail(ErrorCode::bad_argument, "'{}' is no task; take denoise, inpaint or upscale", name);
-}
-
 bool OptionSpec::serves(Task task) const {
   return tasks.empty() || std::find(tasks.begin(), tasks.end(), task) != tasks.end();
 }
@@ -200,14 +174,7 @@ RestoreOptions resolve(Task task, const RestoreOptions& given) {
   RestoreOptions checked;
   for (const OptionSpec& spec : option_table())
     if (const auto value = spec.get(given)) set_option(checked, task, spec, *value);
-  if (task == Task::upscale && !checked.factor) {
-    const OptionSpec& factor = option_spec("factor");
-    fail(ErrorCode::bad_argument, "upscale: --factor is missing; give {}", allowed_values(factor));
-  }
-  if (task == Task::inpaint && checked.method == Method::patches)
-    fail(ErrorCode::bad_argument,
-         "inpaint: --method patches removes noise and fills nothing; take auto, which does both, "
-         "or dip");
+  if (const auto check = task_spec(task).check) check(checked);
   checked.custom_network = given.custom_network;
   checked.guide = given.guide;
 
@@ -229,7 +196,6 @@ RestoreOptions resolve(Task task, const RestoreOptions& given) {
 std::optional<OptionValue> preset_value(const OptionSpec& spec, Task task, Preset preset) {
   RestoreOptions given;
   given.preset = preset;
-  if (task == Task::upscale) given.factor = 4;
   return spec.get(preset_options(task, given));
 }
 

@@ -29,11 +29,8 @@ RestoreOptions suit_hole(const RestoreOptions& given, const RestoreOptions& reso
 RestoreOptions resolve_for(Task task, const Image& observed, const Image* mask,
                            const RestoreOptions& given);
 
-/// Any of those below. throws as restore() for pictures that do not suit the task.
+/// throws as restore() for pictures that do not suit the task.
 Plan make_plan(Task task, const Image& observed, const Image* mask, const RestoreOptions& resolved);
-Plan plan_denoise(const Image& noisy, const RestoreOptions& resolved);
-Plan plan_inpaint(const Image& holed, const Image& mask, const RestoreOptions& resolved);
-Plan plan_upscale(const Image& small, const RestoreOptions& resolved);
 
 /// What the options say of the noise.
 NoiseOptions noise_options(const RestoreOptions& resolved);

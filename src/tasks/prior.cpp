@@ -3,7 +3,7 @@
 #include <numbers>
 
 #include "base/fail.h"
-#include "tasks/estimate.h"
+#include "tasks/task.h"
 #include "unmar/observe.h"
 
 namespace unmar {
@@ -45,7 +45,7 @@ double spread(const Plan& plan) {
   return std::sqrt(std::max(0., squares / weight - sum / weight * (sum / weight)));
 }
 
-double error_at_hidden(const Plan& plan, const RestoreOptions& resolved, const FitResult* fit) {
+double hidden_error(const Plan& plan, const RestoreOptions& resolved, const FitResult* fit) {
   if (!fit)
     fail(ErrorCode::bad_argument,
          "refine: the error of a prior that was not fitted here is not known; give --start T0");
@@ -73,21 +73,31 @@ double octave(const Plan& plan) {
 
 }  // namespace
 
+ErrorEstimate error_of_noise(const Plan& plan, const RestoreOptions& resolved, const Image& prior,
+                             const FitResult*) {
+  const double noise = resolved.sigma
+                           ? *resolved.sigma / 255
+                           : std::sqrt(squared_distance(prior.pixels(), plan.y.values()));
+  return {noise / 2, noise};
+}
+
+ErrorEstimate error_at_hidden(const Plan& plan, const RestoreOptions& resolved, const Image&,
+                              const FitResult* fit) {
+  return {hidden_error(plan, resolved, fit), 0};
+}
+
+ErrorEstimate error_of_octaves(const Plan& plan, const RestoreOptions& resolved, const Image&,
+                               const FitResult*) {
+  return {octave(plan) * std::sqrt(std::log2(resolved.factor.value())), 0};
+}
+
 ErrorEstimate estimate_error(Task task, const Plan& plan, const RestoreOptions& resolved,
                              const Image& prior, const FitResult* fit) {
-  switch (task) {
-    case Task::denoise: {
-      const double noise = resolved.sigma
-                               ? *resolved.sigma / 255
-                               : std::sqrt(squared_distance(prior.pixels(), plan.y.values()));
-      return {noise / 2, noise};
-    }
-    case Task::inpaint:
-      return {error_at_hidden(plan, resolved, fit), 0};
-    case Task::upscale:
-      return {octave(plan) * std::sqrt(std::log2(resolved.factor.value())), 0};
-  }
-  return {};
+  const auto estimate = task_spec(task).error;
+  if (!estimate)
+    fail(ErrorCode::bad_argument, "refine: the error of what {} makes cannot be estimated",
+         to_string(task));
+  return estimate(plan, resolved, prior, fit);
 }
 
 Prior generate_prior(Task task, const Image& degraded, const Image* mask,
@@ -95,7 +105,7 @@ Prior generate_prior(Task task, const Image& degraded, const Image* mask,
   const RestoreOptions resolved = resolve(task, options);
   const Plan plan = make_plan(task, degraded, mask, resolved);
   RestoreOptions how = options;
-  if (task == Task::inpaint)
+  if (task_info(task).needs_mask)
     if (const double known = count_known(plan); known >= kFewestKnown)
       how = with_hidden(options, known);
   Prior prior{restore(task, degraded, mask, how, context), {}};

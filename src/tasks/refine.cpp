@@ -6,7 +6,7 @@
 #include <ctime>
 
 #include "base/fail.h"
-#include "tasks/estimate.h"
+#include "tasks/task.h"
 #include "unmar/unet_model.h"
 
 namespace unmar {
@@ -46,7 +46,7 @@ void check_options(Task task, const RefineOptions& o, int steps) {
   if (o.eta && o.sampler != "ddim")
     fail(ErrorCode::bad_argument, "refine: --eta is an option of --sampler ddim, not of {}",
          o.sampler);
-  if (o.consistency == Consistency::repaint && task != Task::inpaint)
+  if (o.consistency == Consistency::repaint && !task_info(task).needs_mask)
     fail(ErrorCode::bad_argument,
          "refine: --consistency repaint pastes known pixels, which only inpaint has; take ddnm for "
          "{}",
@@ -97,7 +97,7 @@ Tensor to_model(const Image& image) {
 /// The chain starts from the fit, unless something else is asked for.
 RestoreOptions fit_alone(Task task, const RestoreOptions& given) {
   RestoreOptions options = given;
-  if (task != Task::upscale && !options.method) options.method = Method::dip;
+  if (task_spec(task).method && !options.method) options.method = Method::dip;
   return options;
 }
 
@@ -107,6 +107,7 @@ class Refinement {
   Refinement(Task task, const Image& degraded, const Image* mask, DiffusersModel model,
              const RefineOptions& options, const RefineContext& context)
       : task_(task),
+        only_noise_(task_spec(task).only_noise),
         degraded_(degraded),
         mask_(mask),
         given_(fit_alone(task, options.restore)),
@@ -116,8 +117,8 @@ class Refinement {
     result_.options = options;
     result_.options.restore = resolve_for(task, degraded, mask, given_);
     if (!options.consistency)
-      result_.options.consistency = task == Task::denoise ? Consistency::none : Consistency::ddnm;
-    if (!options.entry_factor) result_.options.entry_factor = task == Task::denoise ? 1 : 2;
+      result_.options.consistency = only_noise_ ? Consistency::none : Consistency::ddnm;
+    if (!options.entry_factor) result_.options.entry_factor = only_noise_ ? 1 : 2;
     result_.options.eta = eta_of(result_.options);
     check_options(task, options, schedule_.steps());
     sampler_ = make_sampler(options.sampler, *result_.options.eta);
@@ -156,7 +157,7 @@ class Refinement {
 
   /// Noise that must be told apart from the picture has to be known.
   void check_noise_known() const {
-    if (task_ != Task::denoise) return;
+    if (!only_noise_) return;
     const bool tied = options().consistency != Consistency::none;
     const bool to_be_drowned = options().from == StartFrom::input && !options().start;
     if (options().from != StartFrom::prior && (tied || to_be_drowned) && !restoring().sigma)
@@ -174,7 +175,7 @@ class Refinement {
   void find_prior() {
     if (context_.prior || options().from == StartFrom::input) {
       result_.prior = context_.prior ? clamped(*context_.prior) : plan_.input;
-      if (!options().prior_weight && (!options().start || task_ == Task::denoise))
+      if (!options().prior_weight && (!options().start || only_noise_))
         result_.error = estimate_error(task_, plan_, restoring(), result_.prior, nullptr);
       return;
     }
@@ -188,7 +189,7 @@ class Refinement {
 
   /// The degraded picture has all of the noise where a fit is thought to have half.
   double entry_error() const {
-    const bool noisy = task_ == Task::denoise && options().from == StartFrom::input;
+    const bool noisy = only_noise_ && options().from == StartFrom::input;
     return noisy ? result_.error->noise : result_.error->rmse;
   }
 
@@ -250,7 +251,7 @@ class Refinement {
 
   double noise() const {
     if (result_.error) return result_.error->noise;
-    return task_ == Task::denoise ? restoring().sigma.value_or(0) / 255 : 0;
+    return only_noise_ ? restoring().sigma.value_or(0) / 255 : 0;
   }
 
   /// x at the first timestep.
@@ -300,6 +301,7 @@ class Refinement {
   }
 
   Task task_;
+  const bool only_noise_;  ///< of the damage, see TaskSpec
   const Image& degraded_;
   const Image* mask_;
   const RestoreOptions given_;  ///< without the presets, which generate_prior() may override

@@ -7,30 +7,23 @@
 #include "tasks/plan.h"
 #include "tasks/runs.h"
 #include "tasks/stopping.h"
+#include "tasks/task.h"
 
 namespace unmar {
 
 RestoreOptions resolve_for(Task task, const Image& observed, const Image* mask,
                            const RestoreOptions& given) {
   const RestoreOptions options = resolve(task, given);
-  if (task != Task::inpaint || !mask || observed.empty()) return options;
-  return resolve(task, suit_hole(given, options, observed, *mask));
+  const auto suit = task_spec(task).suit;
+  if (!suit || !mask || observed.empty()) return options;
+  return resolve(task, suit(given, options, observed, *mask));
 }
 
 Plan make_plan(Task task, const Image& observed, const Image* mask,
                const RestoreOptions& resolved) {
   if (observed.empty())
     fail(ErrorCode::bad_argument, "{}: the picture has no pixels", to_string(task));
-  switch (task) {
-    case Task::denoise:
-      return plan_denoise(observed, resolved);
-    case Task::inpaint:
-      if (!mask) fail(ErrorCode::bad_argument, "inpaint: needs a mask of what is missing");
-      return plan_inpaint(observed, *mask, resolved);
-    case Task::upscale:
-      return plan_upscale(observed, resolved);
-  }
-  fail(ErrorCode::bad_argument, "restore: unknown task");
+  return task_spec(task).plan(observed, mask, resolved);
 }
 
 Tensor fully_known(const Plan& plan) {
@@ -47,7 +40,7 @@ double count_known(const Plan& plan) {
 void check_reference(Task task, const Image& observed, const Plan& plan, const Image& reference) {
   if (!reference.same_size(plan.input)) {
     const std::string origin =
-        task == Task::upscale
+        task_spec(task).enlargement
             ? fmt::format(" ({}x{} px enlarged)", observed.width(), observed.height())
             : "";
     fail(ErrorCode::bad_input,
@@ -74,15 +67,16 @@ Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o) {
   return to_tensor(*o.guide);
 }
 
-/// Before the plan is made, which may already be large. A mask costs a picture more.
+/// Before the plan is made, which may already be large.
 void require_memory_for(Task task, const Image& observed, const RestoreOptions& o,
                         const Engine& engine) {
   if (observed.empty()) return;  // make_plan() refuses it
-  const int factor = task == Task::upscale ? o.factor.value() : 1;
+  const TaskSpec& spec = task_spec(task);
+  const int factor = spec.enlargement ? spec.enlargement(o) : 1;
   constexpr int kMostSide = 1 << 24;  // no overflow below; the graph says what is too large
   const Shape picture{1, observed.channels(), std::min(observed.height(), kMostSide) * factor,
                       std::min(observed.width(), kMostSide) * factor};
-  const auto A = task == Task::upscale ? make_reduction(o.kernel.value(), factor) : make_identity();
+  const auto A = spec.counted ? spec.counted(o) : make_identity();
   require_memory(task, picture, *A, o, engine);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/fail.h"
+#include "tasks/task.h"
 #include "unmar/noise.h"
 #include "unmar/stop.h"
 
@@ -86,7 +87,7 @@ class Maker {
   /// suffers more than the choice gains. Of a tiny one that is still too few; then none are hidden.
   bool hide_enough(Stopping& needs) const {
     constexpr double kEnough = 100, kWanted = 128, kLargestShare = 0.15, kFewest = 64;
-    if (task_ == Task::upscale) return false;
+    if (task_spec(task_).enlargement) return false;
     const Tensor known = this->known(StopRule::automatic);
     Hidden drawn = hide(known, o_.held_out.value());
     if (count(drawn.compared) < kEnough) {
@@ -142,11 +143,11 @@ class Maker {
   }
 
   Tensor known(StopRule rule) const {
-    if (task_ == Task::upscale)
+    if (task_spec(task_).enlargement)
       fail(ErrorCode::bad_argument,
-           "upscale: --stop {} compares the result with the given picture pixel by pixel, but that "
-           "is smaller; take wmv, emv or none",
-           name_of(rule));
+           "{}: --stop {} compares the result with the given picture pixel by pixel, but that is "
+           "smaller; take wmv, emv or none",
+           to_string(task_), name_of(rule));
     return plan_.A->known_part(Tensor(plan_.y.shape(), 1.f));
   }
 
@@ -160,7 +161,7 @@ class Maker {
   }
 
   std::unique_ptr<Stopper> make_stage_judge(const Stopping& needs) const {
-    if (task_ != Task::denoise || !needs.targets)
+    if (!task_spec(task_).only_noise || !needs.targets)
       fail(ErrorCode::bad_argument,
            "{}: --stop stages needs 'denoise' with --prior staged, whose stages it judges",
            to_string(task_));
@@ -169,7 +170,7 @@ class Maker {
   }
 
   void check_sure() const {
-    const bool input_fits = task_ == Task::denoise && o_.prior == FitPrior::dip &&
+    const bool input_fits = task_spec(task_).only_noise && o_.prior == FitPrior::dip &&
                             o_.input == InputKind::observed && o_.reg_noise_std.value() > 0 &&
                             o_.optimise == Optimise::weights;
     if (!input_fits)

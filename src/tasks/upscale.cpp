@@ -1,14 +1,66 @@
-#include "tasks/plan.h"
+#include "base/fail.h"
+#include "tasks/task.h"
 
 namespace unmar {
+namespace {
 
-Plan plan_upscale(const Image& small, const RestoreOptions& resolved) {
+bool strong(const RestoreOptions& given) { return given.factor.value_or(4) >= 8; }
+
+void paper(RestoreOptions& o, const RestoreOptions& given) {
+  o.iterations = strong(given) ? 4000 : 2000;
+  o.reg_noise_std = strong(given) ? 0.05 : 0.03;
+  o.average = false;
+  o.rollback = 0;
+}
+
+void quick(RestoreOptions& o, const RestoreOptions& given) {
+  o.iterations = 700;
+  o.reg_noise_std = strong(given) ? 0.05 : 0.03;
+}
+
+void check(const RestoreOptions& given) {
+  if (given.factor) return;
+  fail(ErrorCode::bad_argument, "upscale: --factor is missing; give {}",
+       allowed_values(option_spec("factor")));
+}
+
+std::unique_ptr<Operator> reduction(const RestoreOptions& resolved) {
+  return make_reduction(resolved.kernel.value(), resolved.factor.value());
+}
+
+int factor(const RestoreOptions& resolved) { return resolved.factor.value(); }
+
+Plan plan(const Image& small, const Image*, const RestoreOptions& resolved) {
   Plan plan;
-  plan.A = make_reduction(resolved.kernel.value(), resolved.factor.value());
+  plan.A = reduction(resolved);
   plan.y = to_tensor(small);
   plan.input = enlarge_bicubic(small, resolved.factor.value());
   plan.source = plan.input.source;
   return plan;
+}
+
+}  // namespace
+
+TaskSpec upscale_task() {
+  return {
+      .task = Task::upscale,
+      .info =
+          {.name = "upscale",
+           .summary = "Enlarge a picture 2, 3, 4 or 8 times",
+           .details =
+               "A network is fitted so that its large picture, reduced, is the given small one.",
+           .examples = "  unmar upscale small.png --factor 4 -o large.png\n"
+                       "  unmar upscale small.png --factor 2 -o large.png --preset paper",
+           .refines = true},
+      .quick = quick,
+      .best = nullptr,
+      .paper = paper,
+      .check = check,
+      .plan = plan,
+      .counted = reduction,
+      .enlargement = factor,
+      .error = error_of_octaves,
+  };
 }
 
 Restored upscale(const Image& small, int factor, const RestoreOptions& options,

@@ -214,7 +214,7 @@ TEST(Blend, UnderCorrelatedNoiseWholeNeighbourhoodsAreHidden) {
   RestoreOptions options = tiny(3);
   options.noise = NoiseKind::correlated;
   const RestoreOptions resolved = resolve(Task::denoise, options);
-  const Plan plan = plan_denoise(noisy_picture(96, 96), resolved);
+  const Plan plan = make_plan(Task::denoise, noisy_picture(96, 96), nullptr, resolved);
   ASSERT_EQ(plan.noise->kind, NoiseKind::correlated);
   const Hidden hidden = make_stopping(Task::denoise, plan, resolved).hidden;
   const Shape& s = hidden.compared.shape();
@@ -232,7 +232,7 @@ TEST(Blend, UnderCorrelatedNoiseWholeNeighbourhoodsAreHidden) {
 
 TEST(Blend, RefusesADamageWhoseObservationIsNoPictureOfTheResult) {
   const RestoreOptions resolved = resolve(Task::denoise, tiny(3));
-  Plan plan = plan_denoise(noisy_picture(16, 16), resolved);
+  Plan plan = make_plan(Task::denoise, noisy_picture(16, 16), nullptr, resolved);
   EXPECT_NO_THROW(Blend(plan, resolved, {}));
   plan.A = make_reduction(ReduceKernel::box, 2);
   EXPECT_THROW(Blend(plan, resolved, {}), Error);
@@ -242,7 +242,7 @@ TEST(Blend, SaltAndPepperAreHolesToTheFit) {
   const Image clean = test_picture(64, 64);
   const Image peppered = simulate(clean, {.salt_pepper = 0.1f, .seed = 1}).image;
   const RestoreOptions resolved = resolve(Task::denoise, tiny(3));
-  const Plan plan = plan_denoise(peppered, resolved);
+  const Plan plan = make_plan(Task::denoise, peppered, nullptr, resolved);
   EXPECT_NEAR(plan.noise->impulses, 0.1, 0.02);
   const Tensor is_known = fully_known(plan);
   const double known = std::reduce(is_known.values().begin(), is_known.values().end(), 0.0);
