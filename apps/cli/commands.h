@@ -12,7 +12,7 @@ namespace unmar::cli {
 using Action = std::function<int()>;
 
 // Each adds its sub-commands to the program; the one that is given sets `chosen`.
-void add_restore_commands(CLI::App& program, Action& chosen);  ///< denoise, inpaint, upscale
+void add_restore_commands(CLI::App& program, Action& chosen);  ///< one for each task
 void add_refine_command(CLI::App& program, Action& chosen);
 void add_resume_command(CLI::App& program, Action& chosen);
 void add_pick_command(CLI::App& program, Action& chosen);

@@ -37,14 +37,7 @@ const std::vector<std::pair<std::string, ReduceKernel>> kKernels = {
 std::unique_ptr<Operator> blur(const std::string& text, const PictureArguments& pictures) {
   if (std::filesystem::is_regular_file(text))
     return make_kernel_blur(to_tensor(to_gray(pictures.read(text))));
-  try {
-    return parse_blur(text);
-  } catch (const Error& error) {
-    throw Error(
-        error.code(),
-        fmt::format("degrade: {}{}", error.what(),
-                    text.find(':') == text.npos ? "; nor is there a file of that name" : ""));
-  }
+  return blur_in_words(text, "degrade");
 }
 
 SimulateOptions simulate_options(const DegradeArguments& a) {

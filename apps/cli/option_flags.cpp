@@ -56,7 +56,7 @@ void declare_option(CLI::App& command, const OptionSpec& spec, Task task, Restor
     option->type_name(type_name(spec));
   }
   option->description(option_help(spec, task))->group(spec.group);
-  if (spec.name == "factor") option->required();
+  if (spec.required) option->required();
   if (spec.basic) show_in_short_help(option);
 }
 
@@ -77,7 +77,8 @@ void declare_option(CLI::App& command, const OptionSpec& spec, std::vector<Given
   std::vector<std::string> notes;
   if (!spec.tasks.empty()) {
     notes.push_back("with --task");
-    for (const Task task : spec.tasks) notes.back() += fmt::format(" {}", to_string(task));
+    for (const Task task : spec.tasks)
+      if (task_info(task).refines) notes.back() += fmt::format(" {}", to_string(task));
   }
   if (!spec.unit.empty()) notes.push_back(spec.unit);
   option->description(notes.empty() ? spec.help

@@ -34,4 +34,15 @@ ReadOptions PictureArguments::read_options() const {
   return options;
 }
 
+std::unique_ptr<Operator> blur_in_words(const std::string& text, const char* where) {
+  try {
+    return parse_blur(text);
+  } catch (const Error& error) {
+    throw Error(
+        error.code(),
+        fmt::format("{}: {}{}", where, error.what(),
+                    text.find(':') == text.npos ? "; nor is there a file of that name" : ""));
+  }
+}
+
 }  // namespace unmar::cli

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <unmar/image.h>
+#include <unmar/operators.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 namespace CLI {
@@ -20,5 +22,8 @@ struct PictureArguments {
   ReadOptions read_options() const;
   Image read(const std::filesystem::path& path) const { return read_image(path, read_options()); }
 };
+
+/// --blur in words. throws Error, opened by `where`, if that is neither one nor the name of a file.
+std::unique_ptr<Operator> blur_in_words(const std::string& text, const char* where);
 
 }  // namespace unmar::cli

@@ -2,6 +2,7 @@
 #include <unmar/runs/refine_run.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -137,6 +138,18 @@ int run(const RefineArguments& a) {
   return 0;
 }
 
+bool serves_refine(const OptionSpec& spec) {
+  return spec.tasks.empty() || std::any_of(spec.tasks.begin(), spec.tasks.end(),
+                                           [](Task task) { return task_info(task).refines; });
+}
+
+std::vector<std::string> refined_tasks() {
+  std::vector<std::string> names;
+  for (const Task task : all_tasks())
+    if (task_info(task).refines) names.emplace_back(to_string(task));
+  return names;
+}
+
 void declare_files(Declaration& d, RefineArguments& a) {
   d.group("Files");
   d.positional("IN", a.request.in.picture, "the damaged picture: PNG, TIFF, JPEG, WebP or FITS")
@@ -161,7 +174,7 @@ void declare_chain(Declaration& d, RefineArguments& a) {
   d.group("Chain");
   d.add("--task", a.task, "TASK", "what the damage is: denoise, inpaint or upscale")
       ->required()
-      ->check(one_of({"denoise", "inpaint", "upscale"}));
+      ->check(one_of(refined_tasks()));
   CLI::Option* prior =
       d.add("--prior", a.prior, "dip|input|none",
             "what the chain starts from; dip: the fit; input: IN itself, which takes no time, "
@@ -219,7 +232,8 @@ void add_refine_command(CLI::App& program, Action& chosen) {
   d.flag("--quiet", arguments->quiet, "say nothing but errors");
   d.flag("--json", arguments->json, "print the facts of the result as one JSON line on stdout");
   for (const OptionSpec& spec : option_table())
-    if (spec.name != "prior") declare_option(*command, spec, arguments->given);
+    if (spec.name != "prior" && serves_refine(spec))
+      declare_option(*command, spec, arguments->given);
   arguments->pictures.declare(*command);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }

@@ -20,8 +20,21 @@ struct RestoreArguments {
   PictureArguments pictures;
 };
 
+/// --blur FILE is a file to read, no option in words.
+void take_blur(FitRequest& request) {
+  std::optional<std::string>& blur = request.options.blur;
+  if (!blur) return;
+  if (std::filesystem::is_regular_file(*blur)) {
+    request.in.blur = *blur;
+    blur.reset();
+  } else {
+    blur_in_words(*blur, to_string(request.task));
+  }
+}
+
 int run(RestoreArguments a) {
   a.request.in.reading = a.pictures.read_options();
+  take_blur(a.request);
   std::optional<RunStore> store;
   if (!a.run.empty()) store.emplace(a.run, "--run");
   FitConsole console({a.quiet, a.json, a.run.string()});

@@ -17,7 +17,7 @@
 /// manifest and docs/options.md read that table.
 namespace unmar {
 
-enum class Task { denoise, inpaint, upscale };
+enum class Task { denoise, inpaint, upscale, deblur };
 enum class Preset { quick, best, paper };
 enum class StopRule {
   automatic,
@@ -58,15 +58,18 @@ Task task_named(std::string_view name);  ///< throws Error{bad_argument}
 /// docs/options.md, where a field is called as here but with '-' for '_'.
 struct RestoreOptions {
   std::optional<Preset> preset = {};
-  std::optional<Method> method = {};  ///< denoise, inpaint; patches: denoise
+  std::optional<Method> method = {};  ///< denoise, inpaint, deblur; patches: denoise
 
   // What is known of the damage.
-  std::optional<double> sigma = {};         ///< denoise; 0-255 scale
+  std::optional<double> sigma = {};         ///< denoise, deblur; 0-255 scale
   std::optional<NoiseKind> noise = {};      ///< denoise, inpaint; empty: estimated
   std::optional<int> factor = {};           ///< upscale: 2, 3, 4 or 8
   std::optional<ReduceKernel> kernel = {};  ///< upscale: how the small picture came about
   std::optional<bool> invert_mask = {};     ///< inpaint: black is known, white is to be filled
   std::optional<bool> keep_known = {};      ///< inpaint: known pixels stay as they are
+  std::optional<std::string> blur = {};     ///< deblur: in words, as parse_blur() reads it
+  /// deblur: instead of `blur`, a picture of the kernel, whose centre is its middle.
+  std::shared_ptr<const Image> blur_kernel = {};
 
   // How long, and which iterate is the result.
   std::optional<int> runs = {};  ///< fits that the result is the mean of
@@ -131,7 +134,8 @@ struct OptionSpec {
   Kind kind = Kind::flag;
   std::string unit;                   ///< "iterations", "dB"; may be empty
   double low = 0, high = 0;           ///< inclusive range of integer and number
-  std::vector<std::string> choices;   ///< the values of a choice; of an integer if it has no range
+  std::vector<std::string> choices;   ///< the values of a choice; of an integer if it has no range;
+                                      ///< the forms of a text
   std::vector<Task> tasks;            ///< which have it; empty: all
   std::vector<std::string> networks;  ///< for which it means something; empty: any, also none
   std::string help;
@@ -139,6 +143,7 @@ struct OptionSpec {
 
   std::function<std::optional<OptionValue>(const RestoreOptions&)> get;
   std::function<void(RestoreOptions&, const OptionValue&)> put;  ///< unchecked: see set_option
+  bool required = false;                                         ///< its tasks cannot do without
 
   bool serves(Task task) const;
   bool serves_network(std::string_view name) const;
@@ -161,11 +166,12 @@ void parse_option(RestoreOptions& options, Task task, const OptionSpec& spec,
 /// Fills what is not given from the preset (sigma and noise may stay empty: not known, and watch:
 /// nobody).
 /// throws Error{bad_argument} for a value out of range, an option that the task or the network does
-/// not have, or upscale without a factor.
+/// not have, upscale without a factor or deblur without a blur.
 RestoreOptions resolve(Task task, const RestoreOptions& given);
 
 /// What the preset gives an option when nothing is known of the damage (upscale: as for factor
-/// 4), for help texts; empty for what the user must or may say himself: sigma, factor and watch.
+/// 4), for help texts; empty for what the user must or may say himself: sigma, factor, blur and
+/// watch.
 std::optional<OptionValue> preset_value(const OptionSpec& spec, Task task, Preset preset);
 
 /// What resolved options describe: the network, the problem without the picture of --input, and the

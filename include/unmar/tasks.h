@@ -13,7 +13,7 @@
 #include "unmar/image.h"
 #include "unmar/options.h"
 
-/// Restoring a picture: the three tasks as one call each.
+/// Restoring a picture: the four tasks as one call each.
 namespace unmar {
 
 /// One of the pictures that --method auto blends.
@@ -104,6 +104,14 @@ Restored inpaint(const Image& holed, const Image& mask, const RestoreOptions& op
 /// Enlarges by 2, 3, 4 or 8.
 Restored upscale(const Image& small, int factor, const RestoreOptions& options = {},
                  const RestoreContext& context = {});
+
+/// Sharpens a picture whose blur is known: in words, as parse_blur() reads it, or as a picture of
+/// the kernel, whose centre is its middle. throws Error{bad_argument} for a method other than dip
+/// and for a blur that reaches farther than the picture is large.
+Restored deblur(const Image& blurred, const std::string& blur, const RestoreOptions& options = {},
+                const RestoreContext& context = {});
+Restored deblur(const Image& blurred, const Image& kernel, const RestoreOptions& options = {},
+                const RestoreContext& context = {});
 
 /// Enlarges by Keys' bicubic interpolation (a = -0.5, half-pixel centres, edges replicated), values
 /// clamped to [0,1]; alpha is enlarged bilinearly. The baseline that upscale has to beat.

@@ -91,6 +91,7 @@ std::string manifest_json(const FitRequest& request, const RunResult& run) {
                                                    .options = r.options});
   manifest.update(Json{
       {"guide", in.guide.empty() ? Json(nullptr) : Json(in.guide.string())},
+      {"blur_kernel", in.blur.empty() ? Json(nullptr) : Json(in.blur.string())},
       {"network", Json::parse(network_to_json(r.network))},
       {"parameters", r.params},
       {"noise", noise_facts(r.noise)},

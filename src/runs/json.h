@@ -27,6 +27,7 @@ void for_inputs(Inputs& in, Visit visit) {
   visit("input", in.picture);
   visit("mask", in.mask);
   visit("guide", in.guide);
+  visit("blur", in.blur);
   visit("reference", in.reference);
   visit("network", in.network);
 }

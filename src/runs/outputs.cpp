@@ -30,7 +30,7 @@ void check_method(const FitRequest& request, const RestoreOptions& resolved, boo
 
 bool is_input(const RunInputs& in, const fs::path& path) {
   std::error_code error;
-  for (const fs::path& input : {in.picture, in.mask, in.guide, in.reference})
+  for (const fs::path& input : {in.picture, in.mask, in.guide, in.blur, in.reference})
     if (!input.empty() && fs::equivalent(input, path, error) && !error) return true;
   return false;
 }

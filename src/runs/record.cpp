@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 2;  ///< of run.json
+constexpr int kFormat = 3;  ///< of run.json
 
 RunRecord record_of(const Json& json) {
   RunRecord record;

@@ -159,6 +159,7 @@ std::string command_line(const FitRequest& request) {
   };
   file("--mask", in.mask);
   file("--guide", in.guide);
+  file("--blur", in.blur);
   file("--network-file", in.network);
   file("-o", request.out.result);
   for (const OptionSpec& spec : option_table()) {

@@ -36,6 +36,8 @@ RestoreOptions with_files(const FitRequest& request) {
     if (options.input == InputKind::guide)
       options.guide = std::make_shared<const Image>(read_image(in.guide, in.reading));
   }
+  if (!in.blur.empty())
+    options.blur_kernel = std::make_shared<const Image>(read_image(in.blur, in.reading));
   return options;
 }
 
@@ -299,8 +301,11 @@ Image pick(const RunStore& store, int iteration) {
   const RunInputs& in = record.request.in;
   const Image input = read_image(in.picture, in.reading);
   const Image mask = in.mask.empty() ? Image() : read_mask(in.mask, in.reading);
-  return finish_moment(record.request.task, input, in.mask.empty() ? nullptr : &mask,
-                       record.resolved, store.picture(iteration));
+  RestoreOptions options = record.resolved;
+  if (!in.blur.empty())
+    options.blur_kernel = std::make_shared<const Image>(read_image(in.blur, in.reading));
+  return finish_moment(record.request.task, input, in.mask.empty() ? nullptr : &mask, options,
+                       store.picture(iteration));
 }
 
 }  // namespace unmar

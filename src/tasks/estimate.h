@@ -5,6 +5,9 @@
 
 namespace unmar {
 
+/// throws Error{bad_argument} for a task whose results cannot be refined.
+void require_refines(Task task);
+
 /// As generate_prior() says; fit: of the prior, null if that came from elsewhere.
 /// throws Error{bad_argument} if it cannot be estimated.
 ErrorEstimate estimate_error(Task task, const Plan& plan, const RestoreOptions& resolved,

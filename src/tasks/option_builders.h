@@ -56,6 +56,15 @@ inline OptionSpec only_for(std::vector<Task> tasks, OptionSpec spec) {
   spec.tasks = std::move(tasks);
   return spec;
 }
+inline OptionSpec required(OptionSpec spec) {
+  spec.required = true;
+  return spec;
+}
+/// What a text may look like, for help texts.
+inline OptionSpec in_forms(std::vector<std::string> forms, OptionSpec spec) {
+  spec.choices = std::move(forms);
+  return spec;
+}
 /// An option of these networks only.
 inline OptionSpec of_networks(std::vector<std::string> networks, OptionSpec spec) {
   spec.networks = std::move(networks);

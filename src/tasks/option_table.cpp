@@ -11,10 +11,10 @@ std::vector<OptionSpec> damage() {
   return {
       basic(in_unit(
           "0-255 scale",
-          only_for({Task::denoise},
+          only_for({Task::denoise, Task::deblur},
                    number("sigma", &R::sigma, 0, 255,
-                          "standard deviation of the noise; otherwise it is estimated; 50 or "
-                          "more selects a stronger smoothing of the fit")))),
+                          "standard deviation of the noise; otherwise denoise estimates it; "
+                          "there 50 or more selects a stronger smoothing of the fit")))),
       only_for({Task::denoise, Task::inpaint},
                choice("noise", &R::noise,
                       {{"white", NoiseKind::white},
@@ -23,8 +23,8 @@ std::vector<OptionSpec> damage() {
                       "what kind of noise it is, for --method auto and patches; otherwise it is "
                       "found out; as strong everywhere, stronger where it is brighter, or shared "
                       "by neighbours as in cameras' JPEG files")),
-      only_for({Task::upscale}, basic(one_of("factor", &R::factor, {2, 3, 4, 8},
-                                             "how many times larger the result is"))),
+      only_for({Task::upscale}, basic(required(one_of("factor", &R::factor, {2, 3, 4, 8},
+                                                      "how many times larger the result is")))),
       only_for({Task::upscale},
                choice("kernel", &R::kernel,
                       {{"lanczos2", ReduceKernel::lanczos2},
@@ -41,6 +41,15 @@ std::vector<OptionSpec> damage() {
                flag("keep-known", &R::keep_known,
                     "pixels where the mask is fully white are returned as they came; otherwise "
                     "they too are the network's")),
+      only_for(
+          {Task::deblur},
+          required(in_forms(
+              {"gauss:SIGMA", "motion:LENGTH,ANGLE", "disk:RADIUS", "FILE"},
+              text("blur", &R::blur,
+                   "how it is blurred; by a Gaussian of standard deviation SIGMA, along a line of "
+                   "LENGTH at ANGLE (degrees, counter-clockwise), by a disk of RADIUS as out of "
+                   "focus (all in pixels), or by the kernel in a picture, whose centre is its "
+                   "middle")))),
   };
 }
 
@@ -242,12 +251,12 @@ std::vector<OptionSpec> make_table() {
                     "set of defaults for all other options; best is the mean of several "
                     "longer fits, paper the published recipe")),
        basic(only_for(
-           {Task::denoise, Task::inpaint},
+           {Task::denoise, Task::inpaint, Task::deblur},
            choice("method", &R::method,
                   {{"auto", Method::automatic}, {"patches", Method::patches}, {"dip", Method::dip}},
                   "what removes noise; patches: a filter that takes seconds, only for "
                   "denoise; dip: the fit; auto: both, and of them the blend that pixels "
-                  "hidden from both speak for")))});
+                  "hidden from both speak for; deblur takes dip alone")))});
   append("Damage", damage());
   append("Duration", duration());
   append("Network", network());

@@ -143,7 +143,7 @@ std::string allowed_values(const OptionSpec& spec) {
     case Kind::choice:
       return list_with_or(spec.choices);
     case Kind::text:
-      return "a name";
+      return spec.choices.empty() ? "a name" : list_with_or(spec.choices);
   }
   return {};
 }
@@ -174,15 +174,17 @@ RestoreOptions resolve(Task task, const RestoreOptions& given) {
   RestoreOptions checked;
   for (const OptionSpec& spec : option_table())
     if (const auto value = spec.get(given)) set_option(checked, task, spec, *value);
-  if (const auto check = task_spec(task).check) check(checked);
   checked.custom_network = given.custom_network;
   checked.guide = given.guide;
+  checked.blur_kernel = given.blur_kernel;
+  if (const auto check = task_spec(task).check) check(checked);
 
   const RestoreOptions preset = preset_options(task, checked);
   check_network(task, checked, preset.network.value());
   RestoreOptions resolved;
   resolved.custom_network = given.custom_network;
   resolved.guide = given.guide;
+  resolved.blur_kernel = given.blur_kernel;
   for (const OptionSpec& spec : option_table()) {
     if (!spec.serves(task) || !spec.serves_network(*preset.network)) continue;
     if (checked.custom_network && describes_network(spec)) continue;

@@ -73,6 +73,11 @@ double octave(const Plan& plan) {
 
 }  // namespace
 
+void require_refines(Task task) {
+  if (!task_info(task).refines)
+    fail(ErrorCode::bad_argument, "refine: what {} makes cannot be refined", to_string(task));
+}
+
 ErrorEstimate error_of_noise(const Plan& plan, const RestoreOptions& resolved, const Image& prior,
                              const FitResult*) {
   const double noise = resolved.sigma
@@ -93,15 +98,13 @@ ErrorEstimate error_of_octaves(const Plan& plan, const RestoreOptions& resolved,
 
 ErrorEstimate estimate_error(Task task, const Plan& plan, const RestoreOptions& resolved,
                              const Image& prior, const FitResult* fit) {
-  const auto estimate = task_spec(task).error;
-  if (!estimate)
-    fail(ErrorCode::bad_argument, "refine: the error of what {} makes cannot be estimated",
-         to_string(task));
-  return estimate(plan, resolved, prior, fit);
+  require_refines(task);
+  return task_spec(task).error(plan, resolved, prior, fit);
 }
 
 Prior generate_prior(Task task, const Image& degraded, const Image* mask,
                      const RestoreOptions& options, const RestoreContext& context) {
+  require_refines(task);
   const RestoreOptions resolved = resolve(task, options);
   const Plan plan = make_plan(task, degraded, mask, resolved);
   RestoreOptions how = options;

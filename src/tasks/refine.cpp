@@ -32,6 +32,7 @@ double eta_of(const RefineOptions& o) {
 }
 
 void check_options(Task task, const RefineOptions& o, int steps) {
+  require_refines(task);
   const auto require = [](bool ok, const char* rule, auto got) {
     if (!ok) fail(ErrorCode::bad_argument, "refine: {}, got {}", rule, got);
   };
@@ -114,13 +115,13 @@ class Refinement {
         model_(std::move(model)),
         context_(context),
         schedule_(model_.scheduler.schedule) {
+    check_options(task, options, schedule_.steps());
     result_.options = options;
     result_.options.restore = resolve_for(task, degraded, mask, given_);
     if (!options.consistency)
       result_.options.consistency = only_noise_ ? Consistency::none : Consistency::ddnm;
     if (!options.entry_factor) result_.options.entry_factor = only_noise_ ? 1 : 2;
     result_.options.eta = eta_of(result_.options);
-    check_options(task, options, schedule_.steps());
     sampler_ = make_sampler(options.sampler, *result_.options.eta);
     plan_ = make_plan(task, degraded, mask, result_.options.restore);
     check_model(model_, degraded, plan_.input);

@@ -27,8 +27,10 @@ Json schema_of(const OptionSpec& spec, Task task) {
   }
   if (spec.kind == Kind::integer && !spec.choices.empty()) {
     for (const std::string& choice : spec.choices) json["enum"].push_back(std::stoi(choice));
-  } else if (!spec.choices.empty()) {
+  } else if (spec.kind == Kind::choice) {
     json["enum"] = spec.choices;
+  } else if (!spec.choices.empty()) {
+    json["x-forms"] = spec.choices;
   } else if (spec.kind == Kind::integer) {
     json["minimum"] = static_cast<std::int64_t>(spec.low);
     json["maximum"] = static_cast<std::int64_t>(spec.high);
@@ -48,15 +50,18 @@ Json schema_of(const OptionSpec& spec, Task task) {
 }  // namespace
 
 std::string options_schema(Task task) {
-  Json properties = Json::object();
-  for (const OptionSpec& spec : option_table())
-    if (spec.serves(task)) properties[spec.name] = schema_of(spec, task);
+  Json properties = Json::object(), required = Json::array();
+  for (const OptionSpec& spec : option_table()) {
+    if (!spec.serves(task)) continue;
+    properties[spec.name] = schema_of(spec, task);
+    if (spec.required) required.push_back(spec.name);
+  }
   Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                  {"title", to_string(task)},
                  {"type", "object"},
                  {"properties", properties},
+                 {"required", required},
                  {"additionalProperties", false}};
-  if (task == Task::upscale) schema["required"] = {"factor"};
   return schema.dump(2) + "\n";
 }
 

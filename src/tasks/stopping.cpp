@@ -154,9 +154,10 @@ class Maker {
   float sigma(StopRule rule) const {
     if (o_.sigma.value_or(0) <= 0)
       fail(ErrorCode::bad_argument,
-           "{}: --stop {} needs to know how strong the noise is; give 'denoise' a --sigma above 0, "
+           "{}: --stop {} needs to know how strong the noise is; give '{}' a --sigma above 0, "
            "or take another rule",
-           to_string(task_), name_of(rule));
+           to_string(task_), name_of(rule),
+           option_spec("sigma").serves(task_) ? to_string(task_) : "denoise");
     return static_cast<float>(*o_.sigma / 255);
   }
 

@@ -7,7 +7,8 @@ namespace unmar {
 namespace {
 
 const std::vector<TaskSpec>& specs() {
-  static const std::vector<TaskSpec> table = {denoise_task(), inpaint_task(), upscale_task()};
+  static const std::vector<TaskSpec> table = {denoise_task(), inpaint_task(), upscale_task(),
+                                              deblur_task()};
   return table;
 }
 

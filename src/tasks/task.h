@@ -41,6 +41,7 @@ struct TaskSpec {
 TaskSpec denoise_task();
 TaskSpec inpaint_task();
 TaskSpec upscale_task();
+TaskSpec deblur_task();
 
 const TaskSpec& task_spec(Task task);  ///< throws Error{bad_argument}
 

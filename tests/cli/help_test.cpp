@@ -27,8 +27,9 @@ class Help : public CliTest {
 TEST_F(Help, OfTheProgramIsTheGoldenOne) { expect_golden({"--help"}, "unmar.txt"); }
 
 TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
-  for (const std::string name : {"denoise", "inpaint", "upscale", "refine", "resume", "pick",
-                                 "degrade", "compare", "sheet", "networks", "profile", "info"})
+  for (const std::string name :
+       {"denoise", "inpaint", "upscale", "deblur", "refine", "resume", "pick", "degrade", "compare",
+        "sheet", "networks", "profile", "info"})
     expect_golden({name, "--help"}, name + ".txt");
   expect_golden({"networks", "show", "--help"}, "networks_show.txt");
   expect_golden({"ddpm", "--help"}, "ddpm.txt");
@@ -37,7 +38,7 @@ TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
 }
 
 TEST_F(Help, AllShowsEveryOptionAndHelpTheMostUsedOnes) {
-  for (const std::string name : {"denoise", "inpaint", "upscale", "refine"}) {
+  for (const std::string name : {"denoise", "inpaint", "upscale", "deblur", "refine"}) {
     const Outcome all = run({name, "--help-all"}), some = run({name, "--help"});
     EXPECT_EQ(all.code, 0);
     EXPECT_LE(longest_line(all.out), 100u);
@@ -64,6 +65,9 @@ TEST_F(Help, TheSchemaHasEveryOptionWithItsRange) {
   EXPECT_THAT(nlohmann::json::parse(
                   run({"options", "--schema", "upscale"}).out)["properties"]["factor"]["enum"],
               testing::ElementsAre(2, 3, 4, 8));
+  const auto deblur = nlohmann::json::parse(run({"options", "--schema", "deblur"}).out);
+  EXPECT_THAT(deblur["required"], testing::ElementsAre("blur"));
+  EXPECT_FALSE(deblur["properties"]["blur"].contains("enum"));
   expect_refusal({"options", "--schema", "draw"}, 2, {"'draw' is no task"});
 }
 

@@ -8,11 +8,12 @@
 namespace unmar::tasks_test {
 namespace {
 
-constexpr Task kTasks[] = {Task::denoise, Task::inpaint, Task::upscale};
+constexpr Task kTasks[] = {Task::denoise, Task::inpaint, Task::upscale, Task::deblur};
 
 RestoreOptions needed(Task task) {
   RestoreOptions options;
   if (task == Task::upscale) options.factor = 4;
+  if (task == Task::deblur) options.blur = "gauss:2";
   return options;
 }
 

@@ -65,9 +65,10 @@ TEST(PaperPreset, UpscalesEightTimesLongerAndWithMoreJitter) {
 }
 
 TEST(QuickPreset, IsTheDefaultAndTakesLessWorkThanThePapers) {
-  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale}) {
+  for (const Task task : all_tasks()) {
     RestoreOptions given;
     if (task == Task::upscale) given.factor = 4;
+    if (task == Task::deblur) given.blur = "gauss:2";
     const RestoreOptions quick = resolve(task, given), full = paper(task, given);
     EXPECT_EQ(quick.preset, Preset::quick);
     EXPECT_LE(parameters(quick), parameters(full)) << to_string(task);
@@ -76,9 +77,10 @@ TEST(QuickPreset, IsTheDefaultAndTakesLessWorkThanThePapers) {
 }
 
 TEST(BestPreset, IsTheMeanOfSeveralLongerFits) {
-  for (const Task task : {Task::denoise, Task::inpaint, Task::upscale}) {
+  for (const Task task : all_tasks()) {
     RestoreOptions given;
     if (task == Task::upscale) given.factor = 4;
+    if (task == Task::deblur) given.blur = "gauss:2";
     const RestoreOptions quick = resolve(task, given);
     given.preset = Preset::best;
     const RestoreOptions best = resolve(task, given);

@@ -15,6 +15,7 @@ struct RunInputs {
   std::filesystem::path picture;    ///< the damaged one
   std::filesystem::path mask;       ///< inpaint
   std::filesystem::path guide;      ///< for RestoreOptions::input guide
+  std::filesystem::path blur;       ///< deblur: a picture of the kernel, instead of the option
   std::filesystem::path reference;  ///< the clean picture: adds PSNR and SSIM
   std::filesystem::path network;    ///< a network as JSON, instead of the options for it
   ReadOptions reading = {};         ///< of all pictures; `fixed_range` is not kept
