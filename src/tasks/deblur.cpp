@@ -57,9 +57,9 @@ TaskSpec deblur_task() {
       .info = {.name = "deblur",
                .summary = "Sharpen a picture whose blur is known",
                .details =
-                   "A network is fitted so that its picture, blurred alike, is the given one. How "
-                   "it is blurred has to be\nknown: shaken along a line, out of focus, or by a "
-                   "kernel in a picture.",
+                   "A network is fitted so that its picture, blurred alike, is the given one. The "
+                   "blur has to be known:\nshaken along a line, out of focus, or by a kernel in a "
+                   "picture.",
                .examples =
                    "  unmar deblur soft.png --blur gauss:2 -o sharp.png\n"
                    "  unmar deblur shaken.png --blur motion:15,30 -o sharp.png\n"

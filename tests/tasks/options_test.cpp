@@ -109,7 +109,7 @@ TEST(Options, AnOptionOfAnotherTaskIsRefused) {
   RestoreOptions given;
   given.sigma = 25;
   EXPECT_EQ(error_of([&] { resolve(Task::inpaint, given); }),
-            "inpaint: --sigma is not an option of this task; it belongs to denoise");
+            "inpaint: --sigma is not an option of this task; it belongs to denoise or deblur");
 }
 
 TEST(Options, TextThatIsNoNumberIsRefusedInQuotes) {
