@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "fit/running_average.h"
 #include "fit/state.h"
 #include "unmar/fit.h"
+#include "unmar/process.h"
 
 namespace unmar {
 namespace {
@@ -51,12 +51,6 @@ double fidelity_db(const Op& op, float value) {
   constexpr double kLeastMse = 1e-10;
   const auto v = static_cast<double>(value);
   return -10 * std::log10(std::max(std::holds_alternative<L1>(op) ? v * v : v, kLeastMse));
-}
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 CompileOptions compile_options(const FitOptions& options) {

@@ -1,19 +1,13 @@
 #include "tasks/blend.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 
 #include "base/fail.h"
+#include "unmar/process.h"
 
 namespace unmar {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // In the order of the candidates: filter, fit, step (docs/results.md).
 const std::vector<double> kUsual = {0.6, 0.2, 0.2};
