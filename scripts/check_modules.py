@@ -3,8 +3,9 @@
 
     scripts/check_modules.py [ROOT]
 
-Prints one line per violation, `file:line: module 'x' may not include ...`, and ends with 1 if there
-are any. docs/design.md draws the picture; the tables below are the rule.
+The rule is what CMake builds: src/CMakeLists.txt has the order, and each module's unmar_module(...
+LINKS ...) what it stands on. A module may include those and what they stand on. Prints one line per
+violation, `file:line: module 'x' may not include ...`, and ends with 1 if there are any.
 """
 
 import dataclasses
@@ -12,63 +13,8 @@ import pathlib
 import re
 import sys
 
-# What each module may include besides itself. Siblings: image and graph; models, operators and
-# engine; diffusion and fit.
-MODULES = {
-    "base": set(),
-    "tensor": {"base"},
-    "image": {"base", "tensor"},
-    "graph": {"base", "tensor"},
-    "models": {"base", "tensor", "graph"},
-    "engine": {"base", "tensor", "graph"},
-    "operators": {"base", "tensor", "graph"},
-    "observe": {"base", "tensor", "image", "graph", "operators", "engine"},
-    "diffusion": {"base", "tensor", "image", "graph", "models", "operators", "engine", "observe"},
-    "noise": {"base", "tensor", "image"},
-    "patches": {"base", "tensor", "image", "noise"},
-    "fit": {"base", "tensor", "graph", "models", "operators", "engine"},
-    "tasks": {"base", "tensor", "image", "graph", "models", "operators", "engine", "observe",
-              "diffusion", "fit", "noise", "patches"},
-    "report": {"base", "tensor", "image", "graph", "models", "operators", "engine", "observe",
-               "diffusion", "fit", "noise", "patches", "tasks"},
-    "runs": {"base", "tensor", "image", "graph", "models", "operators", "engine", "observe",
-             "diffusion", "fit", "noise", "patches", "tasks", "report"},
-}
-
-# Each header of include/unmar belongs to a module. No module may include the umbrella.
+# The only header of include/unmar that belongs to no module; no module may include it.
 UMBRELLA = "unmar.h"
-HEADER_MODULE = {
-    "error.h": "base",
-    "files.h": "base",
-    "process.h": "base",
-    "random.h": "base",
-    "checksum.h": "base",
-    "tensor.h": "tensor",
-    "archive.h": "tensor",
-    "image.h": "image",
-    "ops.h": "graph",
-    "graph.h": "graph",
-    "models.h": "models",
-    "ddpm_unet.h": "models",
-    "engine.h": "engine",
-    "operators.h": "operators",
-    "observe.h": "observe",
-    "diffusion.h": "diffusion",
-    "weights.h": "diffusion",
-    "dataset.h": "diffusion",
-    "trainer.h": "diffusion",
-    "unet_model.h": "diffusion",
-    "fit.h": "fit",
-    "stages.h": "fit",
-    "stop.h": "fit",
-    "deep_image_prior.h": "fit",
-    "noise.h": "noise",
-    "patches.h": "patches",
-    "options.h": "tasks",
-    "refine.h": "tasks",
-    "tasks.h": "tasks",
-    "version.h": "tasks",
-}
 
 
 @dataclasses.dataclass
@@ -111,18 +57,25 @@ class Checker:
         self.root = root
         self.problems = []
         self.includes = 0
-        self.used = {module: {} for module in MODULES}  # module -> {module it includes: where}
+        self.modules = {}  # module -> modules it may include besides itself
 
     def check(self):
+        self._read_modules()
         for folder in ("include", "src", "apps", "examples", "python", "bench", "tests"):
             for path in sorted((self.root / folder).rglob("*")):
                 if path.suffix in CODE_SUFFIXES:
                     self._check_file(path)
-        links = {}
-        for path in sorted((self.root / "src").glob("*/CMakeLists.txt")):
-            links.update(self._check_cmake(path))
-        self._check_links(links)
         return self.problems
+
+    def _read_modules(self):
+        """From left to right, so that what a module links is known when its turn comes."""
+        order = (self.root / "src/CMakeLists.txt").read_text(encoding="utf-8")
+        for module in re.findall(r"^add_subdirectory\((\w+)\)", order, re.MULTILINE):
+            links = self._check_cmake(self.root / "src" / module / "CMakeLists.txt")
+            self.modules[module] = set().union(links, *(self.modules[link] for link in links))
+        for path in sorted((self.root / "src").glob("*/CMakeLists.txt")):
+            if path.parent.name not in self.modules:
+                self._report(path.relative_to(self.root).as_posix(), "is not in src/CMakeLists.txt")
 
     def _report(self, where, text):
         self.problems.append(f"{where}: {text}")
@@ -152,21 +105,15 @@ class Checker:
 
     def _owner(self, folders):
         """The module, or the folder outside of them, that a file belongs to; None: cannot be told."""
-        if folders[0] == "src":
-            if len(folders) > 2 and folders[1] in MODULES:
-                return folders[1]
-            self._report("/".join(folders), "is in no module that scripts/check_modules.py knows")
-            return None
-        if folders[0] == "include":
-            if len(folders) == 4 and folders[2] in MODULES:
-                return folders[2]
-            if folders[-1] == UMBRELLA or folders[-1] in HEADER_MODULE:
-                return HEADER_MODULE.get(folders[-1], UMBRELLA)
-            self._report(
-                "/".join(folders), "belongs to no module yet; name it in scripts/check_modules.py"
-            )
-            return None
-        return folders[0]
+        if folders[0] not in ("src", "include"):
+            return folders[0]
+        if folders == ["include", "unmar", UMBRELLA]:
+            return UMBRELLA
+        depth = 1 if folders[0] == "src" else 2  # src/MODULE/..., include/unmar/MODULE/x.h
+        if len(folders) > depth + 1 and folders[depth] in self.modules:
+            return folders[depth]
+        self._report("/".join(folders), "is in no module that src/CMakeLists.txt adds")
+        return None
 
     def _check_libraries(self, name, where, owner, line, header):
         for library in LIBRARIES:
@@ -181,18 +128,17 @@ class Checker:
                     f"{' and '.join(library.folders)} only",
                 )
 
-    @staticmethod
-    def _who(owner):
-        return f"module '{owner}'" if owner in MODULES else f"'{owner}'"
+    def _who(self, owner):
+        return f"module '{owner}'" if owner in self.modules else f"'{owner}'"
 
     def _check_include(self, path, where, owner, header):
         if owner in ("tests", "bench"):
             return  # they look inside on purpose
         first, _, rest = header.partition("/")
         if first == "unmar":
-            folder, _, file = rest.partition("/")
-            target = folder if file and folder in MODULES else HEADER_MODULE.get(rest, rest)
-        elif first in MODULES and rest:
+            folder, _, _ = rest.partition("/")
+            target = folder if folder in self.modules else rest
+        elif first in self.modules and rest:
             target = first
         elif (path.parent / header).is_file() and ".." not in header:
             return  # a file beside it
@@ -207,57 +153,38 @@ class Checker:
                     f'{self._who(owner)} may not include "{header}": '
                     "only unmar/*.h and its own files",
                 )
-        elif owner != target:
-            if target not in MODULES[owner]:
-                of = f"module '{target}'" if target in MODULES else "all modules"
-                self._report(where, f"module '{owner}' may not include \"{header}\" of {of}")
-            else:
-                self.used[owner].setdefault(target, where)
+        elif owner != target and target not in self.modules[owner]:
+            of = f"module '{target}'" if target in self.modules else "all modules"
+            self._report(where, f"module '{owner}' may not include \"{header}\" of {of}")
 
     def _check_cmake(self, path):
-        """Checks one module's unmar_module() call; returns {module: modules it links}."""
+        """Checks one module's unmar_module() call; returns the modules that it links."""
         name = path.relative_to(self.root).as_posix()
         text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
+        module = path.parent.name
         call = re.search(r"unmar_module\s*\(([^)]*)\)", text)
         if not call:
             self._report(f"{name}:1", "has no unmar_module(...)")
-            return {}
-        number = text[: call.start()].count("\n") + 1
-        where = f"{name}:{number}"
+            return set()
+        where = f"{name}:{text[: call.start()].count(chr(10)) + 1}"
         words = call.group(1).split()
-        module = words[0] if words else ""
-        if module != path.parent.name or module not in MODULES:
-            self._report(where, f"unmar_module({module}) does not name its folder's module")
-            return {}
+        if not words or words[0] != module:
+            self._report(where, f"unmar_module({words[0] if words else ''}) does not name its folder")
+            return set()
         lists, current = {}, None
         for word in words[1:]:
-            if word in ("SOURCES", "LINKS", "PRIVATE_LINKS"):
+            if word in ("SOURCES", "ALONE", "LINKS", "PRIVATE_LINKS"):
                 current = lists.setdefault(word, [])
             elif current is not None:
                 current.append(word)
         linked = set(lists.get("LINKS", []))
-        for other in sorted(linked - MODULES[module]):
-            self._report(where, f"module '{module}' may not link '{other}'")
+        for other in sorted(linked - set(self.modules)):
+            self._report(where, f"module '{module}' may not link '{other}', which is not to its left")
         for library in LIBRARIES:
             home = any(f.startswith(f"src/{module}/") for f in library.folders)
             if not home and re.search(library.target, text, re.IGNORECASE):
                 self._report(where, f"module '{module}' may not link {library.name}")
-        return {module: (where, linked & MODULES[module])}
-
-    def _check_links(self, links):
-        """Whatever a module includes it must link, directly or through a module that it links."""
-        for module, (where, linked) in links.items():
-            reached, todo = set(), list(linked)
-            while todo:
-                other = todo.pop()
-                if other not in reached:
-                    reached.add(other)
-                    todo.extend(links.get(other, ("", set()))[1])
-            for other, seen_at in sorted(self.used[module].items()):
-                if other not in reached:
-                    self._report(
-                        where, f"module '{module}' does not link '{other}', which {seen_at} includes"
-                    )
+        return linked & set(self.modules)
 
 
 def main():

@@ -9,27 +9,31 @@ from check_modules import Checker
 
 # A small tree that keeps every rule.
 CLEAN = {
-    "include/unmar/error.h": "#pragma once\n",
-    "include/unmar/tensor.h": "#include <vector>\n",
-    "include/unmar/image.h": '#include "unmar/tensor.h"\n',
-    "include/unmar/ops.h": '#include "unmar/tensor.h"\n',
-    "include/unmar/graph.h": '#include "unmar/ops.h"\n',
-    "include/unmar/models.h": '#include "unmar/graph.h"\n',
-    "include/unmar/engine.h": '#include "unmar/graph.h"\n',
-    "include/unmar/unmar.h": '#include "unmar/engine.h"\n#include "unmar/models.h"\n',
+    "include/unmar/base/error.h": "#pragma once\n",
+    "include/unmar/tensor/tensor.h": "#include <vector>\n",
+    "include/unmar/image/image.h": '#include "unmar/tensor/tensor.h"\n',
+    "include/unmar/graph/ops.h": '#include "unmar/tensor/tensor.h"\n',
+    "include/unmar/graph/graph.h": '#include "unmar/graph/ops.h"\n',
+    "include/unmar/models/models.h": '#include "unmar/graph/graph.h"\n',
+    "include/unmar/engine/engine.h": '#include "unmar/graph/graph.h"\n',
+    "include/unmar/unmar.h": '#include "unmar/engine/engine.h"\n#include "unmar/models/models.h"\n',
+    "src/CMakeLists.txt": "".join(
+        f"add_subdirectory({module})\n"
+        for module in ("base", "tensor", "image", "graph", "models", "engine")
+    ),
     "src/base/CMakeLists.txt": "unmar_module(base SOURCES fail.cpp)\n",
-    "src/base/fail.h": '#include "unmar/error.h"\n',
+    "src/base/fail.h": '#include "unmar/base/error.h"\n',
     "src/tensor/CMakeLists.txt": "unmar_module(tensor SOURCES tensor.cpp LINKS base)\n",
-    "src/tensor/tensor.cpp": '#include "unmar/tensor.h"\n#include "base/fail.h"\n',
+    "src/tensor/tensor.cpp": '#include "unmar/tensor/tensor.h"\n#include "base/fail.h"\n',
     "src/image/CMakeLists.txt": "unmar_module(image SOURCES read.cpp\n  LINKS tensor"
     " PRIVATE_LINKS PkgConfig::vips)\n",
-    "src/image/read.cpp": '#include "unmar/image.h"\n#include <vips/vips8>\n'
+    "src/image/read.cpp": '#include "unmar/image/image.h"\n#include <vips/vips8>\n'
     '#include "base/fail.h"\n',
     "src/graph/CMakeLists.txt": "unmar_module(graph SOURCES graph.cpp LINKS tensor)\n",
-    "src/graph/graph.cpp": '#include "unmar/graph.h"\n#include "graph/params.h"\n',
-    "src/graph/params.h": '#include "unmar/tensor.h"\n// not "hwy/highway.h", not hwy::N\n',
+    "src/graph/graph.cpp": '#include "unmar/graph/graph.h"\n#include "graph/params.h"\n',
+    "src/graph/params.h": '#include "unmar/tensor/tensor.h"\n// not "hwy/highway.h", not hwy::N\n',
     "src/models/CMakeLists.txt": "unmar_module(models SOURCES skip.cpp LINKS graph)\n",
-    "src/models/skip.cpp": '#include "unmar/models.h"\n',
+    "src/models/skip.cpp": '#include "unmar/models/models.h"\n',
     "src/engine/CMakeLists.txt": "unmar_module(engine SOURCES a.cpp LINKS graph"
     " PRIVATE_LINKS PkgConfig::hwy)\n",
     "src/engine/cpu/a.cpp": "#include <hwy/highway.h>\nhwy::N lanes;\n",
@@ -39,7 +43,7 @@ CLEAN = {
 }
 
 
-class CheckRooms(unittest.TestCase):
+class CheckModules(unittest.TestCase):
     def check(self, **changes):
         """Problems of the clean tree with these files added or replaced."""
         files = dict(CLEAN)
@@ -64,8 +68,8 @@ class CheckRooms(unittest.TestCase):
     def test_a_module_to_the_right(self):
         self.assert_one(
             "src/graph/bad.cpp",
-            '\n#include "unmar/engine.h"\n',
-            "src/graph/bad.cpp:2: module 'graph' may not include \"unmar/engine.h\"",
+            '\n#include "unmar/engine/engine.h"\n',
+            "src/graph/bad.cpp:2: module 'graph' may not include \"unmar/engine/engine.h\"",
         )
 
     def test_a_private_header_of_a_module_to_the_right(self):
@@ -77,17 +81,17 @@ class CheckRooms(unittest.TestCase):
         for module, other in (("image", "graph"), ("graph", "image"), ("models", "engine")):
             with self.subTest(module=module):
                 self.assert_one(
-                    f"src/{module}/bad.cpp", f'#include "unmar/{other}.h"\n', f"module '{other}'"
+                    f"src/{module}/bad.cpp", f'#include "unmar/{other}/a.h"\n', f"module '{other}'"
                 )
 
     def test_angle_brackets_do_not_hide_it(self):
-        self.assert_one("src/graph/bad.cpp", "#include <unmar/engine.h>\n", "module 'engine'")
+        self.assert_one("src/graph/bad.cpp", "#include <unmar/engine/engine.h>\n", "module 'engine'")
 
     def test_a_public_header_that_looks_right(self):
         self.assert_one(
-            "include/unmar/graph.h",
-            '#include "unmar/engine.h"\n',
-            "include/unmar/graph.h:1: module 'graph'",
+            "include/unmar/graph/graph.h",
+            '#include "unmar/engine/engine.h"\n',
+            "include/unmar/graph/graph.h:1: module 'graph'",
         )
 
     def test_a_public_header_that_looks_inside(self):
@@ -99,17 +103,23 @@ class CheckRooms(unittest.TestCase):
         self.assert_one("src/models/bad.cpp", '#include "unmar/unmar.h"\n', "of all modules")
 
     def test_an_unknown_public_header(self):
-        self.assert_one("include/unmar/new.h", "", "include/unmar/new.h: belongs to no module")
+        self.assert_one("include/unmar/new.h", "", "include/unmar/new.h: is in no module")
 
     def test_a_public_header_that_needs_a_library(self):
         self.assert_one(
-            "include/unmar/image.h",
+            "include/unmar/image/image.h",
             "#include <vector>\n#include <fmt/core.h>\n",
-            "include/unmar/image.h:2: a public header may not include <fmt/core.h>",
+            "include/unmar/image/image.h:2: a public header may not include <fmt/core.h>",
         )
 
     def test_an_unknown_module(self):
         self.assert_one("src/helpers/a.cpp", "", "src/helpers/a.cpp: is in no module")
+
+    def test_a_module_that_is_not_built(self):
+        problems = self.check(
+            **{"src/helpers/CMakeLists.txt": "unmar_module(helpers SOURCES a.cpp)\n"}
+        )
+        self.assertEqual(problems, ["src/helpers/CMakeLists.txt: is not in src/CMakeLists.txt"])
 
     def test_an_app_that_looks_inside(self):
         self.assert_one(
@@ -138,14 +148,14 @@ class CheckRooms(unittest.TestCase):
         self.assert_one(
             "src/graph/CMakeLists.txt",
             "# modules\nunmar_module(graph SOURCES graph.cpp LINKS tensor engine)\n",
-            "src/graph/CMakeLists.txt:2: module 'graph' may not link 'engine'",
+            "src/graph/CMakeLists.txt:2: module 'graph' may not link 'engine', which is not to its left",
         )
 
     def test_a_link_that_is_missing(self):
         self.assert_one(
             "src/models/CMakeLists.txt",
             "unmar_module(models SOURCES skip.cpp)\n",
-            "module 'models' does not link 'graph', which include/unmar/models.h:1 includes",
+            "include/unmar/models/models.h:1: module 'models'",
         )
 
     def test_a_library_linked_elsewhere(self):
@@ -156,11 +166,10 @@ class CheckRooms(unittest.TestCase):
         )
 
     def test_a_module_by_another_name(self):
-        self.assert_one(
-            "src/models/CMakeLists.txt",
-            "unmar_module(model SOURCES skip.cpp LINKS graph)\n",
-            "does not name its folder's module",
+        problems = self.check(
+            **{"src/models/CMakeLists.txt": "unmar_module(model SOURCES skip.cpp LINKS graph)\n"}
         )
+        self.assertIn("does not name its folder", problems[0])
 
 
 if __name__ == "__main__":

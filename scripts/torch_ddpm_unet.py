@@ -1,5 +1,5 @@
 """The noise predictor of Ho et al. 2020 in plain PyTorch, from the description in
-include/unmar/ddpm_unet.h; its parameters have the names of diffusers.
+include/unmar/models/ddpm_unet.h; its parameters have the names of diffusers.
 
 A second opinion for scripts/make_golden_passes.py, and what bench/torch_unet.py measures.
 """

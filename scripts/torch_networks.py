@@ -1,7 +1,7 @@
 """The networks besides skip in plain PyTorch: unet, resnet, decoder, convdecoder and plain.
 
 The independent second opinion for the C++ networks, from which make_golden_passes.py takes golden
-values. Written from the descriptions in include/unmar/models.h, whose options they have field for
+values. Written from the descriptions in include/unmar/models/models.h, whose options they have field for
 field; enumerators are strings. Modules are named after the nodes of the C++ graph, so that
 torch_layers.named_tensors() gives its parameter names: "down1.conv0.norm.gamma".
 """

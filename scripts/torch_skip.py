@@ -2,7 +2,7 @@
 
 The independent second opinion for the C++ network: make_fixtures.py and make_golden_passes.py take
 golden values from it and bench/torch_step.py times it. Written from the description of the
-architecture. Options and parameter names are those of include/unmar/models.h and
+architecture. Options and parameter names are those of include/unmar/models/models.h and
 src/models/skip.cpp.
 
 With n scales, 0 the finest, scale i maps x [N,C,h,w] to [N,up[i],h,w]:
@@ -39,7 +39,7 @@ from torch_layers import (
 
 @dataclasses.dataclass
 class SkipOptions:
-    """Field for field the SkipOptions of include/unmar/models.h; enumerators are strings."""
+    """Field for field the SkipOptions of include/unmar/models/models.h; enumerators are strings."""
 
     down: list = dataclasses.field(default_factory=lambda: [128] * 5)
     up: list = dataclasses.field(default_factory=lambda: [128] * 5)

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "unmar/error.h"
+#include "unmar/base/error.h"
 
 namespace unmar::test {
 

@@ -7,9 +7,9 @@
 #include <limits>
 #include <string_view>
 
-#include "unmar/image.h"
-#include "unmar/random.h"
-#include "unmar/tensor.h"
+#include "unmar/base/random.h"
+#include "unmar/image/image.h"
+#include "unmar/tensor/tensor.h"
 
 /// Pictures to try things on, and comparisons of two.
 namespace unmar::test {

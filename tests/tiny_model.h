@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "unmar/random.h"
-#include "unmar/weights.h"
+#include "unmar/base/random.h"
+#include "unmar/diffusion/weights.h"
 
 namespace unmar::test {
 

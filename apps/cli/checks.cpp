@@ -1,7 +1,7 @@
 #include "checks.h"
 
 #include <fmt/format.h>
-#include <unmar/error.h>
+#include <unmar/base/error.h>
 
 #include <algorithm>
 #include <cctype>

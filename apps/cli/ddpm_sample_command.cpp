@@ -1,7 +1,7 @@
 #include <fmt/format.h>
-#include <unmar/error.h>
-#include <unmar/files.h>
-#include <unmar/process.h>
+#include <unmar/base/error.h>
+#include <unmar/base/files.h>
+#include <unmar/base/process.h>
 #include <unmar/runs/film.h>
 #include <unmar/runs/samples.h>
 
@@ -63,7 +63,7 @@ void check(const SampleArguments& a) {
   check_text_writable(a.snapshots, "--snapshots");
 }
 
-void write(const SampleArguments& a, const std::vector<Image>& pictures) {
+void write_samples(const SampleArguments& a, const std::vector<Image>& pictures) {
   if (!is_folder(a.output)) {
     write_image(a.output, sheet_of(pictures, a.columns, a.zoom));
     return;
@@ -106,7 +106,7 @@ int run(const SampleArguments& a) {
     fmt::print(stderr, "stopped by you before a sample was done; nothing was written\n");
     return 0;
   }
-  write(a, pictures);
+  write_samples(a, pictures);
   if (!a.snapshots.empty())
     film.write(a.snapshots, "the samples", sheet_of(pictures, a.columns, a.zoom));
   const double seconds = seconds_since(start);

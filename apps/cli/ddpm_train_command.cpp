@@ -1,6 +1,6 @@
 #include <fmt/format.h>
-#include <unmar/error.h>
-#include <unmar/process.h>
+#include <unmar/base/error.h>
+#include <unmar/base/process.h>
 #include <unmar/runs/training.h>
 
 #include <CLI/CLI.hpp>

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
-#include <unmar/error.h>
-#include <unmar/files.h>
-#include <unmar/observe.h>
+#include <unmar/base/error.h>
+#include <unmar/base/files.h>
+#include <unmar/observe/observe.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include <unmar/process.h>
+#include <unmar/base/process.h>
 #include "interrupt.h"
 #include "progress.h"
 

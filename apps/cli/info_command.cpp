@@ -1,8 +1,8 @@
 #include <fmt/format.h>
-#include <unmar/engine.h>
-#include <unmar/noise.h>
-#include <unmar/options.h>
-#include <unmar/version.h>
+#include <unmar/engine/engine.h>
+#include <unmar/noise/noise.h>
+#include <unmar/tasks/options.h>
+#include <unmar/tasks/version.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
-#include <unmar/error.h>
-#include <unmar/version.h>
+#include <unmar/base/error.h>
+#include <unmar/tasks/version.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>

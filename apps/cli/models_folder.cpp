@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unmar/error.h>
+#include <unmar/base/error.h>
 
 #include <algorithm>
 #include <vector>

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
-#include <unmar/engine.h>
-#include <unmar/error.h>
-#include <unmar/files.h>
-#include <unmar/fit.h>
-#include <unmar/options.h>
+#include <unmar/base/error.h>
+#include <unmar/base/files.h>
+#include <unmar/engine/engine.h>
+#include <unmar/fit/fit.h>
+#include <unmar/tasks/options.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>

@@ -1,7 +1,7 @@
 #include "option_flags.h"
 
 #include <fmt/format.h>
-#include <unmar/error.h>
+#include <unmar/base/error.h>
 
 #include <charconv>
 

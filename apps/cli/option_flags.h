@@ -1,6 +1,6 @@
 #pragma once
 
-#include <unmar/options.h>
+#include <unmar/tasks/options.h>
 
 #include <CLI/CLI.hpp>
 #include <string>

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
-#include <unmar/error.h>
-#include <unmar/files.h>
+#include <unmar/base/error.h>
+#include <unmar/base/files.h>
 #include <unmar/runs/run.h>
 
 #include <CLI/CLI.hpp>

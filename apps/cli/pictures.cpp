@@ -1,7 +1,7 @@
 #include "pictures.h"
 
 #include <fmt/format.h>
-#include <unmar/error.h>
+#include <unmar/base/error.h>
 
 #include <CLI/CLI.hpp>
 

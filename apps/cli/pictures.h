@@ -1,7 +1,7 @@
 #pragma once
 
-#include <unmar/image.h>
-#include <unmar/operators.h>
+#include <unmar/image/image.h>
+#include <unmar/operators/operators.h>
 
 #include <filesystem>
 #include <memory>

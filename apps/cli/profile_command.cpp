@@ -1,6 +1,6 @@
 #include <fmt/format.h>
-#include <unmar/files.h>
-#include <unmar/random.h>
+#include <unmar/base/files.h>
+#include <unmar/base/random.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <unmar/engine.h>
-#include <unmar/options.h>
+#include <unmar/engine/engine.h>
+#include <unmar/tasks/options.h>
 
 #include <string>
 #include <vector>

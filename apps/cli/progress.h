@@ -1,7 +1,7 @@
 #pragma once
 
-#include <unmar/fit.h>
-#include <unmar/process.h>
+#include <unmar/base/process.h>
+#include <unmar/fit/fit.h>
 
 #include <string>
 #include <vector>

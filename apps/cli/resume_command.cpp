@@ -1,5 +1,5 @@
 #include <fmt/format.h>
-#include <unmar/error.h>
+#include <unmar/base/error.h>
 #include <unmar/runs/training.h>
 
 #include <CLI/CLI.hpp>

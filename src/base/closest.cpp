@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "unmar/error.h"
+#include "unmar/base/error.h"
 
 namespace unmar {
 namespace {

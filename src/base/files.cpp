@@ -1,4 +1,4 @@
-#include "unmar/files.h"
+#include "unmar/base/files.h"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "unmar/process.h"
+#include "unmar/base/process.h"
 
 #include <sys/resource.h>
 

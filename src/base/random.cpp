@@ -1,4 +1,4 @@
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 #include <algorithm>
 

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "unmar/dataset.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
+#include "unmar/diffusion/dataset.h"
 
 namespace unmar {
 

@@ -2,8 +2,8 @@
 
 #include "base/fail.h"
 #include "diffusion/input_file.h"
-#include "unmar/files.h"
-#include "unmar/weights.h"
+#include "unmar/base/files.h"
+#include "unmar/diffusion/weights.h"
 
 namespace unmar {
 namespace {

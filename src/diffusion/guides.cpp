@@ -4,12 +4,11 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "unmar/diffusion.h"
+#include "diffusion/wide.h"
+#include "unmar/diffusion/diffusion.h"
 
 namespace unmar {
 namespace {
-
-double wide(float value) { return static_cast<double>(value); }
 
 /// A and y; A is compiled for the first picture that comes, which all others resemble.
 class Observation {

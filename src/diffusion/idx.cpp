@@ -7,7 +7,7 @@
 
 #include "base/fail.h"
 #include "diffusion/input_file.h"
-#include "unmar/dataset.h"
+#include "unmar/diffusion/dataset.h"
 
 namespace unmar {
 namespace {

@@ -5,8 +5,8 @@
 #include <system_error>
 
 #include "base/fail.h"
-#include "unmar/dataset.h"
-#include "unmar/image.h"
+#include "unmar/diffusion/dataset.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 namespace {

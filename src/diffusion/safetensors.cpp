@@ -12,7 +12,7 @@
 #include "diffusion/half.h"
 #include "diffusion/input_file.h"
 #include "diffusion/safetensors_header.h"
-#include "unmar/weights.h"
+#include "unmar/diffusion/weights.h"
 
 namespace unmar {
 namespace {

@@ -11,7 +11,7 @@
 namespace unmar::diffusion {
 namespace {
 
-using Json = nlohmann::json;
+using Value = nlohmann::json;
 
 constexpr int kDeepest = 3;  // {name: {shape: [ ]}}
 constexpr std::size_t kMostSides = 4;
@@ -19,10 +19,10 @@ constexpr const char* kMetadata = "__metadata__";
 
 /// nlohmann::json keeps one of two equal keys in silence; a reader that keeps the other one would
 /// see another file.
-Json parse(std::string_view text, const std::string& where) {
+Value parse(std::string_view text, const std::string& where) {
   std::set<std::string> outer, inner;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-    using Event = Json::parse_event_t;
+  const auto watch = [&](int depth, Value::parse_event_t event, Value& value) {
+    using Event = Value::parse_event_t;
     if (depth >= kDeepest && (event == Event::object_start || event == Event::array_start))
       fail(ErrorCode::bad_input, "{}: the header is nested too deeply", where);
     if (event == Event::object_start && depth == 1) inner.clear();
@@ -33,38 +33,39 @@ Json parse(std::string_view text, const std::string& where) {
     }
     return true;
   };
-  Json json = Json::parse(text, watch, false);
+  Value json = Value::parse(text, watch, false);
   if (!json.is_object())
     fail(ErrorCode::bad_input, "{}: the header is not a JSON object; is it a safetensors file?",
          where);
   return json;
 }
 
-const Json& at(const Json& entry, const char* key, const std::string& name,
-               const std::string& where) {
+const Value& at(const Value& entry, const char* key, const std::string& name,
+                const std::string& where) {
   if (!entry.is_object() || !entry.contains(key))
     fail(ErrorCode::bad_input, "{}: tensor '{}' has no {}", where, printable(name), key);
   return entry[key];
 }
 
-StoredType read_type(const Json& json, const std::string& name, const std::string& where) {
+StoredType read_type(const Value& json, const std::string& name, const std::string& where) {
   if (json == "F32") return StoredType::f32;
   if (json == "F16") return StoredType::f16;
   if (json == "BF16") return StoredType::bf16;
   fail(ErrorCode::unsupported, "{}: tensor '{}' is of type {}; convert it to F32, F16 or BF16",
-       where, printable(name), printable(json.dump(-1, ' ', true, Json::error_handler_t::replace)));
+       where, printable(name),
+       printable(json.dump(-1, ' ', true, Value::error_handler_t::replace)));
 }
 
-std::vector<std::uint64_t> read_numbers(const Json& json, const char* what, const std::string& name,
-                                        const std::string& where) {
-  const auto is_count = [](const Json& j) { return j.is_number_unsigned(); };
+std::vector<std::uint64_t> read_numbers(const Value& json, const char* what,
+                                        const std::string& name, const std::string& where) {
+  const auto is_count = [](const Value& j) { return j.is_number_unsigned(); };
   if (!json.is_array() || !std::all_of(json.begin(), json.end(), is_count))
     fail(ErrorCode::bad_input, "{}: tensor '{}': {} is not a list of whole numbers", where,
          printable(name), what);
   return json.get<std::vector<std::uint64_t>>();
 }
 
-StoredTensor read_tensor(const std::string& name, const Json& entry, const std::string& where) {
+StoredTensor read_tensor(const std::string& name, const Value& entry, const std::string& where) {
   StoredTensor tensor{name, read_type(at(entry, "dtype", name, where), name, where), {}, 0, 0};
   const auto shape = read_numbers(at(entry, "shape", name, where), "shape", name, where);
   if (shape.size() > kMostSides)
@@ -114,7 +115,7 @@ void check_layout(const std::vector<StoredTensor>& tensors, std::uint64_t data_b
 SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t data_bytes,
                                            const std::string& where) {
   SafetensorsHeader header;
-  const Json json = parse(text, where);
+  const Value json = parse(text, where);
   for (const auto& [name, entry] : json.items()) {
     if (name != kMetadata) {
       header.tensors.push_back(read_tensor(name, entry, where));

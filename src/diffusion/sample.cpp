@@ -3,13 +3,12 @@
 #include <optional>
 
 #include "base/fail.h"
-#include "unmar/diffusion.h"
-#include "unmar/random.h"
+#include "diffusion/wide.h"
+#include "unmar/base/random.h"
+#include "unmar/diffusion/diffusion.h"
 
 namespace unmar {
 namespace {
-
-double wide(float value) { return static_cast<double>(value); }
 
 void check(const NoiseSchedule& schedule, const Tensor& x, const SampleOptions& options) {
   const auto& list = options.timesteps;

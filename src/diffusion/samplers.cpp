@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "base/fail.h"
-#include "unmar/diffusion.h"
+#include "unmar/diffusion/diffusion.h"
 
 namespace unmar {
 namespace {

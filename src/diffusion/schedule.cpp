@@ -3,7 +3,7 @@
 #include <numbers>
 
 #include "base/fail.h"
-#include "unmar/diffusion.h"
+#include "unmar/diffusion/diffusion.h"
 
 namespace unmar {
 namespace {

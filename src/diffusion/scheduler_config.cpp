@@ -1,5 +1,5 @@
 #include "diffusion/json_fields.h"
-#include "unmar/weights.h"
+#include "unmar/diffusion/weights.h"
 
 namespace unmar {
 namespace {

@@ -1,11 +1,11 @@
-#include "unmar/trainer.h"
+#include "unmar/diffusion/trainer.h"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "base/fail.h"
-#include "unmar/archive.h"
+#include "unmar/tensor/archive.h"
 
 namespace unmar {
 namespace {

@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "base/fail.h"
-#include "unmar/random.h"
-#include "unmar/trainer.h"
+#include "unmar/base/random.h"
+#include "unmar/diffusion/trainer.h"
 
 namespace unmar {
 

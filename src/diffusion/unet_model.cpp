@@ -1,29 +1,25 @@
-#include "unmar/unet_model.h"
+#include "unmar/diffusion/unet_model.h"
 
 #include <utility>
 #include <vector>
 
 #include "base/fail.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
-namespace {
-
-/// The network over one sample.
-struct Compiled {
-  NodeId sample, time, output;
-  std::unique_ptr<Program> program;
-
-  void forward(const Tensor& x, int t) {
-    program->set_input(sample, x);
-    program->set_input(time, Tensor({x.shape().n, 1, 1, 1}, static_cast<float>(t)));
-    program->forward(0, false);
-  }
-};
-
-}  // namespace
-
 struct UnetModel::Impl {
+  /// The network over one sample.
+  struct Compiled {
+    NodeId sample, time, output;
+    std::unique_ptr<Program> program;
+
+    void forward(const Tensor& x, int t) {
+      program->set_input(sample, x);
+      program->set_input(time, Tensor({x.shape().n, 1, 1, 1}, static_cast<float>(t)));
+      program->forward(0, false);
+    }
+  };
+
   DdpmUnetOptions unet;
   UnetModelOptions options;
   std::vector<std::string> names;
@@ -92,7 +88,7 @@ Tensor UnetModel::gradient(const Tensor& x, int t, const Tensor& u) {
   if (u.shape() != shape)
     fail(ErrorCode::bad_argument, "unet_model: u is {} for an output of {}", to_string(u.shape()),
          to_string(shape));
-  Compiled& c = impl_->backward;
+  Impl::Compiled& c = impl_->backward;
   if (!c.program) c = impl_->compile(true);
   c.forward(x, t);
   c.program->backward(c.output, u);

@@ -5,7 +5,7 @@
 
 #include "base/fail.h"
 #include "diffusion/printable.h"
-#include "unmar/weights.h"
+#include "unmar/diffusion/weights.h"
 
 namespace unmar {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/fail.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
 namespace {

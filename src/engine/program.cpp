@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
 

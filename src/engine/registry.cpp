@@ -7,7 +7,7 @@
 #include "engine/auto_engine.h"
 #include "engine/cpu/cpu_engine.h"
 #include "engine/ref/ref_engine.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
 namespace {

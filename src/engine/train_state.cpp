@@ -1,5 +1,5 @@
-#include "unmar/archive.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
+#include "unmar/tensor/archive.h"
 
 namespace unmar {
 

@@ -2,7 +2,7 @@
 
 #include "fit/running_average.h"
 #include "fit/state.h"
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 

@@ -1,4 +1,4 @@
-#include "unmar/deep_image_prior.h"
+#include "unmar/fit/deep_image_prior.h"
 
 #include <fmt/ranges.h>
 

@@ -4,8 +4,8 @@
 
 #include "base/fail.h"
 #include "fit/problem_graph.h"
-#include "unmar/fit.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 /// Which values of the observation are known: weights in [0,1] of its shape, or empty for all.
 namespace unmar {

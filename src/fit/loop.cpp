@@ -7,8 +7,8 @@
 #include "fit/rollback.h"
 #include "fit/running_average.h"
 #include "fit/state.h"
-#include "unmar/fit.h"
-#include "unmar/process.h"
+#include "unmar/base/process.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 namespace {

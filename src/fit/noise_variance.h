@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 namespace unmar {
 

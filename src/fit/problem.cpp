@@ -4,7 +4,7 @@
 
 #include "base/fail.h"
 #include "fit/problem_graph.h"
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 

@@ -4,7 +4,7 @@
 
 #include "fit/running_average.h"
 #include "fit/state.h"
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "unmar/archive.h"
+#include "unmar/tensor/archive.h"
 
 namespace unmar {
 

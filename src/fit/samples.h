@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "unmar/archive.h"
+#include "unmar/tensor/archive.h"
 
 namespace unmar {
 

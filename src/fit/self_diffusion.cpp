@@ -1,6 +1,6 @@
 #include "base/fail.h"
 #include "fit/stage_options.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 namespace unmar {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "unmar/stages.h"
+#include "unmar/fit/stages.h"
 
 namespace unmar {
 

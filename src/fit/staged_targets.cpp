@@ -4,7 +4,7 @@
 
 #include "base/fail.h"
 #include "fit/stage_options.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 namespace unmar {
 

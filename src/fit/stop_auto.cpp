@@ -2,12 +2,12 @@
 
 #include "base/fail.h"
 #include "fit/valley.h"
-#include "unmar/stop.h"
+#include "unmar/fit/stop.h"
 
 namespace unmar {
 namespace {
 
-constexpr const char* kName = "auto";
+constexpr const char* kAutoName = "auto";
 
 class Auto final : public Stopper {
  public:
@@ -16,13 +16,13 @@ class Auto final : public Stopper {
       : held_out_(std::move(held_out)),
         other_(std::move(other)),
         weight_(weight),
-        valley_(options.patience, options.min_start, kName) {
-    if (!held_out_ || !other_) fail(ErrorCode::bad_argument, "{}: needs two stoppers", kName);
+        valley_(options.patience, options.min_start, kAutoName) {
+    if (!held_out_ || !other_) fail(ErrorCode::bad_argument, "{}: needs two stoppers", kAutoName);
     if (!(weight >= 0))
-      fail(ErrorCode::bad_argument, "{}: weight must be 0 or more, got {}", kName, weight);
+      fail(ErrorCode::bad_argument, "{}: weight must be 0 or more, got {}", kAutoName, weight);
   }
 
-  std::string name() const override { return kName; }
+  std::string name() const override { return kAutoName; }
 
   Verdict observe(const Iterate& iterate) override {
     held_out_->observe(iterate);

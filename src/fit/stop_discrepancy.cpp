@@ -3,27 +3,27 @@
 #include "base/fail.h"
 #include "fit/known.h"
 #include "fit/noise_variance.h"
-#include "unmar/stop.h"
+#include "unmar/fit/stop.h"
 
 namespace unmar {
 namespace {
 
-constexpr const char* kName = "discrepancy";
+constexpr const char* kDiscrepancyName = "discrepancy";
 
 class Discrepancy final : public Stopper {
  public:
   Discrepancy(Tensor y, Tensor known, float sigma)
       : y_(std::move(y)), known_(std::move(known)), noise_(y_, static_cast<double>(sigma)) {
     if (!(sigma > 0.f && std::isfinite(sigma)))
-      fail(ErrorCode::bad_argument, "{}: sigma must be above 0, got {}", kName, sigma);
-    check_known(y_.shape(), known_, kName);
+      fail(ErrorCode::bad_argument, "{}: sigma must be above 0, got {}", kDiscrepancyName, sigma);
+    check_known(y_.shape(), known_, kDiscrepancyName);
   }
 
-  std::string name() const override { return kName; }
+  std::string name() const override { return kDiscrepancyName; }
 
   Verdict observe(const Iterate& iterate) override {
     const Tensor& out = iterate.Ax;
-    check_like_y(out, y_.shape(), kName);
+    check_like_y(out, y_.shape(), kDiscrepancyName);
     double sum = 0, expected = 0;
     for (std::size_t i = 0; i < out.count(); ++i) {
       const double weight = known_at(known_, i);

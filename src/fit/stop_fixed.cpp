@@ -1,4 +1,4 @@
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 namespace {

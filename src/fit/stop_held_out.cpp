@@ -5,13 +5,13 @@
 #include "base/fail.h"
 #include "fit/known.h"
 #include "fit/valley.h"
-#include "unmar/random.h"
-#include "unmar/stop.h"
+#include "unmar/base/random.h"
+#include "unmar/fit/stop.h"
 
 namespace unmar {
 namespace {
 
-constexpr const char* kName = "held-out";
+constexpr const char* kHeldOutName = "held-out";
 
 class HeldOut final : public Stopper {
  public:
@@ -19,10 +19,10 @@ class HeldOut final : public Stopper {
       : shape_(y.shape()),
         loss_(loss),
         decay_(options.average),
-        valley_(options.patience, options.min_start, kName) {
+        valley_(options.patience, options.min_start, kHeldOutName) {
     if (hidden.shape() != shape_)
       fail(ErrorCode::bad_argument, "{}: what is hidden is given as {}, but the observation is {}",
-           kName, to_string(hidden.shape()), to_string(shape_));
+           kHeldOutName, to_string(hidden.shape()), to_string(shape_));
     for (std::size_t i = 0; i < hidden.count(); ++i)
       if (hidden.data()[i] > 0.f) {
         at_.push_back(i);
@@ -30,14 +30,14 @@ class HeldOut final : public Stopper {
       }
     if (at_.empty())
       fail(ErrorCode::bad_argument,
-           "{}: no value of the observation is hidden; is the picture too small?", kName);
+           "{}: no value of the observation is hidden; is the picture too small?", kHeldOutName);
   }
 
-  std::string name() const override { return kName; }
+  std::string name() const override { return kHeldOutName; }
 
   Verdict observe(const Iterate& iterate) override {
     const Tensor& out = iterate.Ax;
-    check_like_y(out, shape_, kName);
+    check_like_y(out, shape_, kHeldOutName);
     const float decay = average_.empty() ? 0.f : decay_;  // the first iterate is the first average
     average_.resize(at_.size());
     double sum = 0;
@@ -74,9 +74,9 @@ class HeldOut final : public Stopper {
 
 Tensor hide_values(const Shape& y, const Tensor& known, const HideOptions& options) {
   if (!(options.fraction > 0 && options.fraction < 1))
-    fail(ErrorCode::bad_argument, "{}: the fraction must lie between 0 and 1, got {}", kName,
+    fail(ErrorCode::bad_argument, "{}: the fraction must lie between 0 and 1, got {}", kHeldOutName,
          options.fraction);
-  check_known(y, known, kName);
+  check_known(y, known, kHeldOutName);
   const auto channels = static_cast<std::size_t>(y.c);
   const auto plane = static_cast<std::size_t>(y.h) * static_cast<std::size_t>(y.w);
   const auto is_known = [&](std::size_t picture, std::size_t pixel) {

@@ -3,30 +3,30 @@
 #include "base/fail.h"
 #include "fit/samples.h"
 #include "fit/valley.h"
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 namespace {
 
-constexpr const char* kName = "moving variance";
+constexpr const char* kMovingVarianceName = "moving variance";
 
 class MovingVariance final : public Stopper {
  public:
   explicit MovingVariance(const VarianceOptions& options)
       : alpha_(options.alpha),
         samples_(options.max_samples),
-        valley_(options.patience, options.min_start, kName) {
-    check_max_samples(options.max_samples, kName);
+        valley_(options.patience, options.min_start, kMovingVarianceName) {
+    check_max_samples(options.max_samples, kMovingVarianceName);
     if (!(options.alpha > 0.f && options.alpha < 1.f))
-      fail(ErrorCode::bad_argument, "{}: alpha must lie between 0 and 1, got {}", kName,
-           options.alpha);
+      fail(ErrorCode::bad_argument, "{}: alpha must lie between 0 and 1, got {}",
+           kMovingVarianceName, options.alpha);
   }
 
-  std::string name() const override { return kName; }
+  std::string name() const override { return kMovingVarianceName; }
 
   Verdict observe(const Iterate& iterate) override {
     const Tensor& out = iterate.x;
-    const auto& at = samples_.of(out, kName);
+    const auto& at = samples_.of(out, kMovingVarianceName);
     if (mean_.empty())
       for (const std::size_t i : at) mean_.push_back(out.data()[i]);
     double squares = 0;

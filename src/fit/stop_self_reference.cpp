@@ -6,12 +6,12 @@
 #include "fit/known.h"
 #include "fit/samples.h"
 #include "fit/valley.h"
-#include "unmar/stop.h"
+#include "unmar/fit/stop.h"
 
 namespace unmar {
 namespace {
 
-constexpr const char* kName = "self-reference";
+constexpr const char* kSelfReferenceName = "self-reference";
 constexpr int kBlock = 8;
 constexpr int kDistance = 2;  // gray: nearer neighbours are learnt together with the pixel
 
@@ -37,24 +37,24 @@ class SelfReference final : public Stopper {
       : shape_(y.shape()),
         planes_(static_cast<std::size_t>(shape_.c)),
         decay_(options.average),
-        valley_(options.patience, options.min_start, kName) {
-    check_max_samples(max_samples, kName);
-    check_known(shape_, known, kName);
+        valley_(options.patience, options.min_start, kSelfReferenceName) {
+    check_max_samples(max_samples, kSelfReferenceName);
+    check_known(shape_, known, kSelfReferenceName);
     if (shape_.n != 1 || (shape_.c != 1 && shape_.c != 3))
-      fail(ErrorCode::bad_argument, "{}: needs one picture of 1 or 3 channels, got {}", kName,
-           to_string(shape_));
+      fail(ErrorCode::bad_argument, "{}: needs one picture of 1 or 3 channels, got {}",
+           kSelfReferenceName, to_string(shape_));
     choose_blocks(y, known, max_samples);
     if (at_.empty())
       fail(ErrorCode::bad_argument,
            "{}: no {}x{} block of the {}x{} picture is known well enough; take another stopper",
-           kName, kBlock, kBlock, shape_.w, shape_.h);
+           kSelfReferenceName, kBlock, kBlock, shape_.w, shape_.h);
   }
 
-  std::string name() const override { return kName; }
+  std::string name() const override { return kSelfReferenceName; }
 
   Verdict observe(const Iterate& iterate) override {
     const Tensor& out = iterate.Ax;
-    check_like_y(out, shape_, kName);
+    check_like_y(out, shape_, kSelfReferenceName);
     const float decay = average_.empty() ? 0.f : decay_;
     average_.resize(planes_ * at_.size());
     const auto plane = static_cast<std::size_t>(shape_.h) * static_cast<std::size_t>(shape_.w);

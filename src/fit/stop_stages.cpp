@@ -4,12 +4,12 @@
 #include "base/fail.h"
 #include "fit/known.h"
 #include "fit/noise_variance.h"
-#include "unmar/stages.h"
+#include "unmar/fit/stages.h"
 
 namespace unmar {
 namespace {
 
-constexpr const char* kName = "stages";
+constexpr const char* kStagesName = "stages";
 
 class StageRisk final : public Stopper {
  public:
@@ -21,14 +21,14 @@ class StageRisk final : public Stopper {
         mean_(y_.shape()) {
     if (!(sigma >= 0) || patience < 1)
       fail(ErrorCode::bad_argument,
-           "{}: sigma must not be negative and patience at least 1, got {} and {}", kName, sigma,
-           patience);
+           "{}: sigma must not be negative and patience at least 1, got {} and {}", kStagesName,
+           sigma, patience);
   }
 
-  std::string name() const override { return kName; }
+  std::string name() const override { return kStagesName; }
 
   Verdict observe(const Iterate& iterate) override {
-    check_like_y(iterate.Ax, y_.shape(), kName);
+    check_like_y(iterate.Ax, y_.shape(), kStagesName);
     gather(iterate.Ax);
     if (!stages_.ends_stage(iterate.iteration)) return {};
     const int stage = stages_.stage_of(iterate.iteration);

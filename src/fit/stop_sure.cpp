@@ -2,12 +2,12 @@
 
 #include "base/fail.h"
 #include "fit/known.h"
-#include "unmar/stop.h"
+#include "unmar/fit/stop.h"
 
 namespace unmar {
 namespace {
 
-constexpr const char* kName = "SURE";
+constexpr const char* kSureName = "SURE";
 
 class Sure final : public Stopper {
  public:
@@ -16,23 +16,24 @@ class Sure final : public Stopper {
         variance_(static_cast<double>(options.sigma) * static_cast<double>(options.sigma)),
         every_(options.every) {
     if (!(options.sigma > 0.f && std::isfinite(options.sigma)))
-      fail(ErrorCode::bad_argument, "{}: sigma must be above 0, got {}", kName, options.sigma);
+      fail(ErrorCode::bad_argument, "{}: sigma must be above 0, got {}", kSureName, options.sigma);
     if (options.every < 1)
-      fail(ErrorCode::bad_argument, "{}: every must be at least 1, got {}", kName, options.every);
+      fail(ErrorCode::bad_argument, "{}: every must be at least 1, got {}", kSureName,
+           options.every);
   }
 
-  std::string name() const override { return kName; }
+  std::string name() const override { return kSureName; }
   bool wants_probe(int iteration) const override { return iteration % every_ == 0; }
 
   void probe(const Tensor& Ax_without_jitter, const Tensor& jittered_input) override {
-    check_like_y(Ax_without_jitter, y_.shape(), kName);
+    check_like_y(Ax_without_jitter, y_.shape(), kSureName);
     plain_ = Ax_without_jitter;
     const Shape& s = y_.shape();
     const Shape& z = jittered_input.shape();
     if (z.c != s.c || z.n != s.n || z.h < s.h || z.w < s.w)
       fail(ErrorCode::bad_argument,
            "{}: the network's input is {}, which is not the observation of {}; take input observed",
-           kName, to_string(z), to_string(s));
+           kSureName, to_string(z), to_string(s));
     // A network that wants a larger input gets the picture in its middle.
     const int top = (z.h - s.h) / 2, left = (z.w - s.w) / 2;
     jitter_ = Tensor(s);
@@ -45,11 +46,11 @@ class Sure final : public Stopper {
   }
 
   Verdict observe(const Iterate& iterate) override {
-    check_like_y(iterate.Ax, y_.shape(), kName);
+    check_like_y(iterate.Ax, y_.shape(), kSureName);
     if (wants_probe(iterate.iteration)) {
       if (plain_.empty())
         fail(ErrorCode::bad_argument, "{}: the fit gives no probes; set ProblemOptions::keep_input",
-             kName);
+             kSureName);
       risk_ = risk(iterate.Ax);
     }
     const bool fresh = !ended_;

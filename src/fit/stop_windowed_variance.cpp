@@ -4,25 +4,26 @@
 #include "base/fail.h"
 #include "fit/samples.h"
 #include "fit/valley.h"
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 namespace {
 
-constexpr const char* kName = "windowed variance";
+constexpr const char* kWindowedVarianceName = "windowed variance";
 
 class WindowedVariance final : public Stopper {
  public:
   explicit WindowedVariance(const VarianceOptions& options)
       : window_(static_cast<std::size_t>(std::max(options.window, 0))),
         samples_(options.max_samples),
-        valley_(options.patience, options.min_start, kName) {
-    check_max_samples(options.max_samples, kName);
+        valley_(options.patience, options.min_start, kWindowedVarianceName) {
+    check_max_samples(options.max_samples, kWindowedVarianceName);
     if (options.window < 2)
-      fail(ErrorCode::bad_argument, "{}: window must be at least 2, got {}", kName, options.window);
+      fail(ErrorCode::bad_argument, "{}: window must be at least 2, got {}", kWindowedVarianceName,
+           options.window);
   }
 
-  std::string name() const override { return kName; }
+  std::string name() const override { return kWindowedVarianceName; }
 
   Verdict observe(const Iterate& iterate) override {
     push(iterate.x);
@@ -51,7 +52,7 @@ class WindowedVariance final : public Stopper {
  private:
   /// Replaces the oldest iterate by `out`; O(samples).
   void push(const Tensor& out) {
-    const auto& at = samples_.of(out, kName);
+    const auto& at = samples_.of(out, kWindowedVarianceName);
     ring_.resize(window_ * at.size());
     sum_.resize(at.size());
     float* row = ring_.data() + next_ * at.size();

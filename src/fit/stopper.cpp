@@ -1,5 +1,5 @@
 #include "base/fail.h"
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 

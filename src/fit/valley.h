@@ -1,6 +1,6 @@
 #pragma once
 
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 

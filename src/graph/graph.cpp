@@ -1,4 +1,4 @@
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 #include <algorithm>
 #include <limits>

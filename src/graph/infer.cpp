@@ -3,7 +3,7 @@
 
 #include "base/fail.h"
 #include "base/overloaded.h"
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 namespace unmar {
 namespace {

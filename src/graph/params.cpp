@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 namespace unmar {
 namespace {

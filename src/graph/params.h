@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 namespace unmar {
 

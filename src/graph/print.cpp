@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 #include "base/overloaded.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/fail.h"
 #include "graph/cubic.h"
-#include "unmar/ops.h"
+#include "unmar/graph/ops.h"
 
 namespace unmar {
 namespace {

@@ -10,7 +10,7 @@
 #include "base/fail.h"
 #include "base/temporary_file.h"
 #include "image/vips_runtime.h"
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 namespace {
@@ -18,7 +18,7 @@ namespace {
 using namespace unmar::image;
 using vips::VImage;
 
-constexpr std::string_view kWhere = "write_animation";
+constexpr std::string_view kWriteAnimation = "write_animation";
 constexpr int kQuality = 90;     // of WebP
 constexpr int kLongest = 16383;  // px; WebP
 
@@ -27,7 +27,7 @@ bool is_gif(const std::filesystem::path& path) {
   std::ranges::transform(extension, extension.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (extension != ".gif" && extension != ".webp")
-    fail(ErrorCode::bad_argument, "{}: '{}' is no animation; use .gif or .webp", kWhere,
+    fail(ErrorCode::bad_argument, "{}: '{}' is no animation; use .gif or .webp", kWriteAnimation,
          path.string());
   return extension == ".gif";
 }
@@ -35,17 +35,17 @@ bool is_gif(const std::filesystem::path& path) {
 void check(const std::vector<Image>& frames, const std::vector<int>& milliseconds) {
   if (frames.empty() || frames.size() != milliseconds.size())
     fail(ErrorCode::bad_argument, "{}: {} pictures and {} times; give as many, at least one",
-         kWhere, frames.size(), milliseconds.size());
+         kWriteAnimation, frames.size(), milliseconds.size());
   for (const Image& frame : frames)
     if (frame.empty() || !frame.same_size(frames[0]) || frame.width() > kLongest ||
         frame.height() > kLongest)
       fail(ErrorCode::bad_argument,
-           "{}: the pictures must be of one size and kind, at most {} px on a side", kWhere,
-           kLongest);
+           "{}: the pictures must be of one size and kind, at most {} px on a side",
+           kWriteAnimation, kLongest);
   for (const int time : milliseconds)
     if (time < 10)
-      fail(ErrorCode::bad_argument, "{}: a picture is shown for {} ms; give at least 10", kWhere,
-           time);
+      fail(ErrorCode::bad_argument, "{}: a picture is shown for {} ms; give at least 10",
+           kWriteAnimation, time);
 }
 
 /// One below the other, as libvips wants the pages of an animation.
@@ -72,7 +72,7 @@ void write_animation(const std::filesystem::path& path, const std::vector<Image>
   const bool gif = is_gif(path);
   check(frames, milliseconds);
   start_vips();
-  TemporaryFile file(kWhere, path);
+  TemporaryFile file(kWriteAnimation, path);
   std::vector<std::uint8_t> samples = stacked(frames);
   const Image& first = frames[0];
   try {
@@ -92,8 +92,8 @@ void write_animation(const std::filesystem::path& path, const std::vector<Image>
     const auto* data = static_cast<const std::byte*>(vips_blob_get(blob, &size));
     file.write({data, size});
   } catch (const vips::VError&) {
-    fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWhere, path.string(),
-         take_vips_error());
+    fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWriteAnimation,
+         path.string(), take_vips_error());
   }
   file.commit();
 }

@@ -1,4 +1,4 @@
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 namespace {

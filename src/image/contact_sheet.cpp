@@ -9,7 +9,7 @@
 #include "base/fail.h"
 #include "image/caption.h"
 #include "image/vips_runtime.h"
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 namespace {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "base/fail.h"
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar::image {
 

@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "image/compared.h"
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 

@@ -10,7 +10,7 @@
 #include "image/icc.h"
 #include "image/sample_range.h"
 #include "image/vips_runtime.h"
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 namespace {
@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using namespace unmar::image;
 using vips::VImage;
 
-constexpr std::string_view kWhere = "read_image";
+constexpr std::string_view kReadImage = "read_image";
 
 /// Opened, not decoded.
 struct Picture {
@@ -92,18 +92,18 @@ Picture open_picture(FileKind kind, const fs::path& path, double max_megapixels)
     fail(ErrorCode::too_large,
          "{}: '{}' is {}x{} px ({:.4g} Mpx), above the limit of {:.4g} Mpx; raise it with "
          "--max-pixels",
-         kWhere, path.string(), width, height, megapixels, max_megapixels);
+         kReadImage, path.string(), width, height, megapixels, max_megapixels);
   }
   if (vips_band_format_iscomplex(picture.pixels.format())) {
     fail(ErrorCode::bad_input, "{}: '{}' holds complex numbers; save their magnitude instead",
-         kWhere, path.string());
+         kReadImage, path.string());
   }
   picture.pixels = with_plain_colours(picture.pixels);
   picture.has_alpha = picture.pixels.has_alpha();
   picture.channels = picture.pixels.bands() - (picture.has_alpha ? 1 : 0);
   if (picture.channels != 1 && picture.channels != 3) {
     fail(ErrorCode::bad_input,
-         "{}: '{}' has {} channels; only gray and RGB can be read, so split it", kWhere,
+         "{}: '{}' has {} channels; only gray and RGB can be read, so split it", kReadImage,
          path.string(), picture.channels);
   }
   picture.format = format_of(picture.pixels);
@@ -160,7 +160,7 @@ Extent extent_of(const T* samples, std::size_t count, std::size_t bands, std::si
     fail(ErrorCode::bad_input,
          "{}: '{}' has {} NaN or infinite values of {}; replace them (by 0, say) and mark them as "
          "missing in a mask",
-         kWhere, path.string(), bad, count * channels);
+         kReadImage, path.string(), bad, count * channels);
   }
   return extent;
 }
@@ -201,8 +201,8 @@ auto reading(const fs::path& path, Body body) {
   try {
     return body();
   } catch (const vips::VError&) {
-    fail(ErrorCode::bad_input, "{}: '{}' is damaged, cut short or of an unusual kind ({})", kWhere,
-         path.string(), take_vips_error());
+    fail(ErrorCode::bad_input, "{}: '{}' is damaged, cut short or of an unusual kind ({})",
+         kReadImage, path.string(), take_vips_error());
   }
 }
 
@@ -229,12 +229,12 @@ Image read_image(const fs::path& path, const ReadOptions& options) {
   if (const auto& range = options.fixed_range) {
     if (!std::isfinite(range->black) || !std::isfinite(range->white) ||
         range->white <= range->black) {
-      fail(ErrorCode::bad_argument, "{}: fixed_range needs black < white, got {} and {}", kWhere,
-           range->black, range->white);
+      fail(ErrorCode::bad_argument, "{}: fixed_range needs black < white, got {} and {}",
+           kReadImage, range->black, range->white);
     }
   }
   start_vips();
-  const FileKind kind = kind_of_contents(kWhere, path);
+  const FileKind kind = kind_of_contents(kReadImage, path);
   return reading(path, [&] {
     return decoded(open_picture(kind, path, options.max_megapixels), path, options);
   });
@@ -242,7 +242,7 @@ Image read_image(const fs::path& path, const ReadOptions& options) {
 
 ImageInfo read_image_info(const fs::path& path) {
   start_vips();
-  const FileKind kind = kind_of_contents(kWhere, path);
+  const FileKind kind = kind_of_contents(kReadImage, path);
   return reading(path, [&] {
     const Picture picture = open_picture(kind, path, std::numeric_limits<double>::infinity());
     ImageInfo info;

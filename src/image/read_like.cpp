@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "image/sample_range.h"
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 

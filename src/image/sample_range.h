@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar::image {
 

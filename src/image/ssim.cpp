@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "image/compared.h"
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 namespace {

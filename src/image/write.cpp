@@ -12,7 +12,7 @@
 #include "image/icc.h"
 #include "image/sample_range.h"
 #include "image/vips_runtime.h"
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 namespace {
@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using namespace unmar::image;
 using vips::VImage;
 
-constexpr std::string_view kWhere = "write_image";
+constexpr std::string_view kWriteImage = "write_image";
 constexpr int kLossless = 100;                       // a WebP quality
 constexpr std::size_t kClassicTiff = 3'900'000'000;  // bytes; above, offsets need 64 bits
 
@@ -33,7 +33,7 @@ SampleFormat format_to_write(FileKind kind, const Image& image, const WriteOptio
   };
   if (options.format) {
     if (!holds(*options.format)) {
-      fail(ErrorCode::bad_argument, "{}: '{}' cannot hold {} samples; use .tif", kWhere,
+      fail(ErrorCode::bad_argument, "{}: '{}' cannot hold {} samples; use .tif", kWriteImage,
            path.string(), name_of(*options.format));
     }
     return *options.format;
@@ -44,26 +44,27 @@ SampleFormat format_to_write(FileKind kind, const Image& image, const WriteOptio
 
 void check(const Image& image, FileKind kind, const WriteOptions& options, const fs::path& path) {
   if (image.empty()) {
-    fail(ErrorCode::bad_argument, "{}: the picture for '{}' is empty", kWhere, path.string());
+    fail(ErrorCode::bad_argument, "{}: the picture for '{}' is empty", kWriteImage, path.string());
   }
   if (options.quality < 1 || options.quality > 100) {
-    fail(ErrorCode::bad_argument, "{}: quality must be 1 to 100, got {}", kWhere, options.quality);
+    fail(ErrorCode::bad_argument, "{}: quality must be 1 to 100, got {}", kWriteImage,
+         options.quality);
   }
   const int limit = abilities(kind).max_side;
   if (image.width() > limit || image.height() > limit) {
     fail(ErrorCode::bad_argument, "{}: {} files hold at most {} px on a side, got {}x{}; use .png",
-         kWhere, name_of(kind), limit, image.width(), image.height());
+         kWriteImage, name_of(kind), limit, image.width(), image.height());
   }
   const auto& alpha = image.source.alpha;
   if (!alpha.empty() && alpha.size() != image.plane(0).size()) {
     fail(ErrorCode::bad_argument,
-         "{}: alpha has {} values for {}x{} px; resize it with the picture or clear it", kWhere,
-         alpha.size(), image.width(), image.height());
+         "{}: alpha has {} values for {}x{} px; resize it with the picture or clear it",
+         kWriteImage, alpha.size(), image.width(), image.height());
   }
   const auto bad = std::count_if(image.pixels().begin(), image.pixels().end(),
                                  [](float value) { return !std::isfinite(value); });
   if (bad > 0) {
-    fail(ErrorCode::numeric, "{}: {} of {} values for '{}' are NaN or infinite", kWhere, bad,
+    fail(ErrorCode::numeric, "{}: {} of {} values for '{}' are NaN or infinite", kWriteImage, bad,
          image.count(), path.string());
   }
 }
@@ -204,7 +205,7 @@ void encode_to(TemporaryFile& file, const VImage& pixels, std::size_t bytes, Fil
   // libvips does not pass on every error of its FITS library, such as a full disk at the end.
   if (kind == FileKind::fits && !is_whole_fits(file.size(), bytes)) {
     take_vips_error();
-    fail(ErrorCode::io, "{}: cannot write '{}': it came out short; is the disk full?", kWhere,
+    fail(ErrorCode::io, "{}: cannot write '{}': it came out short; is the disk full?", kWriteImage,
          path.string());
   }
 }
@@ -212,17 +213,17 @@ void encode_to(TemporaryFile& file, const VImage& pixels, std::size_t bytes, Fil
 }  // namespace
 
 void write_image(const fs::path& path, const Image& image, const WriteOptions& options) {
-  const FileKind kind = kind_of_extension(kWhere, path);
+  const FileKind kind = kind_of_extension(kWriteImage, path);
   const SampleFormat format = format_to_write(kind, image, options, path);
   check(image, kind, options, path);
   start_vips();
-  TemporaryFile file(kWhere, path);
+  TemporaryFile file(kWriteImage, path);
   try {
     with_pixels(image, format, kind, [&](const VImage& pixels, std::size_t bytes) {
       encode_to(file, pixels, bytes, kind, options.quality, path);
     });
   } catch (const vips::VError&) {
-    fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWhere, path.string(),
+    fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWriteImage, path.string(),
          take_vips_error());
   }
   file.commit();
@@ -252,9 +253,9 @@ std::string encode_image(const Image& image, const std::string& extension,
 }
 
 void check_writable(const fs::path& path) {
-  kind_of_extension(kWhere, path);
+  kind_of_extension(kWriteImage, path);
   // Trying is the only test that is right on every file system.
-  const TemporaryFile trial(kWhere, path);
+  const TemporaryFile trial(kWriteImage, path);
 }
 
 }  // namespace unmar

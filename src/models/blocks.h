@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "unmar/models.h"
+#include "unmar/models/models.h"
 
 namespace unmar {
 

@@ -1,4 +1,4 @@
-#include "unmar/ddpm_unet.h"
+#include "unmar/models/ddpm_unet.h"
 
 #include <cmath>
 #include <utility>

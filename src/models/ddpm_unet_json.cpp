@@ -2,7 +2,7 @@
 
 #include "base/fail.h"
 #include "models/json_values.h"
-#include "unmar/ddpm_unet.h"
+#include "unmar/models/ddpm_unet.h"
 
 namespace unmar {
 
@@ -18,7 +18,7 @@ static const json::Names<ActivationKind>& names(ActivationKind) {
 namespace {
 
 /// The blocks of one direction, whose names tell the direction too.
-struct Blocks {
+struct BlockNames {
   const char* direction;
   std::vector<DdpmBlock> list = {};
 
@@ -27,12 +27,12 @@ struct Blocks {
     return fmt::format("{}{}Block2D", attention, direction);
   }
 };
-Json write(const Blocks& blocks) {
+Json write(const BlockNames& blocks) {
   Json names = Json::array();
   for (const DdpmBlock block : blocks.list) names.push_back(blocks.name(block));
   return names;
 }
-bool read(const Json& names, Blocks& blocks) {
+bool read(const Json& names, BlockNames& blocks) {
   blocks.list.clear();
   if (!names.is_array() || names.empty()) return false;
   for (const Json& name : names)
@@ -40,7 +40,7 @@ bool read(const Json& names, Blocks& blocks) {
       if (name == blocks.name(block)) blocks.list.push_back(block);
   return blocks.list.size() == names.size();
 }
-std::string what(const Blocks& blocks) {
+std::string what(const BlockNames& blocks) {
   return fmt::format("a list of {} and {}", blocks.name(DdpmBlock::resnet),
                      blocks.name(DdpmBlock::attention));
 }
@@ -92,7 +92,7 @@ DdpmUnetOptions ddpm_unet_from_json(std::string_view text, const std::string& wh
            what(value));
   };
   std::optional<int> sample_size;
-  Blocks down{"Down", o.down_block_types}, up{"Up", o.up_block_types};
+  BlockNames down{"Down", o.down_block_types}, up{"Up", o.up_block_types};
   take("sample_size", sample_size);
   take("down_block_types", down);
   take("up_block_types", up);
@@ -115,8 +115,8 @@ DdpmUnetOptions ddpm_unet_from_json(std::string_view text, const std::string& wh
 std::string ddpm_unet_to_json(const DdpmUnetOptions& options) {
   Json object{{"_class_name", "UNet2DModel"},
               {"sample_size", options.sample_size > 0 ? Json(options.sample_size) : Json(nullptr)},
-              {"down_block_types", write(Blocks{"Down", options.down_block_types})},
-              {"up_block_types", write(Blocks{"Up", options.up_block_types})}};
+              {"down_block_types", write(BlockNames{"Down", options.down_block_types})},
+              {"up_block_types", write(BlockNames{"Up", options.up_block_types})}};
   fields(options, [&](const char* key, const auto& value) { object[key] = json::write(value); });
   return object.dump(2);
 }

@@ -2,7 +2,7 @@
 
 #include "base/fail.h"
 #include "models/json_values.h"
-#include "unmar/models.h"
+#include "unmar/models/models.h"
 
 namespace unmar {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 namespace unmar {
 

@@ -11,7 +11,7 @@
 #include "noise/impulses.h"
 #include "noise/patch_spectrum.h"
 #include "noise/planes.h"
-#include "unmar/noise.h"
+#include "unmar/noise/noise.h"
 
 namespace unmar {
 namespace {

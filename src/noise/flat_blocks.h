@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "unmar/noise.h"
+#include "unmar/noise/noise.h"
 
 namespace unmar {
 

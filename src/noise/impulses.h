@@ -1,6 +1,6 @@
 #pragma once
 
-#include "unmar/noise.h"
+#include "unmar/noise/noise.h"
 
 namespace unmar {
 

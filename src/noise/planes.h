@@ -4,7 +4,7 @@
 #include <cmath>
 #include <span>
 
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 namespace unmar {
 

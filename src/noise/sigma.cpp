@@ -2,7 +2,7 @@
 #include <cmath>
 #include <vector>
 
-#include "unmar/noise.h"
+#include "unmar/noise/noise.h"
 
 namespace unmar {
 

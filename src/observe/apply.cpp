@@ -1,6 +1,6 @@
 #include "base/fail.h"
-#include "unmar/engine.h"
-#include "unmar/observe.h"
+#include "unmar/engine/engine.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
 

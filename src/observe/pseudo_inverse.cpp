@@ -1,6 +1,6 @@
 #include <utility>
 
-#include "unmar/observe.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
 namespace {

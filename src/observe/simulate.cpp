@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "base/fail.h"
-#include "unmar/observe.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
 namespace {

@@ -1,4 +1,4 @@
-#include "unmar/operators.h"
+#include "unmar/operators/operators.h"
 
 namespace unmar {
 namespace {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "base/fail.h"
-#include "unmar/operators.h"
+#include "unmar/operators/operators.h"
 
 namespace unmar {
 namespace {

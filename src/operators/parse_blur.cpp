@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "base/fail.h"
-#include "unmar/operators.h"
+#include "unmar/operators/operators.h"
 
 namespace unmar {
 namespace {

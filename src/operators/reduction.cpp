@@ -1,5 +1,5 @@
 #include "base/fail.h"
-#include "unmar/operators.h"
+#include "unmar/operators/operators.h"
 
 namespace unmar {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/thread_pool.h"
 #include "patches/grouping.h"
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 namespace unmar::patches {
 

@@ -8,7 +8,7 @@
 #include "noise/channels.h"
 #include "patches/combine.h"
 #include "patches/options.h"
-#include "unmar/patches.h"
+#include "unmar/patches/patches.h"
 
 namespace unmar {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "unmar/patches.h"
+#include "unmar/patches/patches.h"
 
 namespace unmar::patches {
 

@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
-#include "unmar/observe.h"
-#include "unmar/tasks.h"
+#include "unmar/observe/observe.h"
+#include "unmar/tasks/tasks.h"
 
 namespace unmar {
 

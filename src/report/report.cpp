@@ -10,7 +10,7 @@
 
 #include "report/frames.h"
 #include "report/template.h"
-#include "unmar/version.h"
+#include "unmar/tasks/version.h"
 
 namespace unmar {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/fail.h"
 #include "base/temporary_file.h"
-#include "unmar/checksum.h"
+#include "unmar/base/checksum.h"
 #include "unmar/runs/store.h"
 
 namespace unmar {

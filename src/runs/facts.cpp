@@ -4,7 +4,7 @@
 
 #include "runs/json.h"
 #include "runs/manifest.h"
-#include "unmar/process.h"
+#include "unmar/base/process.h"
 #include "unmar/runs/run.h"
 
 namespace unmar {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "runs/json.h"
-#include "unmar/version.h"
+#include "unmar/tasks/version.h"
 
 namespace unmar::runs {
 namespace {

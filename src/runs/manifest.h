@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "unmar/tasks.h"
+#include "unmar/tasks/tasks.h"
 
 namespace unmar::runs {
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "unmar/files.h"
+#include "unmar/base/files.h"
 #include "unmar/runs/film.h"
 
 namespace unmar {

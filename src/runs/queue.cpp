@@ -10,7 +10,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "unmar/process.h"
+#include "unmar/base/process.h"
 
 namespace unmar {
 namespace {
@@ -76,7 +76,7 @@ std::size_t memory_needed(const FitRequest& request) {
   const int factor = resolved.factor.value_or(1);
   const Shape picture{1, info.channels, info.height * factor, info.width * factor};
   if (resolved.method == Method::patches)
-    return 8 * sizeof(float) * picture.count();  // include/unmar/patches.h
+    return 8 * sizeof(float) * picture.count();  // include/unmar/patches/patches.h
   const auto damage = make_identity();
   return memory_needed(picture, *damage, problem_options(resolved), fit_options(resolved),
                        *make_engine(resolved.engine.value()));

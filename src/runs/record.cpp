@@ -3,8 +3,8 @@
 #include "base/fail.h"
 #include "runs/json.h"
 #include "runs/record.h"
-#include "unmar/checksum.h"
-#include "unmar/files.h"
+#include "unmar/base/checksum.h"
+#include "unmar/base/files.h"
 
 namespace unmar::runs {
 namespace {

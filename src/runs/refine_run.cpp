@@ -11,9 +11,9 @@
 #include "runs/json.h"
 #include "runs/manifest.h"
 #include "runs/record.h"
-#include "unmar/files.h"
-#include "unmar/process.h"
-#include "unmar/weights.h"
+#include "unmar/base/files.h"
+#include "unmar/base/process.h"
+#include "unmar/diffusion/weights.h"
 
 namespace unmar {
 namespace {

@@ -9,12 +9,12 @@
 #include "runs/json.h"
 #include "runs/outputs.h"
 #include "runs/record.h"
-#include "unmar/checksum.h"
-#include "unmar/files.h"
-#include "unmar/process.h"
+#include "unmar/base/checksum.h"
+#include "unmar/base/files.h"
+#include "unmar/base/process.h"
 #include "unmar/report/report.h"
 #include "unmar/runs/film.h"
-#include "unmar/version.h"
+#include "unmar/tasks/version.h"
 
 namespace unmar {
 namespace {

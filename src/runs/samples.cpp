@@ -6,9 +6,9 @@
 #include <cmath>
 
 #include "base/fail.h"
-#include "unmar/observe.h"
-#include "unmar/random.h"
-#include "unmar/unet_model.h"
+#include "unmar/base/random.h"
+#include "unmar/diffusion/unet_model.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
 namespace {

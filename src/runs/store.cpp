@@ -12,7 +12,7 @@
 
 #include "base/fail.h"
 #include "runs/record.h"
-#include "unmar/files.h"
+#include "unmar/base/files.h"
 
 namespace unmar {
 namespace {

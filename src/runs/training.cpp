@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "base/fail.h"
-#include "unmar/files.h"
+#include "unmar/base/files.h"
 
 namespace unmar::runs {
 namespace {

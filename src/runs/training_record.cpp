@@ -3,8 +3,8 @@
 #include "base/fail.h"
 #include "runs/json.h"
 #include "runs/training.h"
-#include "unmar/files.h"
-#include "unmar/version.h"
+#include "unmar/base/files.h"
+#include "unmar/tasks/version.h"
 
 namespace unmar::runs {
 namespace {

@@ -6,13 +6,13 @@
 
 #include "base/fail.h"
 #include "runs/training.h"
-#include "unmar/archive.h"
-#include "unmar/checksum.h"
-#include "unmar/files.h"
-#include "unmar/process.h"
+#include "unmar/base/checksum.h"
+#include "unmar/base/files.h"
+#include "unmar/base/process.h"
 #include "unmar/runs/samples.h"
 #include "unmar/runs/store.h"
-#include "unmar/version.h"
+#include "unmar/tasks/version.h"
+#include "unmar/tensor/archive.h"
 
 namespace unmar {
 namespace {

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "base/fail.h"
-#include "unmar/process.h"
+#include "unmar/base/process.h"
 
 namespace unmar {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "tasks/plan.h"
-#include "unmar/patches.h"
+#include "unmar/patches/patches.h"
 
 namespace unmar {
 

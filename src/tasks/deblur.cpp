@@ -4,19 +4,19 @@
 namespace unmar {
 namespace {
 
-void quick(RestoreOptions& o, const RestoreOptions&) {
+void quick_deblur(RestoreOptions& o, const RestoreOptions&) {
   o.scales = 4;
   o.iterations = 2000;
   o.reg_noise_std = 0.01;
 }
 
 /// The paper has no such task: its network, and its iterations for enlarging eight times.
-void paper(RestoreOptions& o, const RestoreOptions&) {
+void paper_deblur(RestoreOptions& o, const RestoreOptions&) {
   o.iterations = 4000;
   o.reg_noise_std = 0.01;
 }
 
-void check(const RestoreOptions& given) {
+void check_deblur(const RestoreOptions& given) {
   if (given.method && given.method != Method::dip)
     fail(ErrorCode::bad_argument,
          "deblur: --method {} has a filter remove noise from what is given, which leaves it "
@@ -40,7 +40,7 @@ std::unique_ptr<Operator> known_blur(const RestoreOptions& resolved) {
   }
 }
 
-Plan plan(const Image& blurred, const Image*, const RestoreOptions& resolved) {
+Plan plan_deblur(const Image& blurred, const Image*, const RestoreOptions& resolved) {
   Plan plan;
   plan.A = known_blur(resolved);
   plan.y = to_tensor(blurred);
@@ -65,12 +65,12 @@ TaskSpec deblur_task() {
                    "  unmar deblur shaken.png --blur motion:15,30 -o sharp.png\n"
                    "  unmar deblur shaken.png --blur kernel.png -o sharp.png --sigma 5 --stop "
                    "discrepancy"},
-      .quick = quick,
+      .quick = quick_deblur,
       .best = nullptr,
-      .paper = paper,
+      .paper = paper_deblur,
       .method = Method::dip,
-      .check = check,
-      .plan = plan,
+      .check = check_deblur,
+      .plan = plan_deblur,
       .counted = known_blur,
   };
 }

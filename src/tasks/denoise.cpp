@@ -8,12 +8,12 @@ double jitter(const RestoreOptions& given) {
   return given.sigma.value_or(25) >= 50 ? 1. / 20 : 1. / 30;
 }
 
-void paper(RestoreOptions& o, const RestoreOptions& given) {
+void paper_denoise(RestoreOptions& o, const RestoreOptions& given) {
   o.iterations = 3000;
   o.reg_noise_std = jitter(given);
 }
 
-void quick(RestoreOptions& o, const RestoreOptions&) {
+void quick_denoise(RestoreOptions& o, const RestoreOptions&) {
   o.scales = 4;
   o.iterations = 1500;
   o.reg_noise_std = 1. / 30;
@@ -25,12 +25,12 @@ void quick(RestoreOptions& o, const RestoreOptions&) {
 }
 
 /// As wide as the paper's.
-void best(RestoreOptions& o, const RestoreOptions& given) {
+void best_denoise(RestoreOptions& o, const RestoreOptions& given) {
   o.channels = 128;
   o.reg_noise_std = jitter(given);
 }
 
-Plan plan(const Image& noisy, const Image*, const RestoreOptions& resolved) {
+Plan plan_denoise(const Image& noisy, const Image*, const RestoreOptions& resolved) {
   Plan plan;
   plan.A = make_identity();
   plan.y = to_tensor(noisy);
@@ -65,11 +65,11 @@ TaskSpec denoise_task() {
                    "  unmar denoise dark.png -o clean.png --guide flash.png --input guide "
                    "--reg-noise-std 0",
                .refines = true},
-      .quick = quick,
-      .best = best,
-      .paper = paper,
+      .quick = quick_denoise,
+      .best = best_denoise,
+      .paper = paper_denoise,
       .method = Method::automatic,
-      .plan = plan,
+      .plan = plan_denoise,
       .only_noise = true,
       .error = error_of_noise,
   };

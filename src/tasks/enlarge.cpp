@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "unmar/tasks.h"
+#include "unmar/tasks/tasks.h"
 
 namespace unmar {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "tasks/plan.h"
-#include "unmar/refine.h"
+#include "unmar/tasks/refine.h"
 
 namespace unmar {
 

@@ -58,7 +58,7 @@ int largest_hole(const Image& known) {
 }
 
 /// The text-removal recipe.
-void paper(RestoreOptions& o, const RestoreOptions&) {
+void paper_inpaint(RestoreOptions& o, const RestoreOptions&) {
   o.iterations = 6001;
   o.skip = 128;
   o.upsample = UpsampleMode::nearest;
@@ -67,21 +67,21 @@ void paper(RestoreOptions& o, const RestoreOptions&) {
   o.keep_known = false;  // the published pictures are the network's own output
 }
 
-void quick(RestoreOptions& o, const RestoreOptions& given) {
+void quick_inpaint(RestoreOptions& o, const RestoreOptions& given) {
   o.iterations = 1500;
   o.reg_noise_std = 0.01;
   // Holes are filled in pictures without noise, if nothing else is said.
   if (given.method == Method::automatic) o.keep_known = false;
 }
 
-void check(const RestoreOptions& given) {
+void check_inpaint(const RestoreOptions& given) {
   if (given.method == Method::patches)
     fail(ErrorCode::bad_argument,
          "inpaint: --method patches removes noise and fills nothing; take auto, which does both, "
          "or dip");
 }
 
-Plan plan(const Image& holed, const Image* mask, const RestoreOptions& resolved) {
+Plan plan_inpaint(const Image& holed, const Image* mask, const RestoreOptions& resolved) {
   if (!mask) fail(ErrorCode::bad_argument, "inpaint: needs a mask of what is missing");
   const Image known = known_pixels(*mask, holed, resolved.invert_mask.value());
   Plan plan;
@@ -118,13 +118,13 @@ TaskSpec inpaint_task() {
                            "photo_clean.jpg",
                .needs_mask = true,
                .refines = true},
-      .quick = quick,
+      .quick = quick_inpaint,
       .best = nullptr,
-      .paper = paper,
+      .paper = paper_inpaint,
       .method = Method::dip,
-      .check = check,
+      .check = check_inpaint,
       .suit = suit_hole,
-      .plan = plan,
+      .plan = plan_inpaint,
       .error = error_at_hidden,
   };
 }

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "unmar/options.h"
+#include "unmar/tasks/options.h"
 
 namespace unmar {
 namespace {

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "unmar/options.h"
+#include "unmar/tasks/options.h"
 
 /// Each makes one row of the option table from a member of RestoreOptions. Set `.unit` and `.tasks`
 /// with in_unit(), only_for() and basic().

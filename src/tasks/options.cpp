@@ -1,4 +1,4 @@
-#include "unmar/options.h"
+#include "unmar/tasks/options.h"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <optional>
 
-#include "unmar/tasks.h"
+#include "unmar/tasks/tasks.h"
 
 namespace unmar {
 

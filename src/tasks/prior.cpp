@@ -4,7 +4,7 @@
 
 #include "base/fail.h"
 #include "tasks/task.h"
-#include "unmar/observe.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
 namespace {

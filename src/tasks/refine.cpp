@@ -1,4 +1,4 @@
-#include "unmar/refine.h"
+#include "unmar/tasks/refine.h"
 
 #include <algorithm>
 #include <chrono>
@@ -7,7 +7,7 @@
 
 #include "base/fail.h"
 #include "tasks/task.h"
-#include "unmar/unet_model.h"
+#include "unmar/diffusion/unet_model.h"
 
 namespace unmar {
 namespace {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "fit/state.h"
-#include "unmar/archive.h"
+#include "unmar/tensor/archive.h"
 
 namespace unmar {
 namespace {

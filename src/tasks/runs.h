@@ -3,7 +3,7 @@
 #include <functional>
 #include <string_view>
 
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 

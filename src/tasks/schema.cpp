@@ -1,6 +1,6 @@
 #include <nlohmann/json.hpp>
 
-#include "unmar/options.h"
+#include "unmar/tasks/options.h"
 
 namespace unmar {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "base/fail.h"
 #include "tasks/task.h"
-#include "unmar/noise.h"
-#include "unmar/stop.h"
+#include "unmar/fit/stop.h"
+#include "unmar/noise/noise.h"
 
 namespace unmar {
 namespace {

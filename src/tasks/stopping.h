@@ -7,7 +7,7 @@
 
 #include "tasks/blend.h"
 #include "tasks/plan.h"
-#include "unmar/stages.h"
+#include "unmar/fit/stages.h"
 
 namespace unmar {
 

@@ -6,19 +6,19 @@ namespace {
 
 bool strong(const RestoreOptions& given) { return given.factor.value_or(4) >= 8; }
 
-void paper(RestoreOptions& o, const RestoreOptions& given) {
+void paper_upscale(RestoreOptions& o, const RestoreOptions& given) {
   o.iterations = strong(given) ? 4000 : 2000;
   o.reg_noise_std = strong(given) ? 0.05 : 0.03;
   o.average = false;
   o.rollback = 0;
 }
 
-void quick(RestoreOptions& o, const RestoreOptions& given) {
+void quick_upscale(RestoreOptions& o, const RestoreOptions& given) {
   o.iterations = 700;
   o.reg_noise_std = strong(given) ? 0.05 : 0.03;
 }
 
-void check(const RestoreOptions& given) {
+void check_upscale(const RestoreOptions& given) {
   if (given.factor) return;
   fail(ErrorCode::bad_argument, "upscale: --factor is missing; give {}",
        allowed_values(option_spec("factor")));
@@ -30,7 +30,7 @@ std::unique_ptr<Operator> reduction(const RestoreOptions& resolved) {
 
 int factor(const RestoreOptions& resolved) { return resolved.factor.value(); }
 
-Plan plan(const Image& small, const Image*, const RestoreOptions& resolved) {
+Plan plan_upscale(const Image& small, const Image*, const RestoreOptions& resolved) {
   Plan plan;
   plan.A = reduction(resolved);
   plan.y = to_tensor(small);
@@ -52,11 +52,11 @@ TaskSpec upscale_task() {
            .examples = "  unmar upscale small.png --factor 4 -o large.png\n"
                        "  unmar upscale small.png --factor 2 -o large.png --preset paper",
            .refines = true},
-      .quick = quick,
+      .quick = quick_upscale,
       .best = nullptr,
-      .paper = paper,
-      .check = check,
-      .plan = plan,
+      .paper = paper_upscale,
+      .check = check_upscale,
+      .plan = plan_upscale,
       .counted = reduction,
       .enlargement = factor,
       .error = error_of_octaves,

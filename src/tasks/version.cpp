@@ -1,4 +1,4 @@
-#include "unmar/version.h"
+#include "unmar/tasks/version.h"
 
 namespace unmar {
 

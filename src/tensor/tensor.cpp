@@ -1,4 +1,4 @@
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 #include <fmt/format.h>
 

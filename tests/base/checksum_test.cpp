@@ -1,4 +1,4 @@
-#include "unmar/checksum.h"
+#include "unmar/base/checksum.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "unmar/error.h"
+#include "unmar/base/error.h"
 
 namespace unmar {
 namespace {

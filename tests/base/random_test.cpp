@@ -1,4 +1,4 @@
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,10 +3,7 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
-
-constexpr int kFailure = 1;
-constexpr int kUsage = 2;
+namespace bad_input_test {
 
 class BadInput : public CliTest {
  protected:
@@ -140,5 +137,5 @@ TEST_F(BadInput, DegradingByNothingIsAUsageError) {
                  kUsage, {"--mask-out"});
 }
 
-}  // namespace
+}  // namespace bad_input_test
 }  // namespace unmar::cli_test

@@ -11,14 +11,12 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace ddpm_test {
 
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-constexpr int kFailure = 1;
-constexpr int kUsage = 2;
 constexpr int kSide = 8;
 
 class Ddpm : public CliTest {
@@ -278,5 +276,5 @@ TEST_F(Ddpm, DrawsWithTheModelThatCameWithIt) {
   EXPECT_EQ(get("a.png").width(), 28);
 }
 
-}  // namespace
+}  // namespace ddpm_test
 }  // namespace unmar::cli_test

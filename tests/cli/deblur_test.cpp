@@ -3,12 +3,9 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace deblur_test {
 
 using testing::HasSubstr;
-
-constexpr int kFailure = 1;
-constexpr int kUsage = 2;
 
 class DeblurCommand : public CliTest {
  protected:
@@ -74,5 +71,5 @@ TEST_F(DeblurCommand, RefusesWhatItCannotWorkWith) {
                  {"--task must be one of denoise, inpaint, upscale, got deblur"});
 }
 
-}  // namespace
+}  // namespace deblur_test
 }  // namespace unmar::cli_test

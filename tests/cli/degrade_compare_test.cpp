@@ -3,7 +3,7 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace degrade_compare_test {
 
 class DegradeCommand : public CliTest {
  protected:
@@ -132,5 +132,5 @@ TEST_F(SheetCommand, APictureMoreThanAColumnHoldsStartsANewRow) {
   EXPECT_GT(get("rows.png").height(), get("row.png").height());
 }
 
-}  // namespace
+}  // namespace degrade_compare_test
 }  // namespace unmar::cli_test

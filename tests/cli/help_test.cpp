@@ -3,7 +3,7 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace help_test {
 
 class Help : public CliTest {
  protected:
@@ -85,5 +85,5 @@ TEST_F(Help, InfoNamesTheEnginesAndThePicture) {
       testing::MatchesRegex("a.png: 34x12 px, RGB, 8 bit, png\nwhite noise, sigma [0-9.]+\n"));
 }
 
-}  // namespace
+}  // namespace help_test
 }  // namespace unmar::cli_test

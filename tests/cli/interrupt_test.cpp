@@ -5,7 +5,7 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace interrupt_test {
 
 class Interrupting : public CliTest {
  protected:
@@ -34,5 +34,5 @@ TEST_F(Interrupting, TheFirstCtrlCWritesTheBestSoFar) {
   }
 }
 
-}  // namespace
+}  // namespace interrupt_test
 }  // namespace unmar::cli_test

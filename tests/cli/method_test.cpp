@@ -2,10 +2,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/support.h"
-#include "unmar/observe.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace method_test {
 
 using Json = nlohmann::json;
 using testing::HasSubstr;
@@ -118,5 +118,5 @@ TEST_F(MethodCommand, WhatIsKnownOfTheNoiseIsTaken) {
               HasSubstr("white noise, sigma 40.0"));
 }
 
-}  // namespace
+}  // namespace method_test
 }  // namespace unmar::cli_test

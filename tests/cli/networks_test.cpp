@@ -2,10 +2,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/support.h"
-#include "unmar/models.h"
+#include "unmar/models/models.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace networks_test {
 
 using testing::HasSubstr;
 
@@ -101,5 +101,5 @@ TEST_F(Networks, StartFromTheObservedPictureOrAGuide) {
                  {"21x16 px", "20x16 px"});
 }
 
-}  // namespace
+}  // namespace networks_test
 }  // namespace unmar::cli_test

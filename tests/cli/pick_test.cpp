@@ -3,12 +3,9 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace pick_test {
 
 using testing::HasSubstr;
-
-constexpr int kFailure = 1;
-constexpr int kUsage = 2;
 
 class Picking : public CliTest {
  protected:
@@ -115,5 +112,5 @@ TEST_F(Picking, ADamagedPictureIsAnError) {
   expect_refusal({"pick", "a.run", "--iteration", "12", "-o", "b.png"}, kFailure, {"[1,3,4,4]"});
 }
 
-}  // namespace
+}  // namespace pick_test
 }  // namespace unmar::cli_test

@@ -9,6 +9,10 @@
 
 namespace unmar::cli_test {
 
+// Exit codes of unmar.
+inline constexpr int kFailure = 1;
+inline constexpr int kUsage = 2;
+
 struct Outcome {
   int code = -1;  ///< exit code; -1 if a signal ended it
   std::string out, err;

@@ -4,7 +4,7 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace profile_test {
 
 using nlohmann::json;
 using testing::HasSubstr;
@@ -79,5 +79,5 @@ TEST_F(Profile, RefusesWhatCannotBeMeasured) {
   expect_refusal({"profile", "--size", "32x32", "--json", "nowhere/p.json"}, 1, {"nowhere/p.json"});
 }
 
-}  // namespace
+}  // namespace profile_test
 }  // namespace unmar::cli_test

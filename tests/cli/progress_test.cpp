@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 namespace unmar::cli {
-namespace {
+namespace progress_test {
 
 std::vector<std::string> parts_after(int done, double seconds, std::optional<double> psnr,
                                      bool may_end_sooner) {
@@ -38,5 +38,5 @@ TEST(ProgressLine, DropsWholePartsThatTheTerminalHasNoRoomFor) {
   EXPECT_EQ(fit_line({"denoise 1/9", "0:08 left"}, 5), "denoi");
 }
 
-}  // namespace
+}  // namespace progress_test
 }  // namespace unmar::cli

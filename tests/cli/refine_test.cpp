@@ -1,4 +1,4 @@
-#include <unmar/checksum.h>
+#include <unmar/base/checksum.h>
 
 #include <nlohmann/json.hpp>
 
@@ -6,7 +6,7 @@
 #include "tiny_model.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace refine_test {
 
 class Refine : public CliTest {
  protected:
@@ -130,5 +130,5 @@ TEST_F(Refine, RefusesInOneLine) {
                  1, {"gray pictures but the given one is RGB"});
 }
 
-}  // namespace
+}  // namespace refine_test
 }  // namespace unmar::cli_test

@@ -6,7 +6,7 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace report_test {
 
 using Json = nlohmann::json;
 using testing::HasSubstr;
@@ -216,5 +216,5 @@ TEST_F(Snapshots, AnExistingFolderIsAFolderWhateverItsName) {
   EXPECT_TRUE(std::filesystem::exists(in("a.gif/iteration_000003.png")));
 }
 
-}  // namespace
+}  // namespace report_test
 }  // namespace unmar::cli_test

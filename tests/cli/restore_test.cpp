@@ -4,7 +4,7 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace restore_test {
 
 using Json = nlohmann::json;
 
@@ -185,5 +185,5 @@ TEST_F(RestoreCommand, InpaintingLeavesTheKnownPixelsOfTheFileAlone) {
   EXPECT_NE(after.at(0, 6, 6), before.at(0, 6, 6));
 }
 
-}  // namespace
+}  // namespace restore_test
 }  // namespace unmar::cli_test

@@ -11,14 +11,11 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace resume_test {
 
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-constexpr int kFailure = 1;
-constexpr int kUsage = 2;
 
 class Resuming : public CliTest {
  protected:
@@ -290,5 +287,5 @@ TEST_F(Resuming, ADiskThatFillsUpCostsTheCheckpointNotTheFit) {
   for (const std::string& file : run_files("b")) EXPECT_THAT(file, testing::Not(HasSubstr("tmp")));
 }
 
-}  // namespace
+}  // namespace resume_test
 }  // namespace unmar::cli_test

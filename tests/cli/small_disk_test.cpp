@@ -5,7 +5,7 @@
 #include "cli/support.h"
 
 namespace unmar::cli_test {
-namespace {
+namespace small_disk_test {
 
 /// In the child: no file may grow beyond `bytes`, and writing more is an error as on a full disk.
 std::function<void()> limit_files_to(rlim_t bytes) {
@@ -63,5 +63,5 @@ TEST_F(SmallDisk, AHistoryThatDoesNotFitIsAnErrorAndLeavesNoPartOfIt) {
   EXPECT_FALSE(std::filesystem::exists(in("h.csv")));
 }
 
-}  // namespace
+}  // namespace small_disk_test
 }  // namespace unmar::cli_test

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "cli/process.h"
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 
 namespace unmar::cli_test {
 

@@ -1,4 +1,4 @@
-#include "unmar/dataset.h"
+#include "unmar/diffusion/dataset.h"
 
 #include <zlib.h>
 
@@ -8,7 +8,7 @@
 #include "support.h"
 
 namespace unmar {
-namespace {
+namespace dataset_test {
 
 using namespace diffusion_test;
 using image_test::bytes_of;
@@ -217,5 +217,5 @@ TEST(Padded, pictures_stand_in_the_middle_of_black) {
   expect_error(ErrorCode::bad_argument, {"2x1 px", "1x1"}, [&] { padded(set, 1); });
 }
 
-}  // namespace
+}  // namespace dataset_test
 }  // namespace unmar

@@ -4,10 +4,10 @@
 
 #include "image/support.h"
 #include "support.h"
-#include "unmar/weights.h"
+#include "unmar/diffusion/weights.h"
 
 namespace unmar {
-namespace {
+namespace diffusers_test {
 
 using namespace diffusion_test;
 using image_test::bytes_of;
@@ -278,5 +278,5 @@ TEST_F(Diffusers, configuration_of_a_megabyte_is_refused) {
                [&] { read_diffusers(in("m")); });
 }
 
-}  // namespace
+}  // namespace diffusers_test
 }  // namespace unmar

@@ -6,10 +6,10 @@
 
 #include "error_text.h"
 #include "support.h"
-#include "unmar/diffusion.h"
+#include "unmar/diffusion/diffusion.h"
 
 namespace unmar {
-namespace {
+namespace guides_test {
 
 using namespace diffusion_test;
 using test::error_text;
@@ -202,5 +202,5 @@ TEST(Guides, name_the_shapes_that_do_not_fit) {
   EXPECT_THAT(error_text([&] { make_dps(*A, Tensor(kShape), {}); }), HasSubstr("no gradient"));
 }
 
-}  // namespace
+}  // namespace guides_test
 }  // namespace unmar

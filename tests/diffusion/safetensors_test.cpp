@@ -10,10 +10,10 @@
 #include "diffusion/half.h"
 #include "image/support.h"
 #include "support.h"
-#include "unmar/weights.h"
+#include "unmar/diffusion/weights.h"
 
 namespace unmar {
-namespace {
+namespace safetensors_test {
 
 using namespace diffusion_test;
 using image_test::bytes_of;
@@ -338,5 +338,5 @@ TEST_F(Safetensors, disk_that_is_full_leaves_the_old_file) {
   EXPECT_EQ(files(), std::set<std::string>{"w.safetensors"});
 }
 
-}  // namespace
+}  // namespace safetensors_test
 }  // namespace unmar

@@ -7,10 +7,10 @@
 
 #include "error_text.h"
 #include "support.h"
-#include "unmar/diffusion.h"
+#include "unmar/diffusion/diffusion.h"
 
 namespace unmar {
-namespace {
+namespace sample_test {
 
 using namespace diffusion_test;
 using test::error_text;
@@ -268,5 +268,5 @@ TEST(Sample, options_that_do_not_fit_are_refused) {
   EXPECT_THAT(text({.timesteps = {5}}, Tensor()), HasSubstr("start is empty"));
 }
 
-}  // namespace
+}  // namespace sample_test
 }  // namespace unmar

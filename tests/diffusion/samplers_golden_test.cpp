@@ -3,12 +3,12 @@
 
 #include "support.h"
 #include "torch_randn.h"
-#include "unmar/diffusion.h"
+#include "unmar/diffusion/diffusion.h"
 
 /// The numbers that the scheduler tests of the Python library diffusers assert, reproduced: same
 /// picture, same stand-in for a model, same chains.
 namespace unmar {
-namespace {
+namespace samplers_golden_test {
 
 using namespace diffusion_test;
 using testing::ElementsAre;
@@ -112,5 +112,5 @@ TEST(SamplersGolden, variance_of_the_fresh_noise) {
   EXPECT_NEAR(variance(*ddim, 980, 960), 0.32460, kVarianceTolerance);
 }
 
-}  // namespace
+}  // namespace samplers_golden_test
 }  // namespace unmar

@@ -6,10 +6,10 @@
 
 #include "error_text.h"
 #include "support.h"
-#include "unmar/diffusion.h"
+#include "unmar/diffusion/diffusion.h"
 
 namespace unmar {
-namespace {
+namespace schedule_test {
 
 using namespace diffusion_test;
 using test::error_text;
@@ -137,5 +137,5 @@ TEST(AddNoise, checks_what_it_is_given) {
   EXPECT_THAT(error_text([&] { add_noise(s, x, x, 1000); }), HasSubstr("t must be 0 to 999"));
 }
 
-}  // namespace
+}  // namespace schedule_test
 }  // namespace unmar

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <string_view>
 
-#include "unmar/random.h"
-#include "unmar/tensor.h"
+#include "unmar/base/random.h"
+#include "unmar/tensor/tensor.h"
 
 namespace unmar::diffusion_test {
 

@@ -5,10 +5,10 @@
 
 #include "error_text.h"
 #include "support.h"
-#include "unmar/diffusion.h"
+#include "unmar/diffusion/diffusion.h"
 
 namespace unmar {
-namespace {
+namespace tiles_test {
 
 using namespace diffusion_test;
 using test::error_text;
@@ -96,5 +96,5 @@ TEST(Tiled, refuses_what_cannot_be_tiled) {
               HasSubstr("made [1,1,1,1] of [1,1,8,8]"));
 }
 
-}  // namespace
+}  // namespace tiles_test
 }  // namespace unmar

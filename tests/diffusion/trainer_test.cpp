@@ -1,4 +1,4 @@
-#include "unmar/trainer.h"
+#include "unmar/diffusion/trainer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,11 +9,11 @@
 #include <numeric>
 
 #include "error_text.h"
-#include "unmar/archive.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
+#include "unmar/tensor/archive.h"
 
 namespace unmar {
-namespace {
+namespace trainer_test {
 
 using ::testing::HasSubstr;
 
@@ -266,5 +266,5 @@ TEST(TrainingBatch, holds_the_noise_that_the_schedule_says) {
       training_batch(schedule, Prediction::epsilon, pictures, 5, 8).noisy.values()));
 }
 
-}  // namespace
+}  // namespace trainer_test
 }  // namespace unmar

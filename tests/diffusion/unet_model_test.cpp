@@ -1,4 +1,4 @@
-#include "unmar/unet_model.h"
+#include "unmar/diffusion/unet_model.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include "support.h"
 
 namespace unmar {
-namespace {
+namespace unet_model_test {
 
 using namespace diffusion_test;
 using test::error_text;
@@ -101,5 +101,5 @@ TEST(UnetModel, names_what_does_not_fit) {
               HasSubstr("u is [1,1,4,4] for an output of [1,1,8,8]"));
 }
 
-}  // namespace
+}  // namespace unet_model_test
 }  // namespace unmar

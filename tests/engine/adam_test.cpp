@@ -5,7 +5,7 @@
 #include <vector>
 
 namespace unmar {
-namespace {
+namespace adam_test {
 
 struct Learned {
   float p = 1, m = 0, v = 0;
@@ -52,5 +52,5 @@ TEST(AdamStep, first_update_moves_by_the_rate_whatever_the_size_of_the_gradient)
 
 TEST(AdamStep, with_no_gradient_nothing_moves) { EXPECT_EQ(after({}, {0.f, 0.f}).p, 1.f); }
 
-}  // namespace
+}  // namespace adam_test
 }  // namespace unmar

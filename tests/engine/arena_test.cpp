@@ -8,7 +8,7 @@
 #include <random>
 
 namespace unmar {
-namespace {
+namespace arena_test {
 
 /// Blocks with random sizes and uses, and at which times each holds something, worked out here.
 struct Lives {
@@ -133,5 +133,5 @@ TEST(Arena, GivesARecomputedBlocksMemoryToOthersInBetween) {
   }
 }
 
-}  // namespace
+}  // namespace arena_test
 }  // namespace unmar

@@ -3,10 +3,10 @@
 
 #include "engine/plan/node_plan.h"
 #include "engine/plan/reach.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
-namespace {
+namespace graph_plan_test {
 
 using testing::HasSubstr;
 using testing::Not;
@@ -84,5 +84,5 @@ TEST_F(Plan, IsToldNodeByNode) {
   EXPECT_THAT(text, Not(HasSubstr(" \n")));
 }
 
-}  // namespace
+}  // namespace graph_plan_test
 }  // namespace unmar

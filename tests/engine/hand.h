@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/ref/ops.h"
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 /// For tests of single ops of ref against numbers worked out by hand.
 namespace unmar::test {

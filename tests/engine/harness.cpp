@@ -9,7 +9,7 @@
 #include <iterator>
 #include <span>
 
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 namespace unmar::test {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/op_cases.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 /// Runs a case of the table and compares what came out.
 namespace unmar::test {

@@ -5,10 +5,10 @@
 #include <cmath>
 
 #include "engine/harness.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 namespace unmar::test {
-namespace {
+namespace numeric_gradient_test {
 
 /// A step that changes the loss by about this fraction of it: then the float that the loss is
 /// rounded to costs 1e-4 of the slope at most.
@@ -107,5 +107,5 @@ TEST_P(NumericGradient, equals_that_of_ref) {
 INSTANTIATE_TEST_SUITE_P(Ops, NumericGradient, ::testing::ValuesIn(op_cases()),
                          [](const auto& info) { return test_name(info.param.name); });
 
-}  // namespace
+}  // namespace numeric_gradient_test
 }  // namespace unmar::test

@@ -6,7 +6,7 @@
 #include <functional>
 #include <numeric>
 
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 namespace unmar::test {
 namespace {

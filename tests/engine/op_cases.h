@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 /// One table of graphs, each around one op or a short chain. Every suite about engines reads it,
 /// so a row here is checked by numeric gradients, against ref, and for determinism.

@@ -10,7 +10,7 @@
 #include "engine/harness.h"
 
 namespace unmar::test {
-namespace {
+namespace parity_test {
 
 /// Engines add in another order and with fused multiply-add; Winograd convolutions lose another
 /// two digits. A wrong border, index or factor is off by far more.
@@ -132,5 +132,5 @@ INSTANTIATE_TEST_SUITE_P(Ops, SameBits,
                                             ::testing::ValuesIn(op_cases())),
                          name_of);
 
-}  // namespace
+}  // namespace parity_test
 }  // namespace unmar::test

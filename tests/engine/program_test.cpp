@@ -10,11 +10,11 @@
 #include <thread>
 
 #include "engine/harness.h"
-#include "unmar/error.h"
-#include "unmar/random.h"
+#include "unmar/base/error.h"
+#include "unmar/base/random.h"
 
 namespace unmar::test {
-namespace {
+namespace program_test {
 
 using ::testing::Each;
 using ::testing::HasSubstr;
@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 /// radius is 6 at most. A wrong word or index is off by about 1.
 constexpr float kNoiseTolerance = 2e-6f;
 
-/// What unmar/engine.h promises about a program, whatever the ops.
+/// What unmar/engine/engine.h promises about a program, whatever the ops.
 class ProgramOf : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
@@ -463,5 +463,5 @@ TEST_P(ProgramOf, refuses_to_step_without_a_loss) {
 INSTANTIATE_TEST_SUITE_P(Engines, ProgramOf, ::testing::ValuesIn(engine_names()),
                          [](const auto& info) { return info.param; });
 
-}  // namespace
+}  // namespace program_test
 }  // namespace unmar::test

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <random>
 
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 namespace unmar::test {
 namespace {

@@ -9,7 +9,7 @@
 #include "engine/harness.h"
 
 namespace unmar::test {
-namespace {
+namespace random_graph_test {
 
 /// Norms of norms of products lose some digits; memory that two values share loses all.
 constexpr double kTolerance = 2e-3;
@@ -99,5 +99,5 @@ TEST_P(RandomGraph, gives_the_products_of_ref_with_the_jacobians_of_its_nodes) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomGraph, ::testing::Range(0u, 60u));
 
-}  // namespace
+}  // namespace random_graph_test
 }  // namespace unmar::test

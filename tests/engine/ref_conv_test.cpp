@@ -1,7 +1,7 @@
 #include "engine/hand.h"
 
 namespace unmar::test {
-namespace {
+namespace ref_conv_test {
 
 using ::testing::ElementsAre;
 
@@ -89,5 +89,5 @@ TEST(RefConv, pad_end_starts_at_the_first_pixel) {
   EXPECT_THAT(Hand(op, {kNine}, {ones}).dst(), ElementsAre(45));
 }
 
-}  // namespace
+}  // namespace ref_conv_test
 }  // namespace unmar::test

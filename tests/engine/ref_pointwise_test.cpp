@@ -3,7 +3,7 @@
 #include "engine/hand.h"
 
 namespace unmar::test {
-namespace {
+namespace ref_pointwise_test {
 
 using ::testing::ElementsAre;
 
@@ -178,5 +178,5 @@ TEST(RefAdd, gives_each_pixel_the_one_of_the_second_source) {
   EXPECT_THAT(op.d_src(1), ElementsAre(3, 7));
 }
 
-}  // namespace
+}  // namespace ref_pointwise_test
 }  // namespace unmar::test

@@ -1,7 +1,7 @@
 #include "engine/hand.h"
 
 namespace unmar::test {
-namespace {
+namespace ref_resize_test {
 
 using ::testing::Each;
 using ::testing::ElementsAre;
@@ -177,5 +177,5 @@ TEST(RefCenterCrop, rounds_its_offset_down) {
                                       0, 0, 0, 0, 0, 0));
 }
 
-}  // namespace
+}  // namespace ref_resize_test
 }  // namespace unmar::test

@@ -3,11 +3,11 @@
 
 #include "engine/auto_engine.h"
 #include "error_text.h"
-#include "unmar/engine.h"
-#include "unmar/error.h"
+#include "unmar/base/error.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
-namespace {
+namespace registry_test {
 
 TEST(Registry, has_the_reference_engine_last) {
   ASSERT_FALSE(engine_names().empty());
@@ -114,5 +114,5 @@ TEST(Registry, an_unknown_name_is_told_the_known_ones) {
   }
 }
 
-}  // namespace
+}  // namespace registry_test
 }  // namespace unmar

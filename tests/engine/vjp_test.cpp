@@ -7,11 +7,11 @@
 
 #include "engine/harness.h"
 #include "error_text.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 /// Program::backward(node, cotangent): vector-Jacobian products.
 namespace unmar::test {
-namespace {
+namespace vjp_test {
 
 using ::testing::HasSubstr;
 
@@ -210,5 +210,5 @@ TEST_P(VjpOf, backward_wants_a_forward_of_its_own) {
 INSTANTIATE_TEST_SUITE_P(Engines, VjpOf, ::testing::ValuesIn(engine_names()),
                          [](const auto& info) { return info.param; });
 
-}  // namespace
+}  // namespace vjp_test
 }  // namespace unmar::test

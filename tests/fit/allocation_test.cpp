@@ -1,11 +1,11 @@
 #include <gtest/gtest.h>
 
 #include "count_allocations.h"
-#include "unmar/fit.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar::test {
-namespace {
+namespace allocation_test {
 
 /// Of the standard network and the fast engine; `ref` is naive in this, too.
 class Allocation : public ::testing::Test {
@@ -57,5 +57,5 @@ TEST_F(Allocation, DoesNotHappenInTheIterationsOfAFit) {
   EXPECT_EQ(counted, 0u);
 }
 
-}  // namespace
+}  // namespace allocation_test
 }  // namespace unmar::test

@@ -8,13 +8,13 @@
 #include <utility>
 
 #include "fit/fake_engine.h"
-#include "unmar/error.h"
-#include "unmar/fit.h"
-#include "unmar/random.h"
+#include "unmar/base/error.h"
+#include "unmar/base/random.h"
+#include "unmar/fit/fit.h"
 
 /// The loop with an engine that computes an iteration while the one before is judged.
 namespace unmar {
-namespace {
+namespace async_test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -227,5 +227,5 @@ TEST(Async, FinishWantsAStart) {
   }
 }
 
-}  // namespace
+}  // namespace async_test
 }  // namespace unmar

@@ -1,4 +1,4 @@
-#include "unmar/deep_image_prior.h"
+#include "unmar/fit/deep_image_prior.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include "error_text.h"
 
 namespace unmar {
-namespace {
+namespace deep_image_prior_test {
 
 using test::error_text;
 using testing::HasSubstr;
@@ -144,5 +144,5 @@ TEST(DeepImagePrior, NamesTheMissingDevice) {
               HasSubstr("'abacus'"));
 }
 
-}  // namespace
+}  // namespace deep_image_prior_test
 }  // namespace unmar

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "unmar/engine.h"
-#include "unmar/fit.h"
+#include "unmar/engine/engine.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 

@@ -7,10 +7,10 @@
 #include <numbers>
 
 #include "error_text.h"
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
-namespace {
+namespace input_test {
 
 using test::error_text;
 using testing::HasSubstr;
@@ -67,5 +67,5 @@ TEST(MakeInput, APictureOfAnotherSizeIsRefused) {
   EXPECT_THAT(error_text([&] { make_input({1, 3, 8, 8}, options); }), HasSubstr("[1,3,8,9]"));
 }
 
-}  // namespace
+}  // namespace input_test
 }  // namespace unmar

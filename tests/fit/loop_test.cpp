@@ -10,11 +10,11 @@
 
 #include "error_text.h"
 #include "fit/fake_engine.h"
-#include "unmar/error.h"
-#include "unmar/fit.h"
+#include "unmar/base/error.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
-namespace {
+namespace loop_test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -459,5 +459,5 @@ TEST(StoppedBy, HasANameForEveryReason) {
   EXPECT_STREQ(to_string(StoppedBy::cancelled), "cancelled");
 }
 
-}  // namespace
+}  // namespace loop_test
 }  // namespace unmar

@@ -4,10 +4,10 @@
 
 #include "error_text.h"
 #include "fit/fake_engine.h"
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
-namespace {
+namespace memory_test {
 
 using test::error_text;
 
@@ -116,5 +116,5 @@ TEST(Memory, MorePixelsThanCanBeCountedAreAnErrorNotAnOverflow) {
   EXPECT_THROW(graph.add(Input{{1, 1 << 30, 32768, 32768}}, {}, "deep"), Error);
 }
 
-}  // namespace
+}  // namespace memory_test
 }  // namespace unmar

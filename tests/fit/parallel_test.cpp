@@ -6,11 +6,11 @@
 #include <cstring>
 #include <thread>
 
-#include "unmar/fit.h"
-#include "unmar/observe.h"
+#include "unmar/fit/fit.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
-namespace {
+namespace parallel_test {
 
 /// A picture and a network of its own for each number.
 FitResult fit_number(int number) {
@@ -50,5 +50,5 @@ TEST(Parallel, TwoFitsInOneProcessGiveTheBitsThatEachGivesAlone) {
   }
 }
 
-}  // namespace
+}  // namespace parallel_test
 }  // namespace unmar

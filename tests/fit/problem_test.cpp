@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "error_text.h"
-#include "unmar/error.h"
-#include "unmar/fit.h"
-#include "unmar/observe.h"
-#include "unmar/random.h"
+#include "unmar/base/error.h"
+#include "unmar/base/random.h"
+#include "unmar/fit/fit.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
-namespace {
+namespace problem_test {
 
 using test::error_text;
 using testing::HasSubstr;
@@ -323,5 +323,5 @@ TEST(Problem, NamesOptionsOutOfRange) {
   EXPECT_THAT(with([](auto& o) { o.tv_weight = std::nanf(""); }), HasSubstr("tv_weight"));
 }
 
-}  // namespace
+}  // namespace problem_test
 }  // namespace unmar

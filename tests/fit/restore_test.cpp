@@ -4,14 +4,14 @@
 #include <cmath>
 #include <cstring>
 
-#include "unmar/fit.h"
-#include "unmar/image.h"
-#include "unmar/observe.h"
+#include "unmar/fit/fit.h"
+#include "unmar/image/image.h"
+#include "unmar/observe/observe.h"
 
 // Whole fits with the best engine there is, kept small: a gray 64x64 scene, two scales of 16
 // channels, one thread.
 namespace unmar {
-namespace {
+namespace restore_test {
 
 constexpr int kSize = 64;
 
@@ -150,5 +150,5 @@ TEST(Restore, SameSeedGivesTheSameBitsAndAnotherSeedDoesNot) {
   EXPECT_FALSE(same_bits(first.last, other.last));
 }
 
-}  // namespace
+}  // namespace restore_test
 }  // namespace unmar

@@ -9,7 +9,7 @@
 #include "fit/fake_engine.h"
 
 namespace unmar {
-namespace {
+namespace resume_test {
 
 using testing::HasSubstr;
 using StopperMaker = std::function<std::unique_ptr<Stopper>()>;
@@ -212,5 +212,5 @@ TEST(Resume, AStopperThatCannotBeSavedSaysSo) {
   EXPECT_THAT(text, HasSubstr("'scripted': cannot be saved"));
 }
 
-}  // namespace
+}  // namespace resume_test
 }  // namespace unmar

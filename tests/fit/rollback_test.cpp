@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "fit/fake_engine.h"
-#include "unmar/error.h"
-#include "unmar/fit.h"
+#include "unmar/base/error.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
-namespace {
+namespace rollback_test {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -269,5 +269,5 @@ TEST(NotFinite, WithoutRollbackIsAnErrorAtOnce) {
               testing::HasSubstr("nan at iteration 3"));
 }
 
-}  // namespace
+}  // namespace rollback_test
 }  // namespace unmar

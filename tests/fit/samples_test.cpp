@@ -4,10 +4,10 @@
 
 #include <set>
 
-#include "unmar/error.h"
+#include "unmar/base/error.h"
 
 namespace unmar {
-namespace {
+namespace samples_test {
 
 TEST(Samples, AreAllValuesIfTheyFit) {
   for (const std::size_t max : {5u, 6u, 100u})
@@ -40,5 +40,5 @@ TEST(Samples, RefuseAPictureOfAnotherShape) {
   EXPECT_THROW(samples.of(Tensor({1, 1, 3, 2}), "test"), Error);
 }
 
-}  // namespace
+}  // namespace samples_test
 }  // namespace unmar

@@ -1,4 +1,4 @@
-#include "unmar/stages.h"
+#include "unmar/fit/stages.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,10 +7,10 @@
 
 #include "error_text.h"
 #include "fit/fake_engine.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 namespace unmar {
-namespace {
+namespace stages_test {
 
 using test::error_text;
 using testing::ElementsAre;
@@ -148,5 +148,5 @@ TEST(Stages, refuse_numbers_that_make_no_sense) {
   EXPECT_THAT(error({.noise = -1}), HasSubstr("got -1"));
 }
 
-}  // namespace
+}  // namespace stages_test
 }  // namespace unmar

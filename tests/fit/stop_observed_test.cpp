@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "error_text.h"
-#include "unmar/error.h"
-#include "unmar/random.h"
-#include "unmar/stop.h"
+#include "unmar/base/error.h"
+#include "unmar/base/random.h"
+#include "unmar/fit/stop.h"
 
 namespace unmar {
-namespace {
+namespace stop_observed_test {
 
 using test::error_text;
 using testing::HasSubstr;
@@ -378,5 +378,5 @@ TEST(ObservedStoppers, RefuseAPredictionThatIsNotOfTheSizeOfTheObservation) {
                 HasSubstr("[1,3,96,80] but the observation is [1,3,48,40]"));
 }
 
-}  // namespace
+}  // namespace stop_observed_test
 }  // namespace unmar

@@ -6,17 +6,17 @@
 #include <ostream>
 #include <string>
 
-#include "unmar/error.h"
-#include "unmar/observe.h"
-#include "unmar/random.h"
-#include "unmar/stages.h"
-#include "unmar/stop.h"
+#include "unmar/base/error.h"
+#include "unmar/base/random.h"
+#include "unmar/fit/stages.h"
+#include "unmar/fit/stop.h"
+#include "unmar/observe/observe.h"
 
 // Stoppers that judge by the observation have to compare it with A x, not with x. Where A changes x
 // but keeps its size, no shape tells them apart.
 
 namespace unmar {
-namespace {
+namespace stop_operator_test {
 
 const Shape kPicture{1, 3, 24, 16};
 constexpr float kSigma = 0.05f;
@@ -204,5 +204,5 @@ TEST(FitUnderAnOperator, RefusesAProblemThatPredictsNothing) {
   EXPECT_THROW(fit(problem, *make_engine(), short_fit(), *make_fixed_count()), Error);
 }
 
-}  // namespace
+}  // namespace stop_operator_test
 }  // namespace unmar

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "unmar/error.h"
-#include "unmar/fit.h"
-#include "unmar/random.h"
+#include "unmar/base/error.h"
+#include "unmar/base/random.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
-namespace {
+namespace stop_variance_test {
 
 const Shape kPicture{1, 3, 24, 20};
 
@@ -263,5 +263,5 @@ TEST(VarianceStoppers, RefuseAPictureThatChangesItsShape) {
   }
 }
 
-}  // namespace
+}  // namespace stop_variance_test
 }  // namespace unmar

@@ -1,4 +1,4 @@
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "error_text.h"
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 namespace unmar {
 namespace {

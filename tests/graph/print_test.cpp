@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 namespace unmar {
 namespace {

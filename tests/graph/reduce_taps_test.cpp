@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "unmar/ops.h"
+#include "unmar/graph/ops.h"
 
 namespace unmar {
 namespace {

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "unmar/error.h"
-#include "unmar/image.h"
+#include "unmar/base/error.h"
+#include "unmar/image/image.h"
 
 namespace unmar::image_test {
 

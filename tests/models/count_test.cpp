@@ -4,10 +4,10 @@
 
 #include <cstdint>
 
-#include "unmar/models.h"
+#include "unmar/models/models.h"
 
 namespace unmar::test {
-namespace {
+namespace count_test {
 
 std::size_t param_count(const NetworkOptions& options, int input_channels, int output_channels) {
   const Shape image{1, output_channels, 64, 64};
@@ -73,5 +73,5 @@ TEST(ParameterCount, of_resizing_does_not_depend_on_how) {
   EXPECT_EQ(count(DownsampleMode::max, UpsampleMode::bicubic), expected);
 }
 
-}  // namespace
+}  // namespace count_test
 }  // namespace unmar::test

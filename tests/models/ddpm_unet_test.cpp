@@ -1,7 +1,7 @@
 // The noise predictor: its parameters, how they start, and its configuration file. The passes of
 // tests/fixtures compare its values with PyTorch.
 
-#include "unmar/ddpm_unet.h"
+#include "unmar/models/ddpm_unet.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,10 +11,10 @@
 #include <map>
 
 #include "error_text.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar::test {
-namespace {
+namespace ddpm_unet_test {
 
 using ::testing::Each;
 using ::testing::HasSubstr;
@@ -273,5 +273,5 @@ TEST(DdpmUnetJson, refuses_what_it_would_have_to_guess) {
             "'norm_num_groups' or 'norm_eps'?");
 }
 
-}  // namespace
+}  // namespace ddpm_unet_test
 }  // namespace unmar::test

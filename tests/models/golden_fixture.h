@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "unmar/models.h"
-#include "unmar/tensor.h"
+#include "unmar/models/models.h"
+#include "unmar/tensor/tensor.h"
 
 namespace unmar::test {
 

@@ -10,10 +10,10 @@
 #include <tuple>
 
 #include "models/golden_fixture.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar::test {
-namespace {
+namespace golden_test {
 
 constexpr float kTolerance = 1e-4f;  // relative
 // A gradient passes every layer twice and sums over all pixels: allow it twice as much.
@@ -154,5 +154,5 @@ INSTANTIATE_TEST_SUITE_P(Golden, GoldenFit,
                            return std::get<0>(info.param) + "_" + std::get<1>(info.param);
                          });
 
-}  // namespace
+}  // namespace golden_test
 }  // namespace unmar::test

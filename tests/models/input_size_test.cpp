@@ -7,10 +7,10 @@
 #include <regex>
 
 #include "error_text.h"
-#include "unmar/models.h"
+#include "unmar/models/models.h"
 
 namespace unmar::test {
-namespace {
+namespace input_size_test {
 
 using testing::HasSubstr;
 
@@ -213,5 +213,5 @@ TEST(NetworkInputSize, unet_checks_the_channels_it_was_told) {
             (Size{33, 47}));
 }
 
-}  // namespace
+}  // namespace input_size_test
 }  // namespace unmar::test

@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "error_text.h"
-#include "unmar/models.h"
+#include "unmar/models/models.h"
 
 namespace unmar::test {
-namespace {
+namespace json_test {
 
 using Json = nlohmann::ordered_json;
 using testing::AllOf;
@@ -213,5 +213,5 @@ TEST(NetworkJson, what_is_not_an_object_with_a_network_is_told_so) {
     EXPECT_THAT(error_of(text), StartsWith("net.json: 'network' is missing; ")) << text;
 }
 
-}  // namespace
+}  // namespace json_test
 }  // namespace unmar::test

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "unmar/ddpm_unet.h"
-#include "unmar/models.h"
-#include "unmar/tensor.h"
+#include "unmar/models/ddpm_unet.h"
+#include "unmar/models/models.h"
+#include "unmar/tensor/tensor.h"
 
 namespace unmar::test {
 

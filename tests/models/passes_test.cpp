@@ -11,10 +11,10 @@
 #include <tuple>
 
 #include "models/pass_fixture.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar::test {
-namespace {
+namespace passes_test {
 
 // Relative to the largest magnitude. make_golden_passes.py takes passes that float32 rounding moves
 // by a quarter of that at most.
@@ -130,5 +130,5 @@ INSTANTIATE_TEST_SUITE_P(Golden, GoldenPass,
                            return std::get<0>(info.param) + "_" + std::get<1>(info.param);
                          });
 
-}  // namespace
+}  // namespace passes_test
 }  // namespace unmar::test

@@ -4,12 +4,12 @@
 
 #include <cmath>
 
-#include "unmar/engine.h"
-#include "unmar/models.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
+#include "unmar/engine/engine.h"
+#include "unmar/models/models.h"
 
 namespace unmar::test {
-namespace {
+namespace start_test {
 
 class Start : public testing::TestWithParam<std::string> {};
 
@@ -71,5 +71,5 @@ TEST_P(Start, pixel_shuffle_makes_no_checkerboard) {
 INSTANTIATE_TEST_SUITE_P(Networks, Start, testing::ValuesIn(engine_names()),
                          [](const auto& info) { return info.param; });
 
-}  // namespace
+}  // namespace start_test
 }  // namespace unmar::test

@@ -5,8 +5,8 @@
 
 #include "error_text.h"
 #include "pictures.h"
-#include "unmar/noise.h"
-#include "unmar/observe.h"
+#include "unmar/noise/noise.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar::test {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "error_text.h"
-#include "unmar/observe.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "unmar/error.h"
-#include "unmar/observe.h"
-#include "unmar/random.h"
+#include "unmar/base/error.h"
+#include "unmar/base/random.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
 namespace {

@@ -9,10 +9,10 @@
 #include <string>
 
 #include "error_text.h"
-#include "unmar/observe.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
-namespace {
+namespace blur_test {
 
 using test::error_text;
 using testing::HasSubstr;
@@ -175,5 +175,5 @@ TEST(Blur, DescribesItself) {
   EXPECT_EQ(make_kernel_blur(Tensor({1, 1, 2, 4}, 1.f))->describe(), "blur by a kernel of 4x2");
 }
 
-}  // namespace
+}  // namespace blur_test
 }  // namespace unmar

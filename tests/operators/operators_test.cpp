@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "unmar/error.h"
-#include "unmar/observe.h"
-#include "unmar/random.h"
+#include "unmar/base/error.h"
+#include "unmar/base/random.h"
+#include "unmar/observe/observe.h"
 
 namespace unmar {
-namespace {
+namespace operators_test {
 
 using testing::HasSubstr;
 
@@ -219,5 +219,5 @@ TEST(Operators, DescribeThemselves) {
   EXPECT_EQ(make_mask(mask)->describe(), "mask with 75.0 % known");
 }
 
-}  // namespace
+}  // namespace operators_test
 }  // namespace unmar

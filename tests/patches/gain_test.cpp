@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "patches/support.h"
-#include "unmar/patches.h"
+#include "unmar/patches/patches.h"
 
 namespace unmar::test {
-namespace {
+namespace gain_test {
 
 constexpr double kSigma = 25 / 255.;
 
@@ -60,5 +60,5 @@ TEST(Gain, of_colour_is_larger_than_of_each_channel_alone) {
   EXPECT_GT(colour.gain(x), colour.gain(alone) + 1.5);  // measured: 10.85 and 8.87 dB
 }
 
-}  // namespace
+}  // namespace gain_test
 }  // namespace unmar::test

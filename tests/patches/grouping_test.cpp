@@ -10,7 +10,7 @@
 #include "patches/support.h"
 
 namespace unmar::test {
-namespace {
+namespace grouping_test {
 
 using patches::GroupOptions;
 using patches::Groups;
@@ -131,5 +131,5 @@ TEST(Grouping, says_that_it_was_cancelled) {
   EXPECT_NE(all_members(none, 40), found) << "it worked on";
 }
 
-}  // namespace
+}  // namespace grouping_test
 }  // namespace unmar::test

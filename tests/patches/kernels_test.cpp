@@ -12,7 +12,7 @@
 #include "patches/support.h"
 
 namespace unmar::test {
-namespace {
+namespace kernels_test {
 
 using patches::stride_of;
 
@@ -229,5 +229,5 @@ TEST(Kernels, turn_an_inverse_into_weights) {
   });
 }
 
-}  // namespace
+}  // namespace kernels_test
 }  // namespace unmar::test

@@ -6,10 +6,10 @@
 
 #include "error_text.h"
 #include "patches/support.h"
-#include "unmar/patches.h"
+#include "unmar/patches/patches.h"
 
 namespace unmar::test {
-namespace {
+namespace options_test {
 
 using testing::HasSubstr;
 
@@ -163,5 +163,5 @@ TEST(Cancel, in_the_second_round_of_a_picture_with_holes_keeps_the_result_of_the
   EXPECT_GE(decibels(cancelled_at(y, 0.6, known), clean), first - 0.5);
 }
 
-}  // namespace
+}  // namespace options_test
 }  // namespace unmar::test

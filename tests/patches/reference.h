@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 /// The patch filter once more, from its formulas: doubles, plain loops, nothing cached and nothing
 /// clever. What src/patches computes fast must be this.

@@ -5,10 +5,10 @@
 #include "noise/anscombe.h"
 #include "patches/combine.h"
 #include "patches/support.h"
-#include "unmar/patches.h"
+#include "unmar/patches/patches.h"
 
 namespace unmar::test {
-namespace {
+namespace reference_test {
 
 constexpr double kSigma = 0.1;
 
@@ -156,5 +156,5 @@ TEST_F(OnePass, is_the_reference_where_more_than_the_noise_is_gone) {
   });
 }
 
-}  // namespace
+}  // namespace reference_test
 }  // namespace unmar::test

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "patches/support.h"
-#include "unmar/patches.h"
+#include "unmar/patches/patches.h"
 
 namespace unmar::test {
-namespace {
+namespace small_test {
 
 constexpr double kSigma = 25 / 255.;
 
@@ -142,5 +142,5 @@ TEST(Filter, of_a_picture_keeps_its_source_and_ends_in_0_to_1) {
   EXPECT_GE(*std::ranges::min_element(out.pixels()), 0.f);
 }
 
-}  // namespace
+}  // namespace small_test
 }  // namespace unmar::test

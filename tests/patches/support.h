@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "pictures.h"
-#include "unmar/noise.h"
+#include "unmar/noise/noise.h"
 
 namespace unmar::test {
 

@@ -3,10 +3,10 @@
 
 #include "error_text.h"
 #include "patches/support.h"
-#include "unmar/patches.h"
+#include "unmar/patches/patches.h"
 
 namespace unmar::test {
-namespace {
+namespace unknown_test {
 
 using testing::AllOf;
 using testing::HasSubstr;
@@ -135,5 +135,5 @@ TEST(Filter, takes_salt_and_pepper_away_if_the_model_has_impulses) {
   EXPECT_LT(psnr(patches_denoise(image, white(0.02), kQuick), clean), 25);
 }
 
-}  // namespace
+}  // namespace unknown_test
 }  // namespace unmar::test

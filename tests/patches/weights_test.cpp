@@ -8,7 +8,7 @@
 #include "patches/support.h"
 
 namespace unmar::test {
-namespace {
+namespace weights_test {
 
 constexpr int kPatches = 20, kPixels = 36;
 
@@ -139,5 +139,5 @@ TEST(Weights, are_those_of_the_patch_alone_without_noise_and_all_equal_with_noth
     }
 }
 
-}  // namespace
+}  // namespace weights_test
 }  // namespace unmar::test

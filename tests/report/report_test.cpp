@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "report/frames.h"
-#include "unmar/archive.h"
+#include "unmar/tensor/archive.h"
 
 namespace unmar {
 namespace {

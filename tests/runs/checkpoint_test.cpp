@@ -1,7 +1,7 @@
 #include <numeric>
 
 #include "runs/support.h"
-#include "unmar/files.h"
+#include "unmar/base/files.h"
 
 namespace unmar::runs_test {
 namespace {

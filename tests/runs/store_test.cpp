@@ -1,5 +1,5 @@
 #include "runs/support.h"
-#include "unmar/files.h"
+#include "unmar/base/files.h"
 
 namespace unmar::runs_test {
 namespace {

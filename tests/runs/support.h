@@ -10,7 +10,7 @@
 #include <iterator>
 #include <string>
 
-#include "unmar/error.h"
+#include "unmar/base/error.h"
 #include "unmar/runs/run.h"
 
 namespace unmar::runs_test {

@@ -4,10 +4,10 @@
 
 #include "tasks/stopping.h"
 #include "tasks/support.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 namespace unmar::tasks_test {
-namespace {
+namespace blend_test {
 
 constexpr float kSigma = 25.f / 255;
 
@@ -301,5 +301,5 @@ TEST(Method, OfThePaperAndOfOtherPriorsIsTheFitAlone) {
   EXPECT_EQ(resolve(Task::inpaint, {}).method, Method::dip);
 }
 
-}  // namespace
+}  // namespace blend_test
 }  // namespace unmar::tasks_test

@@ -1,10 +1,10 @@
 #include <algorithm>
 
 #include "tasks/support.h"
-#include "unmar/refine.h"
+#include "unmar/tasks/refine.h"
 
 namespace unmar::tasks_test {
-namespace {
+namespace deblur_test {
 
 using testing::HasSubstr;
 
@@ -83,5 +83,5 @@ TEST(Deblur, RefusesWhatItCannotWorkWith) {
               HasSubstr("cannot be refined"));
 }
 
-}  // namespace
+}  // namespace deblur_test
 }  // namespace unmar::tasks_test

@@ -1,7 +1,7 @@
 #include "tasks/support.h"
 
 namespace unmar::tasks_test {
-namespace {
+namespace enlarge_test {
 
 constexpr float kRounding = 1e-6f;  // sums of four products
 
@@ -57,5 +57,5 @@ TEST(EnlargeBicubic, EnlargesTheAlphaAndKeepsTheSourceFacts) {
   EXPECT_FLOAT_EQ(large.source.alpha[15], 0.f);
 }
 
-}  // namespace
+}  // namespace enlarge_test
 }  // namespace unmar::tasks_test

@@ -1,7 +1,7 @@
 #include "support.h"
 
 namespace unmar::tasks_test {
-namespace {
+namespace hole_test {
 
 /// The options of one iteration over a picture of 72x72 px where `mask` is known.
 RestoreOptions used_for(const Image& mask, RestoreOptions given = {}) {
@@ -51,5 +51,5 @@ TEST(Hole, WhatWasChosenStays) {
             InputKind::observed);
 }
 
-}  // namespace
+}  // namespace hole_test
 }  // namespace unmar::tasks_test

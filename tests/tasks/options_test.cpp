@@ -6,7 +6,7 @@
 #include "tasks/support.h"
 
 namespace unmar::tasks_test {
-namespace {
+namespace options_test {
 
 constexpr Task kTasks[] = {Task::denoise, Task::inpaint, Task::upscale, Task::deblur};
 
@@ -136,5 +136,5 @@ TEST(Options, ThePageInTheDocsIsTheOneOfThisTable) {
       << "docs/options.md is out of date; run: unmar options > docs/options.md";
 }
 
-}  // namespace
+}  // namespace options_test
 }  // namespace unmar::tasks_test

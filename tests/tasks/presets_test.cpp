@@ -1,7 +1,7 @@
 #include "tasks/support.h"
 
 namespace unmar::tasks_test {
-namespace {
+namespace presets_test {
 
 RestoreOptions paper(Task task, const RestoreOptions& more = {}) {
   RestoreOptions given = more;
@@ -100,5 +100,5 @@ TEST(BestPreset, FitsOtherNetworksLonger) {
   }
 }
 
-}  // namespace
+}  // namespace presets_test
 }  // namespace unmar::tasks_test

@@ -1,14 +1,14 @@
-#include "unmar/refine.h"
+#include "unmar/tasks/refine.h"
 
 #include <algorithm>
 #include <limits>
 
 #include "tasks/support.h"
 #include "tiny_model.h"
-#include "unmar/random.h"
+#include "unmar/base/random.h"
 
 namespace unmar {
-namespace {
+namespace refine_test {
 
 using namespace tasks_test;
 using test::tiny_model;
@@ -352,5 +352,5 @@ TEST(Refine, refuses_options_that_contradict_each_other) {
               HasSubstr("the prior is 8x9 px"));
 }
 
-}  // namespace
+}  // namespace refine_test
 }  // namespace unmar

@@ -5,7 +5,7 @@
 #include "tasks/support.h"
 
 namespace unmar::tasks_test {
-namespace {
+namespace restore_test {
 
 Image noisy(const Image& clean, float sigma) {
   SimulateOptions options;
@@ -340,5 +340,5 @@ TEST(Restore, APictureOfOnePixelIsRestored) {
   EXPECT_EQ(result.image.count(), 1u);
 }
 
-}  // namespace
+}  // namespace restore_test
 }  // namespace unmar::tasks_test

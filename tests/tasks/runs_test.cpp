@@ -6,7 +6,7 @@
 #include "tasks/support.h"
 
 namespace unmar::tasks_test {
-namespace {
+namespace runs_test {
 
 constexpr int kIterations = 12;
 
@@ -184,5 +184,5 @@ TEST(Runs, AStateOfMoreRunsOrCutShortIsRefused) {
   EXPECT_NE(resume(2, states.back() + "more"), "");
 }
 
-}  // namespace
+}  // namespace runs_test
 }  // namespace unmar::tasks_test

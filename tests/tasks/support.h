@@ -6,9 +6,9 @@
 #include <cmath>
 #include <string>
 
-#include "unmar/error.h"
-#include "unmar/observe.h"
-#include "unmar/tasks.h"
+#include "unmar/base/error.h"
+#include "unmar/observe/observe.h"
+#include "unmar/tasks/tasks.h"
 
 namespace unmar::tasks_test {
 

@@ -1,4 +1,4 @@
-#include "unmar/archive.h"
+#include "unmar/tensor/archive.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

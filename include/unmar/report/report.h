@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "unmar/tasks.h"
+#include "unmar/tasks/tasks.h"
 
 /// What there is to see of a run: facts and pictures as JSON, and one page that draws them.
 namespace unmar {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "unmar/archive.h"
-#include "unmar/image.h"
+#include "unmar/image/image.h"
+#include "unmar/tensor/archive.h"
 
 namespace unmar {
 

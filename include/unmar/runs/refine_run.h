@@ -4,8 +4,8 @@
 #include <stop_token>
 #include <string>
 
-#include "unmar/refine.h"
 #include "unmar/runs/run.h"
+#include "unmar/tasks/refine.h"
 
 namespace unmar {
 

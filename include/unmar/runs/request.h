@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "unmar/image.h"
-#include "unmar/options.h"
+#include "unmar/image/image.h"
+#include "unmar/tasks/options.h"
 
 /// What a run is asked to do, as values that can be kept, sent and repeated.
 namespace unmar {

@@ -5,10 +5,10 @@
 #include <stop_token>
 #include <string>
 
-#include "unmar/image.h"
+#include "unmar/image/image.h"
 #include "unmar/runs/request.h"
 #include "unmar/runs/store.h"
-#include "unmar/tasks.h"
+#include "unmar/tasks/tasks.h"
 
 /// The life of a run: from its files to its files, kept on the way, watched by whoever wants to.
 namespace unmar {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "unmar/image.h"
-#include "unmar/weights.h"
+#include "unmar/diffusion/weights.h"
+#include "unmar/image/image.h"
 
 namespace unmar {
 

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "unmar/archive.h"
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 #include "unmar/runs/request.h"
+#include "unmar/tensor/archive.h"
 
 /// Where runs keep what must not be lost.
 namespace unmar {

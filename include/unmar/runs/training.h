@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "unmar/dataset.h"
-#include "unmar/trainer.h"
-#include "unmar/weights.h"
+#include "unmar/diffusion/dataset.h"
+#include "unmar/diffusion/trainer.h"
+#include "unmar/diffusion/weights.h"
 
 namespace unmar {
 

@@ -4,7 +4,7 @@
 #include <deque>
 
 #include "engine/plan/arena.h"
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 namespace unmar::cpu {
 

@@ -4,7 +4,7 @@
 
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/step.h"
-#include "unmar/ops.h"
+#include "unmar/graph/ops.h"
 
 namespace unmar::cpu {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "engine/adam.h"
-#include "unmar/ops.h"
+#include "unmar/graph/ops.h"
 
 /// The element-wise and transform passes of the engine: one thread each, compiled for several
 /// instruction sets and dispatched at run time (Highway). `ld` is the distance of two pixels in

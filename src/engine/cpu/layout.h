@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/cpu/buffers.h"
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 /// Between the documents' NCHW and the engine's channels-last order.
 namespace unmar::cpu {

@@ -12,8 +12,6 @@
 namespace unmar::cpu {
 namespace {
 
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id.index); }
-
 class Lowering {
  public:
   Lowering(const Graph& graph, const std::vector<ParamPlace>& params, const CompileOptions& options)

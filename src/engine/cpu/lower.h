@@ -6,8 +6,8 @@
 
 #include "engine/cpu/buffers.h"
 #include "engine/cpu/step.h"
-#include "unmar/engine.h"
-#include "unmar/graph.h"
+#include "unmar/engine/engine.h"
+#include "unmar/graph/graph.h"
 
 namespace unmar::cpu {
 

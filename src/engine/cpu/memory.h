@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "engine/cpu/lower.h"
-#include "unmar/engine.h"
-#include "unmar/graph.h"
+#include "unmar/engine/engine.h"
+#include "unmar/graph/graph.h"
 
 namespace unmar::cpu {
 

@@ -5,11 +5,10 @@
 #include <algorithm>
 
 #include "base/overloaded.h"
+#include "engine/plan/node_plan.h"
 
 namespace unmar::cpu {
 namespace {
-
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id.index); }
 
 std::string label(const Op& op) {
   const auto* activation = std::get_if<Activation>(&op);

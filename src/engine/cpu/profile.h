@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/cpu/lower.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar::cpu {
 

@@ -7,7 +7,7 @@
 #include "base/thread_pool.h"
 #include "engine/cpu/buffers.h"
 #include "engine/cpu/kernels.h"
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 namespace unmar::cpu {
 

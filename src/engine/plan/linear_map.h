@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "unmar/ops.h"
+#include "unmar/graph/ops.h"
 
 namespace unmar {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "engine/plan/reach.h"
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
 namespace {

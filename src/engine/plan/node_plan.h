@@ -1,12 +1,16 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 namespace unmar {
+
+/// The place of a node in a list of all of them.
+inline std::size_t at(NodeId n) { return static_cast<std::size_t>(n.index); }
 
 /// How a node is computed, where its value and its gradient lie, and for how long. Says nothing of
 /// kernels or memory, so that engines share it.
@@ -33,7 +37,7 @@ class GraphPlan {
   /// roots: where backward may start.
   GraphPlan(const Graph& graph, std::span<const NodeId> roots);
 
-  const NodePlan& operator[](NodeId n) const { return nodes_[static_cast<std::size_t>(n.index)]; }
+  const NodePlan& operator[](NodeId n) const { return nodes_[at(n)]; }
   /// What a node reads, looking through a norm fused into it.
   const std::vector<NodeId>& sources(NodeId n) const;
 

@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 namespace unmar {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "unmar/ops.h"
+#include "unmar/graph/ops.h"
 
 namespace unmar::ref {
 

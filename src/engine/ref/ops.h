@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "unmar/ops.h"
+#include "unmar/graph/ops.h"
 
 /// The ops as plain loops over NCHW tensors: this is what each op means. Values are float, as in
 /// every engine; sums and gradients are double, so that rounding hides no mistake.

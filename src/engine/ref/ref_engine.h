@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "unmar/engine.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
 

@@ -9,9 +9,9 @@
 #include <variant>
 #include <vector>
 
-#include "unmar/fit.h"
-#include "unmar/image.h"
-#include "unmar/noise.h"
+#include "unmar/fit/fit.h"
+#include "unmar/image/image.h"
+#include "unmar/noise/noise.h"
 
 /// The options of the tasks. Each is declared once, in src/tasks/option_table.cpp; command line,
 /// manifest and docs/options.md read that table.

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "unmar/ops.h"
+#include "unmar/graph/ops.h"
 
 namespace unmar {
 

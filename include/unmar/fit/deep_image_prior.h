@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 namespace unmar {
 

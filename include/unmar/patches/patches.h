@@ -3,9 +3,9 @@
 #include <functional>
 #include <stop_token>
 
-#include "unmar/image.h"
-#include "unmar/noise.h"
-#include "unmar/tensor.h"
+#include "unmar/image/image.h"
+#include "unmar/noise/noise.h"
+#include "unmar/tensor/tensor.h"
 
 /// Noise removed in seconds and without a network: every patch becomes the linear combination of
 /// the patches like it that is nearest to its clean self in expectation. The weights have a closed

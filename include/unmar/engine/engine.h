@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 namespace unmar {
 

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "unmar/archive.h"
-#include "unmar/engine.h"
-#include "unmar/models.h"
-#include "unmar/operators.h"
+#include "unmar/engine/engine.h"
+#include "unmar/models/models.h"
+#include "unmar/operators/operators.h"
+#include "unmar/tensor/archive.h"
 
 /// Fitting an untrained network to one observation, and knowing when to stop.
 namespace unmar {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 namespace unmar {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "unmar/ddpm_unet.h"
-#include "unmar/diffusion.h"
-#include "unmar/engine.h"
+#include "unmar/diffusion/diffusion.h"
+#include "unmar/engine/engine.h"
+#include "unmar/models/ddpm_unet.h"
 
 namespace unmar {
 

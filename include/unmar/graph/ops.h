@@ -4,10 +4,10 @@
 #include <variant>
 #include <vector>
 
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 /// The operations a graph is made of. Each is a plain struct of its options; sources, shapes and
-/// parameters live in the graph (unmar/graph.h).
+/// parameters live in the graph (unmar/graph/graph.h).
 namespace unmar {
 
 enum class Border { zero, reflect };  ///< reflect: mirror without repeating the edge pixel

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 /// Fits in stages of falling noise, after what diffusion models do, but with no trained model.
 namespace unmar {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 /// What is known of the damage: the operator A of y = A x + noise.
 namespace unmar {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "unmar/observe.h"
+#include "unmar/observe/observe.h"
 
 /// Denoising diffusion: Ho, Jain and Abbeel, "Denoising Diffusion Probabilistic Models", NeurIPS
 /// 2020. Pictures are tensors [n,c,h,w] with nominal values in [-1,1].

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "unmar/engine.h"
-#include "unmar/fit.h"
-#include "unmar/image.h"
-#include "unmar/options.h"
+#include "unmar/engine/engine.h"
+#include "unmar/fit/fit.h"
+#include "unmar/image/image.h"
+#include "unmar/tasks/options.h"
 
 /// Restoring a picture: the four tasks as one call each.
 namespace unmar {

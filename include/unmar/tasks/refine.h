@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "unmar/tasks.h"
-#include "unmar/weights.h"
+#include "unmar/diffusion/weights.h"
+#include "unmar/tasks/tasks.h"
 
 /// Restoring with both priors: an untrained network gives a first picture, a trained diffusion
 /// model of such pictures refines it.

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 /// The network that predicts the noise in a picture: the U-Net of Ho et al., "Denoising Diffusion
 /// Probabilistic Models", NeurIPS 2020.

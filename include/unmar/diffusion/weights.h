@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "unmar/ddpm_unet.h"
-#include "unmar/diffusion.h"
+#include "unmar/diffusion/diffusion.h"
+#include "unmar/models/ddpm_unet.h"
 
 /// Weights of diffusion models in files, laid out as the Python library diffusers does.
 namespace unmar {

@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "unmar/graph.h"
+#include "unmar/graph/graph.h"
 
 /// Untrained networks: plain structs of options, and functions that write them into a graph.
 /// docs/networks.md compares them.

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "unmar/image.h"
-#include "unmar/tensor.h"
+#include "unmar/image/image.h"
+#include "unmar/tensor/tensor.h"
 
 /// What can be said of the noise of a picture from the picture alone.
 namespace unmar {

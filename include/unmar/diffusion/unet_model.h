@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "unmar/weights.h"
+#include "unmar/diffusion/weights.h"
 
 namespace unmar {
 

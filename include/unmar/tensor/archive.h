@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 namespace unmar {
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string_view>
 
-#include "unmar/image.h"
-#include "unmar/operators.h"
+#include "unmar/image/image.h"
+#include "unmar/operators/operators.h"
 
 /// Operators at work: applied to tensors by an engine, and damage simulated on pictures.
 namespace unmar {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "unmar/fit.h"
+#include "unmar/fit/fit.h"
 
 /// Stoppers that look at the observation; the others are in fit.h. They compare y [1,c,h,w] with
 /// what the restored picture predicts of it, A x (Iterate::Ax), for any operator A, and throw

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "unmar/tensor.h"
+#include "unmar/tensor/tensor.h"
 
 /// Pictures to train a diffusion model with.
 namespace unmar {
