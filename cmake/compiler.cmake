@@ -1,14 +1,10 @@
 # One place for compiler options.
 find_program(CCACHE ccache)
 if(CCACHE)
-  # With these two ccache keeps files that use a precompiled header.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
-  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
 add_compile_options(-Wall -Wextra)
-# libvips and GTest ask for it; a precompiled header is only good for files with the same flags.
-add_compile_options(-pthread)
 # Position-independent code would otherwise not inline functions that another library could replace.
 add_compile_options(-fno-semantic-interposition)
 if(UNMAR_WERROR)

@@ -1,3 +1,0 @@
-#include <CLI/CLI.hpp>
-
-#include "modules_json.h"

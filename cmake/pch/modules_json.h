@@ -1,3 +1,0 @@
-#include <nlohmann/json.hpp>
-
-#include "modules.h"
