@@ -13,6 +13,7 @@
 #include "declaration.h"
 #include "interrupt.h"
 #include "models_folder.h"
+#include "option_flags.h"
 #include "progress.h"
 
 namespace unmar::cli {
@@ -23,23 +24,12 @@ namespace fs = std::filesystem;
 constexpr int kFrames = 50;  ///< of --snapshots, at most
 
 struct SampleArguments {
-  std::string model = "fashion-mnist", spacing;
+  std::string model = "fashion-mnist";
   fs::path output, snapshots;
   SamplesRequest request;
   int columns = 0, zoom = 1;
   bool quiet = false, json = false;
 };
-
-const std::vector<std::pair<std::string, Spacing>> kSpacings = {{"leading", Spacing::leading},
-                                                                {"trailing", Spacing::trailing},
-                                                                {"linspace", Spacing::linspace}};
-
-SamplesRequest request_of(const SampleArguments& a) {
-  SamplesRequest request = a.request;
-  for (const auto& [name, spacing] : kSpacings)
-    if (name == a.spacing) request.spacing = spacing;
-  return request;
-}
 
 bool is_folder(const fs::path& output) {
   std::error_code error;
@@ -85,7 +75,7 @@ std::vector<Image> draw(const SampleArguments& a, const DiffusersModel& model, I
                  sheet_of(progress.so_far(), a.columns, a.zoom));
   };
   try {
-    std::vector<Image> pictures = draw_samples(model, request_of(a), on_step, interrupt.token());
+    std::vector<Image> pictures = draw_samples(model, a.request, on_step, interrupt.token());
     line.finish();
     return pictures;
   } catch (...) {
@@ -119,37 +109,6 @@ int run(const SampleArguments& a) {
   return 0;
 }
 
-void declare_sampling(Declaration& d, SampleArguments& a) {
-  d.group("Sampling");
-  d.add("-n,--count", a.request.count, "N", "how many pictures (default 16)")
-      ->check(whole_in_range(1, 100'000));
-  d.add("--sampler", a.request.sampler, "ddpm|ddim|dpm-solver++",
-        "how noise becomes a picture (default ddim)")
-      ->check(one_of({"ddpm", "ddim", "dpm-solver++"}));
-  d.add(
-       "--steps", a.request.steps, "N",
-       "calls of the network for a picture; ddpm needs hundreds, up to 1000, dpm-solver++ 15 to 25 "
-       "(default 50)")
-      ->check(whole_in_range(1, 1'000'000));
-  d.add("--eta", a.request.eta, "X",
-        "fresh noise that ddim adds in each step, 0 to 1: as much as ddpm (default 0)")
-      ->check(in_range(0, 1));
-  d.add("--spacing", a.spacing, "leading|trailing|linspace",
-        "which of the 1000 timesteps are taken (default as the model says)")
-      ->check(one_of({"leading", "trailing", "linspace"}));
-  d.add("--size", a.request.size, "PX", "side of the pictures (default that the model is for)")
-      ->check(whole_in_range(1, 4096));
-  d.add("--seed", a.request.seed, "N",
-        "start of the random numbers; same seed, same pictures "
-        "(default 0)")
-      ->check(whole_in_range(0, 9'007'199'254'740'992));
-  d.add("--threads", a.request.threads, "N",
-        "cores to use, 0 for all; the result does not depend on it (default 0)")
-      ->check(whole_in_range(0, 1024));
-  d.add("--engine", a.request.engine, "NAME",
-        "what computes (default the fastest; see unmar info)");
-}
-
 }  // namespace
 
 void add_ddpm_sample_command(CLI::App& ddpm, Action& chosen) {
@@ -172,7 +131,7 @@ void add_ddpm_sample_command(CLI::App& ddpm, Action& chosen) {
       ->required();
   d.add("--snapshots", a->snapshots, "FILE",
         "the sheet as it forms: a film strip (.png .jpg .tif) or an animation (.gif .webp)");
-  declare_sampling(d, *a);
+  declare_options(*command, sampling_options(), a->request, "ddpm sample");
   d.group("Sheet");
   d.add("--columns", a->columns, "N", "pictures in a row (default about as many as rows)")
       ->check(whole_in_range(1, 1000));

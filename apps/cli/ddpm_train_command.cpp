@@ -4,7 +4,7 @@
 #include <unmar/runs/training.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "declaration.h"
 #include "interrupt.h"
+#include "option_flags.h"
 #include "progress.h"
 
 namespace unmar::cli {
@@ -20,29 +21,9 @@ namespace {
 struct TrainArguments {
   TrainingRequest training;
   std::filesystem::path resume;
-  std::string block_out_channels, attention, weights = "f32";
-  TrainingChanges changes;
+  std::vector<const OptionInfo*> given;
   bool quiet = false, json = false;
 };
-
-/// "32,64,64"
-std::vector<int> parse_list(const std::string& text, const char* option) {
-  std::vector<int> numbers;
-  const char* at = text.data();
-  const char* end = at + text.size();
-  for (bool more = true; more; ++at) {
-    int number = 0;
-    const auto [stop, error] = std::from_chars(at, end, number);
-    more = stop != end;
-    if (error != std::errc{} || number < 1 || (more && *stop != ','))
-      throw Error(ErrorCode::bad_argument,
-                  fmt::format("{}: must be whole numbers from 1 on with commas between, got '{}'",
-                              option, text));
-    numbers.push_back(number);
-    at = stop;
-  }
-  return numbers;
-}
 
 /// Shows a training on the terminal and stops it by Ctrl-C.
 class TrainingConsole : public TrainingObserver {
@@ -97,107 +78,53 @@ void tell(const TrainArguments& a, const std::string& folder, const TrainingResu
         r.iterations, r.loss, r.seconds, peak_memory_mib());
 }
 
-TrainingRequest request_of(const TrainArguments& a) {
-  TrainingRequest t = a.training;
-  if (!a.block_out_channels.empty())
-    t.block_out_channels = parse_list(a.block_out_channels, "--block-out-channels");
-  if (a.attention == "none")
-    t.attention = {0};
-  else if (!a.attention.empty())
-    t.attention = parse_list(a.attention, "--attention");
-  t.type = a.weights == "f16" ? WeightType::f16 : WeightType::f32;
-  t.iterations = a.changes.iterations.value_or(t.iterations);
-  t.samples = a.changes.samples.value_or(t.samples);
-  t.checkpoint_every = a.changes.checkpoint_every.value_or(t.checkpoint_every);
-  t.threads = a.changes.threads.value_or(0);
-  return t;
+bool is_given(const TrainArguments& a, std::string_view name) {
+  return std::any_of(a.given.begin(), a.given.end(),
+                     [&](const OptionInfo* option) { return option->name == name; });
+}
+
+/// Refuses options that another one stands instead of.
+void check(const TrainArguments& a) {
+  for (const OptionInfo* option : a.given) {
+    if (!a.resume.empty() && option->group != kTrainingRun)
+      throw Error(ErrorCode::bad_argument,
+                  fmt::format("--resume: goes on with the --{} that the training began with; leave "
+                              "it out",
+                              option->name));
+    if (!a.training.unet.empty() && option->group == kTrainingNetwork)
+      throw Error(ErrorCode::bad_argument,
+                  fmt::format("--unet: says what --{} would; leave one of them out", option->name));
+  }
+}
+
+TrainingChanges changes_of(const TrainArguments& a) {
+  const auto changed = [&a](const char* name, auto value) {
+    return is_given(a, name) ? std::optional(value) : std::nullopt;
+  };
+  const TrainingRequest& t = a.training;
+  return {.iterations = changed("iterations", t.iterations),
+          .threads = changed("threads", t.threads),
+          .samples = changed("samples", t.samples),
+          .checkpoint_every = changed("checkpoint-every", t.checkpoint_every)};
 }
 
 int run(const TrainArguments& a) {
+  check(a);
   TrainingConsole console(a.quiet);
-  const TrainingResult result = a.resume.empty()
-                                    ? unmar::run(request_of(a), console, console.stop())
-                                    : resume_training(a.resume, a.changes, console, console.stop());
+  const TrainingResult result =
+      a.resume.empty() ? unmar::run(a.training, console, console.stop())
+                       : resume_training(a.resume, changes_of(a), console, console.stop());
   tell(a, console.folder(), result);
   return 0;
 }
 
-void declare_network(Declaration& d, TrainArguments& a) {
-  TrainingRequest& t = a.training;
-  d.group("Network, named as in diffusers' config.json");
-  std::vector<CLI::Option*> parts = {
-      d.add("--block-out-channels,--channels", a.block_out_channels, "N,N,...",
-            "width of each level, the finest first; each level has half the side of the one "
-            "before (default 64,128,128)"),
-      d.add("--layers-per-block", t.layers_per_block, "N", "residual blocks of a level (default 2)")
-          ->check(whole_in_range(1, 16)),
-      d.add("--attention", a.attention, "PX,PX,...|none",
-            "sides of the levels with attention (default the first level of at most 16 px)"),
-      d.add("--attention-head-dim", t.attention_head_dim, "N",
-            "channels of a head of attention; 0 for one head (default 0)")
-          ->check(whole_in_range(0, 4096)),
-      d.add("--norm-num-groups", t.norm_num_groups, "N",
-            "groups of the group norms; all widths must be multiples of it (default 32)")
-          ->check(whole_in_range(1, 4096)),
-      d.add("--dropout", t.dropout, "P", "fraction of the features that are dropped (default 0)")
-          ->check(in_range(0, 0.95))};
-  CLI::Option* unet =
-      d.add("--unet", t.unet, "CONFIG.json", "the network of a config.json of diffusers instead");
-  for (CLI::Option* part : parts) unet->excludes(part);
-}
-
-void declare_training(Declaration& d, TrainArguments& a) {
-  TrainingRequest& t = a.training;
-  d.group("Training");
-  d.add("--batch", t.batch, "N", "pictures in one iteration (default 64)")
-      ->check(whole_in_range(1, 4096));
-  d.add("--lr", t.lr, "X", "learning rate of Adam (default 0.0002)")->check(in_range(1e-7, 1));
-  d.add("--warm-up", t.warm_up, "N", "iterations over which the rate rises (default 500)")
-      ->check(whole_in_range(1, 1e6));
-  d.add("--ema", t.ema, "X",
-        "weight of the past in the average of the weights, which is what is kept; 0.999 covers "
-        "about 1000 iterations (default 0.999)")
-      ->check(in_range(1e-6, 0.999999));
-  d.add("--clip", t.clip, "X", "largest norm of the gradients; 0 for any (default 1)")
-      ->check(in_range(0, 1e6));
-  d.flag("--flip,!--no-flip", t.flip, "mirror every other picture (default off)");
-  d.add("--schedule", t.schedule, "linear|cosine",
-        "how noise grows over 1000 steps (default cosine)")
-      ->check(one_of({"linear", "cosine"}));
-  d.add("--prediction", t.prediction, "epsilon|sample|v_prediction",
-        "what the network learns to tell: noise, picture, or a mix of both (default v_prediction)")
-      ->check(one_of({"epsilon", "sample", "v_prediction"}));
-  d.add("--seed", t.seed, "N", "start of the random numbers; same seed, same model (default 0)")
-      ->check(whole_in_range(0, 9'007'199'254'740'992));
-  d.add("--engine", t.engine, "NAME", "what computes (default the fastest; see unmar info)");
-}
-
-void declare_running(CLI::App& command, TrainArguments& a) {
-  const auto number = [&](const char* name, auto& value, const char* type, const char* help,
-                          const CLI::Validator& check, const char* group) {
-    using T = typename std::decay_t<decltype(value)>::value_type;
-    command
-        .add_option_function<T>(
-            name, [&value](const T& given) { value = given; }, help)
-        ->type_name(type)
-        ->check(check)
-        ->group(group);
-  };
-  const char* group = "Run; --resume takes these, too";
-  number("--iterations", a.changes.iterations, "N", "updates of the weights (default 20000)",
-         whole_in_range(1, 1e9), group);
-  number("--threads", a.changes.threads, "N",
-         "cores to use, 0 for all; the result does not depend on it (default 0)",
-         whole_in_range(0, 1024), group);
-  number("--checkpoint-every", a.changes.checkpoint_every, "SECONDS",
-         "time between the states that are saved, and the model with them (default 60)",
-         in_range(0, 1e6), group);
-  number("--samples", a.changes.samples, "N",
-         "draw 64 samples after every N iterations, into the folder samples (default never)",
-         whole_in_range(0, 1e9), group);
-  command.add_flag("--quiet", a.quiet, "say nothing but errors")->group(group);
-  command.add_flag("--json", a.json, "print the facts of the result as one JSON line on stdout")
-      ->group(group);
+void declare_training(CLI::App& command, TrainArguments& a) {
+  for (const Option<TrainingRequest>& option : training_options())
+    declare_option(command, option, unit_and_default(option, option.get(a.training)),
+                   [&option, &a](const std::string& text) {
+                     option.put(a.training, parse_value(option, text, "ddpm train"));
+                     a.given.push_back(&option);
+                   });
 }
 
 }  // namespace
@@ -230,18 +157,12 @@ void add_ddpm_train_command(CLI::App& ddpm, Action& chosen) {
                                          "and options that it began with")
                             ->type_name("MODEL")
                             ->group("Files");
-  d.group("Pictures");
-  d.add("--size", a->training.size, "PX",
-        "side of the pictures; those of a folder are resized (default 64), those of an IDX file "
-        "padded (default as they are)")
-      ->check(whole_in_range(1, 4096));
-  d.flag("--gray", a->training.gray, "make the pictures of a folder gray (default RGB)");
-  declare_network(d, *a);
-  declare_training(d, *a);
-  d.add("--weights", a->weights, "f32|f16",
-        "how the model's numbers are stored: in 4 bytes or in 2 (default f32)")
-      ->check(one_of({"f32", "f16"}));
-  declare_running(*command, *a);
+  d.add("--unet", a->training.unet, "CONFIG.json",
+        "the network of a config.json of diffusers, instead of the options below");
+  declare_training(*command, *a);
+  command->add_flag("--quiet", a->quiet, "say nothing but errors")->group(kTrainingRun);
+  command->add_flag("--json", a->json, "print the facts of the result as one JSON line on stdout")
+      ->group(kTrainingRun);
   for (CLI::Option* option : d.declared()) option->excludes(resume);
   command->callback([a, images, output, resume, &chosen] {
     if (resume->empty() && images->empty()) throw CLI::RequiredError("IMAGES or --resume");

@@ -1,14 +1,13 @@
 #include <fmt/format.h>
 #include <unmar/base/error.h>
 #include <unmar/base/files.h>
-#include <unmar/observe/observe.h>
+#include <unmar/observe/damage.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <optional>
 
-#include "checks.h"
 #include "commands.h"
+#include "option_flags.h"
 #include "pictures.h"
 
 namespace unmar::cli {
@@ -16,22 +15,10 @@ namespace {
 
 struct DegradeArguments {
   std::filesystem::path input, output, mask, mask_out;
-  std::optional<double> noise;  // 0-255
-  std::optional<double> poisson, speckle, salt_pepper;
-  std::optional<double> missing;
-  std::optional<std::string> blur;
-  std::optional<int> shrink;
-  std::string kernel = "lanczos3";
-  bool clip = true, invert_mask = false;
-  std::uint64_t seed = 0;
+  bool invert_mask = false;
+  DamageOptions damage;
   PictureArguments pictures;
 };
-
-const std::vector<std::pair<std::string, ReduceKernel>> kKernels = {
-    {"lanczos2", ReduceKernel::lanczos2},
-    {"lanczos3", ReduceKernel::lanczos3},
-    {"bicubic", ReduceKernel::bicubic},
-    {"box", ReduceKernel::box}};
 
 /// What --blur names: a shape, or a picture of the kernel.
 std::unique_ptr<Operator> blur(const std::string& text, const PictureArguments& pictures) {
@@ -40,29 +27,14 @@ std::unique_ptr<Operator> blur(const std::string& text, const PictureArguments& 
   return blur_in_words(text, "degrade");
 }
 
-SimulateOptions simulate_options(const DegradeArguments& a) {
-  SimulateOptions options;
-  options.sigma = static_cast<float>(a.noise.value_or(0) / 255);
-  options.poisson = static_cast<float>(a.poisson.value_or(0));
-  options.speckle = static_cast<float>(a.speckle.value_or(0));
-  options.salt_pepper = static_cast<float>(a.salt_pepper.value_or(0));
-  options.clip = a.clip;
-  options.missing = static_cast<float>(a.missing.value_or(0));
-  if (a.blur) options.blur = blur(*a.blur, a.pictures);
-  options.shrink = a.shrink.value_or(1);
-  options.seed = a.seed;
-  for (const auto& [name, kernel] : kKernels)
-    if (name == a.kernel) options.kernel = kernel;
-  return options;
-}
-
 void check(const DegradeArguments& a) {
-  const bool noise = a.noise || a.poisson || a.speckle || a.salt_pepper;
-  if (!noise && !a.blur && !a.missing && !a.shrink && a.mask.empty())
+  const DamageOptions& d = a.damage;
+  const bool noise = d.noise || d.poisson || d.speckle || d.salt_pepper;
+  if (!noise && !d.blur && !d.missing && !d.shrink && a.mask.empty())
     throw Error(ErrorCode::bad_argument,
                 "degrade: no damage is asked for; give --noise (or --poisson, --speckle, "
                 "--salt-pepper), --blur, --missing, --shrink or --mask");
-  if (!a.mask_out.empty() && !a.missing && a.mask.empty())
+  if (!a.mask_out.empty() && !d.missing && a.mask.empty())
     throw Error(ErrorCode::bad_argument,
                 "degrade: --mask-out has nothing to write; it goes with --missing or --mask");
   check_writable(a.output);
@@ -90,7 +62,9 @@ void apply_mask(Simulated& damaged, const Image& given, const DegradeArguments& 
 int run(const DegradeArguments& a) {
   check(a);
   const Image clean = a.pictures.read(a.input);
-  Simulated damaged = simulate(clean, simulate_options(a));
+  SimulateOptions options = simulate_options(a.damage);
+  if (a.damage.blur) options.blur = blur(*a.damage.blur, a.pictures);
+  Simulated damaged = simulate(clean, options);
   if (!a.mask.empty()) apply_mask(damaged, read_mask(a.mask, a.pictures.read_options()), a);
 
   write_image(a.output, damaged.image);
@@ -99,76 +73,11 @@ int run(const DegradeArguments& a) {
       damaged.mask = Image(1, damaged.image.height(), damaged.image.width(), 1.f);
     write_image(a.mask_out, damaged.mask);
   }
-  if (a.missing && a.mask_out.empty())
+  if (a.damage.missing && a.mask_out.empty())
     fmt::print(stderr,
                "note: without --mask-out nobody can tell missing pixels from black ones, and "
                "'unmar inpaint' needs the mask\n");
   return 0;
-}
-
-void declare_damage(CLI::App& command, DegradeArguments& a) {
-  const char* group = "Damage, applied in this order";
-  command
-      .add_option("--blur", a.blur,
-                  "blur it, by a Gaussian of standard deviation SIGMA, along a line of LENGTH at "
-                  "ANGLE (degrees, counter-clockwise), by a disk of RADIUS as out of focus (all in "
-                  "pixels), or by the kernel in a picture, whose centre is its middle; the edges "
-                  "are mirrored")
-      ->type_name("gauss:SIGMA|motion:LENGTH,ANGLE|disk:RADIUS|FILE")
-      ->group(group);
-  command
-      .add_option("--shrink", a.shrink,
-                  "make it 2, 3, 4 or 8 times smaller; sizes that do not "
-                  "divide are cropped first")
-      ->type_name("FACTOR")
-      ->check(one_of({"2", "3", "4", "8"}))
-      ->group(group);
-  command.add_option("--kernel", a.kernel, "low-pass filter for --shrink (default lanczos3)")
-      ->type_name("lanczos2|lanczos3|bicubic|box")
-      ->check(one_of({"lanczos2", "lanczos3", "bicubic", "box"}))
-      ->group(group);
-  command
-      .add_option("--poisson", a.poisson,
-                  "count photons: shot noise, the weaker the more PHOTONS a white pixel gets")
-      ->type_name("PHOTONS")
-      ->check(in_range(1, 500))
-      ->group(group);
-  command
-      .add_option("--speckle", a.speckle,
-                  "multiply by Gaussian noise of mean 1 and this standard deviation")
-      ->type_name("SIGMA")
-      ->check(in_range(0, 1))
-      ->group(group);
-  command
-      .add_option("--noise", a.noise, "add Gaussian noise of this standard deviation (0-255 scale)")
-      ->type_name("SIGMA")
-      ->check(in_range(0, 255))
-      ->group(group);
-  command
-      .add_option("--salt-pepper", a.salt_pepper,
-                  "make this fraction of the values (0 to 1) black or white")
-      ->type_name("FRACTION")
-      ->check(in_range(0, 1))
-      ->group(group);
-  command
-      .add_flag("--clip,!--no-clip", a.clip,
-                "cut noisy values to the range of the picture, as the usual test pictures are "
-                "(default on; without it only float files keep what is beyond)")
-      ->group(group);
-  command.add_option("--missing", a.missing, "lose this fraction of the pixels (0 to 1): black")
-      ->type_name("FRACTION")
-      ->check(in_range(0, 0.9999))
-      ->group(group);
-  command
-      .add_option("--mask", a.mask,
-                  "lose the pixels where this picture is black, e.g. under a text")
-      ->type_name("MASK")
-      ->group(group);
-  command.add_flag("--invert-mask", a.invert_mask, "lose those where it is white")->group(group);
-  command.add_option("--seed", a.seed, "start of the random numbers (default 0)")
-      ->type_name("N")
-      ->check(whole_in_range(0, 9'007'199'254'740'992))
-      ->group(group);
 }
 
 }  // namespace
@@ -192,7 +101,14 @@ void add_degrade_command(CLI::App& program, Action& chosen) {
   command->add_option("--mask-out", a->mask_out, "where to write which pixels are left: white")
       ->type_name("MASK")
       ->group("Files");
-  declare_damage(*command, *a);
+  command
+      ->add_option("--mask", a->mask,
+                   "lose the pixels where this picture is black, e.g. under a text")
+      ->type_name("MASK")
+      ->group("Files");
+  command->add_flag("--invert-mask", a->invert_mask, "lose those where it is white")
+      ->group("Files");
+  declare_options(*command, damage_options(), a->damage, "degrade");
   a->pictures.declare(*command);
   command->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
 }

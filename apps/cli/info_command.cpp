@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unmar/engine/engine.h>
 #include <unmar/noise/noise.h>
+#include <unmar/runs/request.h>
 #include <unmar/tasks/options.h>
 #include <unmar/tasks/version.h>
 
@@ -50,13 +51,13 @@ void add_info_commands(CLI::App& program, Action& chosen) {
   });
 
   // For the docs, and for programs that make forms of the options.
-  const auto task = std::make_shared<std::string>();
+  const auto command = std::make_shared<std::string>();
   CLI::App* options = program.add_subcommand("options", "Print docs/options.md")->group("");
-  options->add_option("--schema", *task, "print a task's options as a JSON schema instead")
-      ->type_name("TASK");
-  options->callback([task, &chosen] {
-    chosen = [task] {
-      fmt::print("{}", task->empty() ? options_markdown() : options_schema(task_named(*task)));
+  options->add_option("--schema", *command, "print a command's options as a JSON schema instead")
+      ->type_name("COMMAND");
+  options->callback([command, &chosen] {
+    chosen = [command] {
+      fmt::print("{}", command->empty() ? options_markdown() : command_schema(*command));
       return 0;
     };
   });

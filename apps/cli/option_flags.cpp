@@ -10,70 +10,65 @@
 namespace unmar::cli {
 namespace {
 
-/// "how deep ... (levels, default 4, best 5, paper 5)"
-std::string option_help(const OptionSpec& spec, Task task) {
-  const auto value_in = [&](Preset preset) -> std::string {
-    const auto value = preset_value(spec, task, preset);
-    if (!value) return "";
-    if (spec.kind == OptionSpec::Kind::flag) return std::get<bool>(*value) ? "on" : "off";
-    return to_text(*value);
-  };
-  const std::string quick = value_in(Preset::quick);
-  std::string notes = spec.unit;
-  if (!quick.empty()) {
-    if (!notes.empty()) notes += ", ";
-    notes += "default " + quick;
-    const auto differs = [&](Preset preset, const char* name) {
-      const std::string value = value_in(preset);
-      if (value != quick && spec.name != "preset") notes += fmt::format(", {} {}", name, value);
-    };
-    differs(Preset::best, "best");
-    differs(Preset::paper, "paper");
-  }
-  return notes.empty() ? spec.help : fmt::format("{} ({})", spec.help, notes);
+std::string shown(const OptionInfo& option, const OptionValue& value) {
+  if (option.kind == OptionInfo::Kind::flag) return std::get<bool>(value) ? "on" : "off";
+  return to_text(value);
 }
 
-std::string type_name(const OptionSpec& spec) {
-  using Kind = OptionSpec::Kind;
-  if (!spec.choices.empty()) return fmt::format("{}", fmt::join(spec.choices, "|"));
-  return spec.kind == Kind::integer ? "N" : spec.kind == Kind::number ? "X" : "NAME";
+/// "levels, default 4, best 5, paper 5"
+std::string unit_and_presets(const OptionSpec& spec, Task task) {
+  const auto quick = preset_value(spec, task, Preset::quick);
+  std::string notes = unit_and_default(spec, quick);
+  if (!quick || spec.name == "preset") return notes;
+  for (const auto& [preset, name] : {std::pair{Preset::best, "best"}, {Preset::paper, "paper"}})
+    if (const auto value = preset_value(spec, task, preset); value && value != quick)
+      notes += fmt::format(", {} {}", name, shown(spec, *value));
+  return notes;
+}
+
+std::string placeholder(const OptionInfo& option) {
+  using Kind = OptionInfo::Kind;
+  if (!option.placeholder.empty()) return option.placeholder;
+  if (!option.choices.empty()) return fmt::format("{}", fmt::join(option.choices, "|"));
+  return option.kind == Kind::integer ? "N" : option.kind == Kind::number ? "X" : "NAME";
 }
 
 }  // namespace
 
-void declare_option(CLI::App& command, const OptionSpec& spec, Task task, RestoreOptions& options) {
-  CLI::Option* option = nullptr;
-  if (spec.kind == OptionSpec::Kind::flag) {
-    option = command.add_flag_function(fmt::format("--{0},!--no-{0}", spec.name),
-                                       [&spec, task, &options](std::int64_t count) {
-                                         set_option(options, task, spec, OptionValue(count > 0));
-                                       });
+std::string unit_and_default(const OptionInfo& option, const std::optional<OptionValue>& value) {
+  std::string notes = option.unit;
+  if (value) notes += fmt::format("{}default {}", notes.empty() ? "" : ", ", shown(option, *value));
+  return notes;
+}
+
+CLI::Option* declare_option(CLI::App& command, const OptionInfo& option, const std::string& notes,
+                            std::function<void(const std::string&)> take) {
+  CLI::Option* declared = nullptr;
+  if (option.kind == OptionInfo::Kind::flag) {
+    declared = command.add_flag_function(
+        fmt::format("--{0},!--no-{0}", option.name),
+        [take](std::int64_t count) { take(count > 0 ? "true" : "false"); });
   } else {
-    option = command.add_option_function<std::string>(
-        "--" + spec.name, [&spec, task, &options](const std::string& text) {
-          parse_option(options, task, spec, text);
-        });
-    option->type_name(type_name(spec));
+    std::string names = "--" + option.name;
+    if (!option.alias.empty()) names += "," + option.alias;
+    declared = command.add_option_function<std::string>(names, take);
+    declared->type_name(placeholder(option));
   }
-  option->description(option_help(spec, task))->group(spec.group);
-  if (spec.required) option->required();
-  if (spec.basic) show_in_short_help(option);
+  declared->description(notes.empty() ? option.help : fmt::format("{} ({})", option.help, notes));
+  declared->group(option.group);
+  if (option.required) declared->required();
+  if (option.basic) show_in_short_help(declared);
+  return declared;
+}
+
+void declare_option(CLI::App& command, const OptionSpec& spec, Task task, RestoreOptions& options) {
+  declare_option(command, spec, unit_and_presets(spec, task),
+                 [&spec, task, &options](const std::string& text) {
+                   parse_option(options, task, spec, text);
+                 });
 }
 
 void declare_option(CLI::App& command, const OptionSpec& spec, std::vector<GivenOption>& given) {
-  CLI::Option* option = nullptr;
-  if (spec.kind == OptionSpec::Kind::flag) {
-    option = command.add_flag_function(fmt::format("--{0},!--no-{0}", spec.name),
-                                       [&spec, &given](std::int64_t count) {
-                                         given.push_back({&spec, count > 0 ? "true" : "false"});
-                                       });
-  } else {
-    option = command.add_option_function<std::string>("--" + spec.name,
-                                                      [&spec, &given](const std::string& text) {
-                                                        given.push_back({&spec, text});
-                                                      });
-    option->type_name(type_name(spec));
-  }
   std::vector<std::string> notes;
   if (!spec.tasks.empty()) {
     notes.push_back("with --task");
@@ -81,10 +76,12 @@ void declare_option(CLI::App& command, const OptionSpec& spec, std::vector<Given
       if (task_info(task).refines) notes.back() += fmt::format(" {}", to_string(task));
   }
   if (!spec.unit.empty()) notes.push_back(spec.unit);
-  option->description(notes.empty() ? spec.help
-                                    : fmt::format("{} ({})", spec.help, fmt::join(notes, ", ")));
-  option->group(spec.group);
-  if (spec.basic) show_in_short_help(option);
+  OptionInfo option = spec;
+  option.required = false;  // that depends on the task
+  declare_option(command, option, fmt::format("{}", fmt::join(notes, ", ")),
+                 [&spec, &given](const std::string& text) {
+                   given.push_back({&spec, text});
+                 });
 }
 
 Shape parse_size(const std::string& text) {

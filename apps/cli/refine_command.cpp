@@ -35,7 +35,6 @@ constexpr const char* kExamples =
 struct RefineArguments {
   std::string task, model;
   RefineRequest request;
-  std::string prior = "dip", start = "auto", consistency;
   bool quiet = false, json = false;
   PictureArguments pictures;
   std::vector<GivenOption> given;  ///< of the option table
@@ -112,18 +111,10 @@ std::string summary(const RefineRequest& request, const RefineRunResult& run) {
 
 RefineRequest request_of(const RefineArguments& a) {
   RefineRequest request = a.request;
-  RefineOptions& o = request.options;
   request.task = task_named(a.task);
   request.in.reading = a.pictures.read_options();
-  o.from = a.prior == "none"    ? StartFrom::noise
-           : a.prior == "input" ? StartFrom::input
-                                : StartFrom::prior;
-  if (o.from == StartFrom::prior)
-    parse_option(o.restore, request.task, option_spec("prior"), a.prior);
-  o.start = parse_start(a.start);
-  if (!a.consistency.empty()) o.consistency = consistency_named(a.consistency);
   for (const GivenOption& given : a.given)
-    parse_option(o.restore, request.task, *given.spec, given.text);
+    parse_option(request.options.restore, request.task, *given.spec, given.text);
   request.model_name = a.model;
   request.model = model_folder(a.model);
   return request;
@@ -155,6 +146,9 @@ void declare_files(Declaration& d, RefineArguments& a) {
   d.positional("IN", a.request.in.picture, "the damaged picture: PNG, TIFF, JPEG, WebP or FITS")
       ->required();
   d.add("-o,--output", a.request.result, "OUT", "where to write the result")->required();
+  d.add("--task", a.task, "TASK", "what the damage is: denoise, inpaint or upscale")
+      ->required()
+      ->check(one_of(refined_tasks()));
   d.add("--model", a.model, "MODEL",
         "a diffusion model: the name of one that came with unmar, or a folder as the library "
         "diffusers writes them and 'unmar ddpm train' does")
@@ -169,52 +163,6 @@ void declare_files(Declaration& d, RefineArguments& a) {
         "a picture to start from instead of a fit, say of an earlier --save-prior");
 }
 
-void declare_chain(Declaration& d, RefineArguments& a) {
-  RefineOptions& o = a.request.options;
-  d.group("Chain");
-  d.add("--task", a.task, "TASK", "what the damage is: denoise, inpaint or upscale")
-      ->required()
-      ->check(one_of(refined_tasks()));
-  CLI::Option* prior =
-      d.add("--prior", a.prior, "dip|input|none",
-            "what the chain starts from; dip: the fit; input: IN itself, which takes no time, "
-            "enlarged by bicubic, missing pixels black; none: noise alone (default dip)")
-          ->check(one_of({"dip", "input", "none"}));
-  show_in_short_help(prior);
-  d.add("--start", a.start, "auto|T0",
-        "timestep t0 at which the prior enters the chain; auto: where the noise drowns "
-        "the prior's estimated error (default auto)");
-  d.add("--entry-factor", o.entry_factor, "X",
-        "with --start auto: how many times the prior's error the noise is (default 2, denoise 1)")
-      ->check(in_range(0.01, 100));
-  d.add("--sampler", o.sampler, "ddpm|ddim|dpm-solver++",
-        "how the chain steps; ddpm draws fresh noise, ddim as much as --eta says, "
-        "dpm-solver++ none (default ddim)")
-      ->check(one_of({"ddpm", "ddim", "dpm-solver++"}));
-  CLI::Option* steps =
-      d.add("--steps", o.steps, "N", "calls of the model between t0 and the end (default 50)")
-          ->check(whole_in_range(1, 1'000'000));
-  show_in_short_help(steps);
-  d.add("--eta", o.eta, "X",
-        "fresh noise of ddim, 1 for as much as ddpm (default 0.85; with --consistency none 0)")
-      ->check(in_range(0, 1));
-  d.add("--consistency", a.consistency, "none|ddnm|repaint|dps",
-        "what ties each step to IN; ddnm: the part that the damage lets through is IN's, "
-        "as far as noise allows; repaint: known pixels are pasted; dps: the gradient of "
-        "the distance to IN, three times as slow (default ddnm, to denoise none)")
-      ->check(one_of({"none", "ddnm", "repaint", "dps"}));
-  d.add("--dps-scale", o.dps_scale, "X", "length of the steps of dps (default 1)")
-      ->check(in_range(0, 1000));
-  d.add("--overlap", o.overlap, "N",
-        "of the windows that a picture larger than the model's is cut into, at least "
-        "(px, default a quarter of the window)")
-      ->check(whole_in_range(0, 4096));
-  d.add("--prior-weight", o.prior_weight, "W",
-        "for comparison only: start from W times the prior plus 1 - W times noise at the "
-        "noisiest timestep, which no model was trained for")
-      ->check(in_range(0, 1));
-}
-
 }  // namespace
 
 void add_refine_command(CLI::App& program, Action& chosen) {
@@ -225,7 +173,7 @@ void add_refine_command(CLI::App& program, Action& chosen) {
   command->set_help_all_flag("--help-all", "show all options, those above are the most used ones");
   Declaration d(*command);
   declare_files(d, *arguments);
-  declare_chain(d, *arguments);
+  declare_options(*command, refine_options(), arguments->request.options, "refine");
   d.group("Reports");
   d.add("--manifest", arguments->request.manifest, "FILE.json",
         "all options, versions and facts of the fit and the chain, the model's SHA-256 among them");

@@ -14,8 +14,26 @@ nlohmann::ordered_json request_to_json(const FitRequest& request);
 /// throws a JSON exception for what is missing or of another type, and Error.
 FitRequest request_of_json(const nlohmann::ordered_json& json);
 
-/// All options that are set, by the names of the option table.
-nlohmann::ordered_json options_to_json(const RestoreOptions& options);
+/// Options that are set, by their names.
+template <class Row, class O>
+nlohmann::ordered_json to_json(const std::vector<Row>& table, const O& options) {
+  auto object = nlohmann::ordered_json::object();
+  for (const Row& row : table)
+    if (const auto value = row.get(options))
+      std::visit([&, name = row.name](const auto& v) { object[name] = v; }, *value);
+  return object;
+}
+OptionValue option_value(const nlohmann::ordered_json& json);
+/// Sets those that `json` has. throws Error, opened by `where`, for what is no option or no value.
+template <class Row, class O>
+void from_json(const nlohmann::ordered_json& json, const std::vector<Row>& table, O& options,
+               std::string_view where) {
+  for (const auto& [name, value] : json.items()) {
+    const Row& row = find_option(table, name, where);
+    row.put(options, checked_value(row, option_value(value), where));
+  }
+}
+
 RestoreOptions options_of_json(const nlohmann::ordered_json& json, Task task);
 
 /// Indented text. throws Error{bad_argument} if a text in it is not UTF-8.

@@ -47,7 +47,7 @@ Json to_json(const ManifestHead& head) {
         {"white", head.input.source.range.white}}},
       {"mask", path_or_null(head.mask)},
       {"reference", path_or_null(head.reference)},
-      {"options", options_to_json(head.options)},
+      {"options", to_json(option_table(), head.options)},
   };
 }
 

@@ -52,7 +52,7 @@ std::string to_json(const RunRecord& record) {
       {"started", record.started},
       {"request", request_to_json(record.request)},
       {"sha256", checksums},
-      {"resolved", options_to_json(record.resolved)},
+      {"resolved", to_json(option_table(), record.resolved)},
       {"network", network ? Json::parse(network_to_json(*network)) : Json(nullptr)},
   };
   return dumped(json, "--run");

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -21,18 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 using runs::number;
-
-constexpr std::array<std::pair<Consistency, const char*>, 4> kConsistencies{
-    {{Consistency::none, "none"},
-     {Consistency::ddnm, "ddnm"},
-     {Consistency::repaint, "repaint"},
-     {Consistency::dps, "dps"}}};
-
-/// What the chain starts from, as the command line has it.
-std::string prior_name(const RefineOptions& o) {
-  if (o.from == StartFrom::noise) return "none";
-  return o.from == StartFrom::input ? "input" : "dip";
-}
 
 void check(const RefineRequest& request) {
   const auto refuse = [](const char* what) { fail(ErrorCode::bad_argument, "refine: {}", what); };
@@ -53,7 +39,9 @@ Json facts(const RefineRequest& request, const RefineRunResult& run) {
   return Json{
       {"task", to_string(request.task)},
       {"output", request.result.string()},
-      {"prior", request.prior_file.empty() ? prior_name(r.options) : request.prior_file.string()},
+      {"prior", request.prior_file.empty()
+                    ? to_text(*find_option(refine_options(), "prior", "refine").get(r.options))
+                    : request.prior_file.string()},
       {"prior_weight", number(r.options.prior_weight)},
       {"consistency", to_string(r.options.consistency.value())},
       {"sampler", r.options.sampler},
@@ -81,20 +69,11 @@ Json facts(const RefineRequest& request, const RefineRunResult& run) {
   };
 }
 
-/// By the names of the command line; those of the fit are in its own options.
-Json chain_options(const RefineRequest& request, const RefineOptions& o) {
-  const std::optional<int>& start = request.options.start;
-  Json object = {{"prior", prior_name(o)},
-                 {"start", start ? std::to_string(*start) : "auto"},
-                 {"entry-factor", *o.entry_factor},
-                 {"sampler", o.sampler},
-                 {"steps", o.steps},
-                 {"consistency", to_string(*o.consistency)},
-                 {"dps-scale", o.dps_scale}};
-  if (o.sampler == "ddim") object["eta"] = *o.eta;
-  if (o.overlap) object["overlap"] = *o.overlap;
-  if (o.prior_weight) object["prior-weight"] = *o.prior_weight;
-  return object;
+/// Of the chain; those of the fit are in its own options. t0 as it was asked for.
+Json chain_options(const RefineRequest& request, RefineOptions o) {
+  o.start = request.options.start;
+  if (o.sampler != "ddim") o.eta.reset();
+  return runs::to_json(refine_options(), o);
 }
 
 Json model_facts(const RefineRequest& request) {
@@ -144,29 +123,6 @@ void save_prior(const fs::path& path, Image prior) {
 
 }  // namespace
 
-const char* to_string(Consistency consistency) {
-  for (const auto& [value, name] : kConsistencies)
-    if (value == consistency) return name;
-  return "unknown";
-}
-
-Consistency consistency_named(std::string_view wanted) {
-  for (const auto& [value, name] : kConsistencies)
-    if (wanted == name) return value;
-  fail(ErrorCode::bad_argument, "refine: '{}' is no consistency; take none, ddnm, repaint or dps",
-       wanted);
-}
-
-std::optional<int> parse_start(std::string_view text) {
-  if (text == "auto") return std::nullopt;
-  int value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end || value < 0)
-    fail(ErrorCode::bad_argument, "refine: --start must be auto or a timestep, got '{}'", text);
-  return value;
-}
-
 RefineRunResult run(const RefineRequest& request, RefineObserver& observer, std::stop_token stop) {
   const auto start = Clock::now();
   RefineRunResult result;
@@ -208,7 +164,7 @@ RefineRunResult run(const RefineRequest& request, RefineObserver& observer, std:
 
 std::string result_json(const RefineRequest& request, const RefineRunResult& run) {
   Json object = facts(request, run);
-  object["options"] = runs::options_to_json(run.refined.options.restore);
+  object["options"] = runs::to_json(option_table(), run.refined.options.restore);
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

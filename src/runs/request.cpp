@@ -59,7 +59,7 @@ Json request_to_json(const FitRequest& given) {
   json["cadence"] = {{"snapshot_every", request.cadence.snapshot_every},
                      {"checkpoint_seconds", request.cadence.checkpoint_seconds},
                      {"keep_every", request.cadence.keep_every}};
-  json["options"] = options_to_json(request.options);
+  json["options"] = to_json(option_table(), request.options);
   const auto& network = request.options.custom_network;
   json["network"] = network ? Json::parse(network_to_json(*network)) : Json(nullptr);
   return json;
@@ -94,26 +94,17 @@ FitRequest request_of_json(const Json& json) {
   return request;
 }
 
-Json options_to_json(const RestoreOptions& options) {
-  Json object = Json::object();
-  for (const OptionSpec& spec : option_table()) {
-    const auto value = spec.get(options);
-    if (!value) continue;
-    std::visit([&](const auto& v) { object[spec.name] = v; }, *value);
-  }
-  return object;
+OptionValue option_value(const Json& value) {
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  if (value.is_number()) return value.get<double>();
+  return value.get<std::string>();
 }
 
 RestoreOptions options_of_json(const Json& json, Task task) {
-  const auto value_of = [](const Json& value) -> OptionValue {
-    if (value.is_boolean()) return value.get<bool>();
-    if (value.is_number_integer()) return value.get<std::int64_t>();
-    if (value.is_number()) return value.get<double>();
-    return value.get<std::string>();
-  };
   RestoreOptions options;
   for (const auto& [name, value] : json.items())
-    set_option(options, task, option_spec(name), value_of(value));
+    set_option(options, task, option_spec(name), option_value(value));
   return options;
 }
 

@@ -238,14 +238,8 @@ std::vector<OptionSpec> run() {
 
 std::vector<OptionSpec> make_table() {
   std::vector<OptionSpec> table;
-  const auto append = [&table](const char* group, std::vector<OptionSpec> rows) {
-    for (OptionSpec& row : rows) {
-      row.group = group;
-      table.push_back(std::move(row));
-    }
-  };
-  append(
-      "Recipe",
+  add_group(
+      table, "Recipe",
       {basic(choice("preset", &R::preset,
                     {{"quick", Preset::quick}, {"best", Preset::best}, {"paper", Preset::paper}},
                     "set of defaults for all other options; best is the mean of several "
@@ -257,11 +251,11 @@ std::vector<OptionSpec> make_table() {
                   "what removes noise; patches: a filter that takes seconds, only for "
                   "denoise; dip: the fit; auto: both, and of them the blend that pixels "
                   "hidden from both speak for; deblur takes dip alone")))});
-  append("Damage", damage());
-  append("Duration", duration());
-  append("Network", network());
-  append("Fit", fitting());
-  append("Run", run());
+  add_group(table, "Damage", damage());
+  add_group(table, "Duration", duration());
+  add_group(table, "Network", network());
+  add_group(table, "Fit", fitting());
+  add_group(table, "Run", run());
   return table;
 }
 

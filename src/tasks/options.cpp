@@ -1,10 +1,6 @@
 #include "unmar/tasks/options.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
 #include "base/fail.h"
 #include "base/list_with_or.h"
@@ -13,80 +9,6 @@
 
 namespace unmar {
 namespace {
-
-using Kind = OptionSpec::Kind;
-
-[[noreturn]] void refuse(Task task, const OptionSpec& spec, const std::string& got) {
-  fail(ErrorCode::bad_argument, "{}: --{} must be {}, got {} ({})", to_string(task), spec.name,
-       allowed_values(spec), got, spec.help.substr(0, spec.help.find(';')));
-}
-
-/// As given, not shortened: a value just out of range must show it.
-std::string exact(const OptionValue& value) {
-  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
-  const std::string text = to_text(value);
-  return text.empty() ? "an empty text" : text;
-}
-
-template <class T>
-std::optional<T> parse_number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-std::optional<OptionValue> parse(const OptionSpec& spec, std::string_view text) {
-  switch (spec.kind) {
-    case Kind::flag:
-      if (text == "true") return true;
-      if (text == "false") return false;
-      break;
-    case Kind::integer:
-      if (const auto value = parse_number<std::int64_t>(text)) return *value;
-      break;
-    case Kind::number:
-      if (const auto value = parse_number<double>(text)) return *value;
-      break;
-    case Kind::choice:
-    case Kind::text:
-      return std::string(text);
-  }
-  return std::nullopt;
-}
-
-/// A whole number is a fine value for a real-valued option.
-OptionValue widened(const OptionSpec& spec, const OptionValue& value) {
-  if (const auto* whole = std::get_if<std::int64_t>(&value); whole && spec.kind == Kind::number)
-    return static_cast<double>(*whole);
-  return value;
-}
-
-bool allowed(const OptionSpec& spec, const OptionValue& value) {
-  const auto among_choices = [&] {
-    return std::find(spec.choices.begin(), spec.choices.end(), to_text(value)) !=
-           spec.choices.end();
-  };
-  switch (spec.kind) {
-    case Kind::flag:
-      return std::holds_alternative<bool>(value);
-    case Kind::integer: {
-      const auto* whole = std::get_if<std::int64_t>(&value);
-      if (!whole) return false;
-      if (!spec.choices.empty()) return among_choices();
-      return static_cast<double>(*whole) >= spec.low && static_cast<double>(*whole) <= spec.high;
-    }
-    case Kind::number: {
-      const auto* real = std::get_if<double>(&value);
-      return real && *real >= spec.low && *real <= spec.high;  // false for NaN
-    }
-    case Kind::choice:
-      return std::holds_alternative<std::string>(value) && among_choices();
-    case Kind::text:
-      return std::holds_alternative<std::string>(value) && !std::get<std::string>(value).empty();
-  }
-  return false;
-}
 
 void check_served(Task task, const OptionSpec& spec) {
   if (spec.serves(task)) return;
@@ -125,49 +47,20 @@ bool OptionSpec::serves_network(std::string_view name) const {
 }
 
 const OptionSpec& option_spec(std::string_view name) {
-  for (const OptionSpec& spec : option_table())
-    if (spec.name == name) return spec;
-  fail(ErrorCode::bad_argument, "options: there is no option '{}'; see docs/options.md", name);
-}
-
-std::string allowed_values(const OptionSpec& spec) {
-  switch (spec.kind) {
-    case Kind::flag:
-      return "true or false";
-    case Kind::integer:
-      if (!spec.choices.empty()) return list_with_or(spec.choices);
-      return fmt::format("a whole number from {} to {}", static_cast<std::int64_t>(spec.low),
-                         static_cast<std::int64_t>(spec.high));
-    case Kind::number:
-      return fmt::format("between {} and {}", spec.low, spec.high);
-    case Kind::choice:
-      return list_with_or(spec.choices);
-    case Kind::text:
-      return spec.choices.empty() ? "a name" : list_with_or(spec.choices);
-  }
-  return {};
-}
-
-std::string to_text(const OptionValue& value) {
-  if (const auto* on = std::get_if<bool>(&value)) return *on ? "true" : "false";
-  if (const auto* whole = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *whole);
-  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{:.4g}", *real);
-  return std::get<std::string>(value);
+  return find_option(option_table(), name, "options");
 }
 
 void set_option(RestoreOptions& options, Task task, const OptionSpec& spec,
-                const OptionValue& given) {
+                const OptionValue& value) {
   check_served(task, spec);
-  const OptionValue value = widened(spec, given);
-  if (!allowed(spec, value)) refuse(task, spec, exact(value));
-  spec.put(options, value);
+  spec.put(options, checked_value(spec, value, to_string(task)));
 }
 
 void parse_option(RestoreOptions& options, Task task, const OptionSpec& spec,
                   std::string_view text) {
-  const auto value = parse(spec, text);
-  if (!value) refuse(task, spec, fmt::format("'{}'", text));
-  set_option(options, task, spec, *value);
+  const OptionValue value = parse_value(spec, text, to_string(task));
+  check_served(task, spec);
+  spec.put(options, value);
 }
 
 RestoreOptions resolve(Task task, const RestoreOptions& given) {

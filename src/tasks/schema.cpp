@@ -1,14 +1,13 @@
-#include <nlohmann/json.hpp>
+#include "tasks/schema.h"
 
 #include "unmar/tasks/options.h"
 
 namespace unmar {
-namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json schema_of(const OptionSpec& spec, Task task) {
-  using Kind = OptionSpec::Kind;
+Json schema_of(const OptionInfo& spec, const std::optional<OptionValue>& standard) {
+  using Kind = OptionInfo::Kind;
   Json json = {{"title", spec.name}, {"description", spec.help}};
   switch (spec.kind) {
     case Kind::flag:
@@ -38,8 +37,7 @@ Json schema_of(const OptionSpec& spec, Task task) {
     json["minimum"] = spec.low;
     json["maximum"] = spec.high;
   }
-  if (const auto value = preset_value(spec, task, Preset::quick))
-    std::visit([&](const auto& v) { json["default"] = v; }, *value);
+  if (standard) std::visit([&](const auto& v) { json["default"] = v; }, *standard);
   // For forms; validators pass over what they do not know.
   json["x-group"] = spec.group;
   if (!spec.unit.empty()) json["x-unit"] = spec.unit;
@@ -47,22 +45,24 @@ Json schema_of(const OptionSpec& spec, Task task) {
   return json;
 }
 
-}  // namespace
+std::string schema_text(const std::string& title, const Json& properties, const Json& required) {
+  const Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                       {"title", title},
+                       {"type", "object"},
+                       {"properties", properties},
+                       {"required", required},
+                       {"additionalProperties", false}};
+  return schema.dump(2) + "\n";
+}
 
 std::string options_schema(Task task) {
   Json properties = Json::object(), required = Json::array();
   for (const OptionSpec& spec : option_table()) {
     if (!spec.serves(task)) continue;
-    properties[spec.name] = schema_of(spec, task);
+    properties[spec.name] = schema_of(spec, preset_value(spec, task, Preset::quick));
     if (spec.required) required.push_back(spec.name);
   }
-  Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-                 {"title", to_string(task)},
-                 {"type", "object"},
-                 {"properties", properties},
-                 {"required", required},
-                 {"additionalProperties", false}};
-  return schema.dump(2) + "\n";
+  return schema_text(to_string(task), properties, required);
 }
 
 }  // namespace unmar

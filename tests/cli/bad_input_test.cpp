@@ -125,7 +125,7 @@ TEST_F(BadInput, ComparingDifferentSizesIsRefused) {
 
 TEST_F(BadInput, DamageOutOfRangeIsAUsageError) {
   const Words degrade = {"degrade", "good.png", "-o", "out.png"};
-  expect_refusal(degrade + Words{"--shrink", "5"}, kUsage, {"--shrink must be one of 2, 3, 4, 8"});
+  expect_refusal(degrade + Words{"--shrink", "5"}, kUsage, {"--shrink must be 2, 3, 4 or 8"});
   expect_refusal(degrade + Words{"--noise", "300"}, kUsage, {"between 0 and 255, got 300"});
   expect_refusal(degrade + Words{"--missing", "1.5"}, kUsage, {"--missing must be between 0 and"});
   expect_refusal(degrade + Words{"--noise", "9", "--seed", "-1"}, kUsage, {"--seed", "got -1"});

@@ -209,7 +209,7 @@ TEST_F(Ddpm, RefusesToTrainOnWhatDoesNotSuit) {
   expect_refusal(train("m", {"--norm-num-groups", "3"}), kUsage,
                  {"--norm-num-groups: 3", "width 4"});
   expect_refusal(train("m", {"--attention", "5"}), kUsage, {"--attention", "5 px", "2 levels"});
-  expect_refusal(train("m", {"--schedule", "sine"}), kUsage, {"linear, cosine"});
+  expect_refusal(train("m", {"--schedule", "sine"}), kUsage, {"linear or cosine"});
   expect_refusal(train("pictures/0.png"), kFailure, {"-o", "not a folder"});
 
   succeed(train("model"));
@@ -229,7 +229,7 @@ TEST_F(Ddpm, RefusesToResumeWhatIsNotThereOrChanged) {
   succeed(train("model"));
   expect_refusal({"resume", "model"}, kUsage, {"'unmar ddpm train --resume model' goes on"});
   const Words resume = {"ddpm", "train", "--resume", "model", "--iterations", "5"};
-  expect_refusal(resume + Words{"--lr", "0.1"}, kUsage, {"--lr", "excludes", "--resume"});
+  expect_refusal(resume + Words{"--lr", "0.1"}, kUsage, {"--lr", "leave it out", "--resume"});
   {
     Process first(folder(), {"ddpm", "train", "--resume", "model", "--iterations", "1000000"});
     ASSERT_TRUE(first.wait_for("train 4/1000000"));

@@ -68,7 +68,21 @@ TEST_F(Help, TheSchemaHasEveryOptionWithItsRange) {
   const auto deblur = nlohmann::json::parse(run({"options", "--schema", "deblur"}).out);
   EXPECT_THAT(deblur["required"], testing::ElementsAre("blur"));
   EXPECT_FALSE(deblur["properties"]["blur"].contains("enum"));
-  expect_refusal({"options", "--schema", "draw"}, 2, {"'draw' is no task"});
+  expect_refusal({"options", "--schema", "draw"}, 2, {"no schema of 'draw'", "ddpm train"});
+}
+
+TEST_F(Help, EveryCommandWithATableHasASchema) {
+  const auto options = [&](const std::string& command) {
+    return nlohmann::json::parse(run({"options", "--schema", command}).out)["properties"];
+  };
+  EXPECT_EQ(options("refine")["steps"]["default"], 50);
+  EXPECT_EQ(options("refine")["start"]["default"], "auto");
+  EXPECT_FALSE(options("refine")["eta"].contains("default"));
+  EXPECT_EQ(options("ddpm train")["block-out-channels"]["default"], "64,128,128");
+  EXPECT_FALSE(options("ddpm train")["size"].contains("default"));
+  EXPECT_EQ(options("ddpm sample")["count"]["default"], 16);
+  EXPECT_THAT(options("degrade")["shrink"]["enum"], testing::ElementsAre(2, 3, 4, 8));
+  EXPECT_EQ(options("degrade")["clip"]["default"], true);
 }
 
 TEST_F(Help, IsWhatNoArgumentsGive) { EXPECT_EQ(run({}).out, run({"--help"}).out); }

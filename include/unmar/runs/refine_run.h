@@ -45,11 +45,4 @@ RefineRunResult run(const RefineRequest& request, RefineObserver& observer,
 
 std::string result_json(const RefineRequest& request, const RefineRunResult& result);
 
-/// "auto" or a timestep. throws Error{bad_argument}.
-std::optional<int> parse_start(std::string_view text);
-
-const char* to_string(Consistency consistency);
-/// throws Error{bad_argument} naming the known ones.
-Consistency consistency_named(std::string_view name);
-
 }  // namespace unmar

@@ -55,6 +55,10 @@ std::string to_json(const FitRequest& request);
 /// options that do not exist or are out of range.
 FitRequest fit_request_from_json(std::string_view json, std::string_view where);
 
+/// A JSON schema of the options of a command, "denoise" or "ddpm train" say, by the names that
+/// requests have them. throws Error{bad_argument} for a command without one. See options_schema().
+std::string command_schema(std::string_view command);
+
 /// The command that does the same.
 std::string command_line(const FitRequest& request);
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "unmar/base/option.h"
 #include "unmar/diffusion/weights.h"
 #include "unmar/image/image.h"
 
@@ -22,6 +23,8 @@ struct SamplesRequest {
   int threads = 0;
   std::string engine = "auto";
 };
+
+const std::vector<Option<SamplesRequest>>& sampling_options();  ///< all of its members
 
 struct SamplesProgress {
   int done, steps;  ///< of all pictures

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "unmar/base/option.h"
 #include "unmar/diffusion/dataset.h"
 #include "unmar/diffusion/trainer.h"
 #include "unmar/diffusion/weights.h"
@@ -42,6 +43,12 @@ struct TrainingRequest {
   int threads = 0;
   double checkpoint_every = 60;
 };
+
+/// All but the paths.
+const std::vector<Option<TrainingRequest>>& training_options();
+/// Groups of that table: what `unet` stands instead of, and what resuming may change.
+inline constexpr const char* kTrainingNetwork = "Network, named as in diffusers' config.json";
+inline constexpr const char* kTrainingRun = "Run; --resume takes these, too";
 
 /// Where a model is trained:
 ///   config.json, scheduler_config.json, diffusion_pytorch_model.safetensors   the model so far

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <utility>
 #include <vector>
 
+#include "unmar/base/option.h"
 #include "unmar/fit/fit.h"
 #include "unmar/image/image.h"
 #include "unmar/noise/noise.h"
@@ -123,27 +123,13 @@ struct RestoreOptions {
   std::optional<double> max_memory = {};   ///< GiB; empty: what the machine has available
 };
 
-using OptionValue = std::variant<bool, std::int64_t, double, std::string>;
-
 /// One row of the table.
-struct OptionSpec {
-  enum class Kind { flag, integer, number, choice, text };
+struct OptionSpec : Option<RestoreOptions> {
+  OptionSpec() = default;
+  OptionSpec(Option<RestoreOptions> option) : Option(std::move(option)) {}
 
-  std::string name;   ///< "reg-noise-std": the flag without its dashes, the key in a manifest
-  std::string group;  ///< heading in help texts
-  Kind kind = Kind::flag;
-  std::string unit;                   ///< "iterations", "dB"; may be empty
-  double low = 0, high = 0;           ///< inclusive range of integer and number
-  std::vector<std::string> choices;   ///< the values of a choice; of an integer if it has no range;
-                                      ///< the forms of a text
   std::vector<Task> tasks;            ///< which have it; empty: all
   std::vector<std::string> networks;  ///< for which it means something; empty: any, also none
-  std::string help;
-  bool basic = false;  ///< a newcomer needs it: the short help text shows it
-
-  std::function<std::optional<OptionValue>(const RestoreOptions&)> get;
-  std::function<void(RestoreOptions&, const OptionValue&)> put;  ///< unchecked: see set_option
-  bool required = false;                                         ///< its tasks cannot do without
 
   bool serves(Task task) const;
   bool serves_network(std::string_view name) const;
@@ -151,10 +137,6 @@ struct OptionSpec {
 
 const std::vector<OptionSpec>& option_table();
 const OptionSpec& option_spec(std::string_view name);  ///< throws Error{bad_argument} if unknown
-
-/// "0 to 255", "nearest or bilinear"
-std::string allowed_values(const OptionSpec& spec);
-std::string to_text(const OptionValue& value);  ///< numbers in short form
 
 /// Sets one option from a typed value, or from text; a flag's text is "true" or "false".
 /// throws Error{bad_argument} naming the option, its range and what was given.

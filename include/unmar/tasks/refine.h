@@ -51,6 +51,11 @@ struct RefineOptions {
                                     ///< a quarter of its size
 };
 
+/// The table of the options but those in `restore`, which are in option_table().
+const std::vector<Option<RefineOptions>>& refine_options();
+const EnumNames<Consistency>& consistency_names();
+std::string to_string(Consistency consistency);
+
 /// The standard deviation that a prior's error is thought to have, range 1.
 struct ErrorEstimate {
   double rmse = 0;
