@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <set>
 #include <utility>
 
 #include "base/fail.h"
@@ -104,7 +105,9 @@ class Run {
     context.on_first_result = [&](const Candidate& first) { write_first(first); };
     if (!request_.out.snapshots.empty()) {
       context.preview_every = request_.cadence.snapshot_every;
-      context.on_preview = [&](int iteration, const Image& preview) { snap(iteration, preview); };
+      context.on_preview = [&](int iteration, const Image& preview) {
+        beside("--snapshots", [&] { snap(iteration, preview); });
+      };
     }
     const Image* mask = request_.in.mask.empty() ? nullptr : &mask_;
     return unmar::restore(request_.task, result_.input, mask, options_, context);
@@ -136,14 +139,19 @@ class Run {
       observer_.progressed(progress);
       if (frames_) frames_->observe(progress);
     }
-    if (!store_) return;
-    // A full disk in the middle costs what could not be kept, not the fit.
+    if (store_) beside("--run", [&] { keep(progress); });
+  }
+
+  /// Does what stands beside the result. If that fails, a full disk say, it costs what could not be
+  /// written, not the fit: said once for each `kind`.
+  template <class Write>
+  void beside(std::string_view kind, Write write) {
     try {
-      keep(progress);
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::io) throw;
-      if (!std::exchange(warned_, true))
-        observer_.warned(fmt::format("{}; the fit goes on", error.what()));
+      write();
+    } catch (const std::exception& error) {
+      if (failed_.insert(kind).second)
+        observer_.warned(fmt::format("{}; {}", error.what(),
+                                     written_ ? "the result is written" : "the fit goes on"));
     }
   }
 
@@ -165,8 +173,13 @@ class Run {
   /// There is something to look at long before the end; not in place of what came in, which only
   /// the end of the run replaces.
   void write_first(const Candidate& first) {
-    const bool writes = !is_input(request_.in, request_.out.result);
-    if (writes) write_image(request_.out.result, first.image);
+    bool writes = !is_input(request_.in, request_.out.result);
+    if (writes)
+      beside("the first result", [&] {
+        writes = false;
+        write_image(request_.out.result, first.image);
+        writes = true;
+      });
     observer_.first_result(first, writes);
   }
 
@@ -220,27 +233,38 @@ class Run {
     const RunOutputs& out = request_.out;
     const Restored& restored = result_.restored;
     write_image(out.result, restored.image);
-    if (!out.history.empty()) write_text(out.history, history_csv(restored.fit), "--history");
-    if (film_)
-      film_->write(out.snapshots, fmt::format("the result, of {}", restored.fit.best_iteration),
-                   restored.image);
+    written_ = true;
     result_.seconds = earlier_seconds_ + seconds_since(start_);
+    if (!out.history.empty())
+      beside("--history", [&] { write_text(out.history, history_csv(restored.fit), "--history"); });
+    if (film_)
+      beside("--snapshots", [&] {
+        film_->write(out.snapshots, fmt::format("the result, of {}", restored.fit.best_iteration),
+                     restored.image);
+      });
     // What is kept must mean the same from everywhere.
     const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
-    const std::string manifest = manifest_json(told, result_);
-    if (!out.manifest.empty()) write_text(out.manifest, manifest, "--manifest");
-    std::string report;
-    if (frames_)
-      report = report_json({.task = request_.task,
-                            .input = request_.in.picture.filename().string(),
-                            .command = command_line(told),
-                            .summary = summary(request_, result_),
-                            .manifest = manifest,
-                            .restored = restored,
-                            .reference = reference_ptr(),
-                            .frames = *frames_});
-    if (!out.report.empty()) write_text(out.report, report_page(report), "--report");
-    if (store_) finish_store(manifest, report);
+    std::string manifest, report;
+    if (!out.manifest.empty() || frames_)
+      beside("the manifest", [&] { manifest = manifest_json(told, result_); });
+    if (!out.manifest.empty() && !manifest.empty())
+      beside("--manifest", [&] { write_text(out.manifest, manifest, "--manifest"); });
+    if (frames_ && !manifest.empty())
+      beside("the report", [&] { report = report_of(told, manifest); });
+    if (!out.report.empty() && !report.empty())
+      beside("--report", [&] { write_text(out.report, report_page(report), "--report"); });
+    if (store_) beside("--run, its end", [&] { finish_store(manifest, report); });
+  }
+
+  std::string report_of(const FitRequest& told, const std::string& manifest) const {
+    return report_json({.task = request_.task,
+                        .input = request_.in.picture.filename().string(),
+                        .command = command_line(told),
+                        .summary = summary(request_, result_),
+                        .manifest = manifest,
+                        .restored = result_.restored,
+                        .reference = reference_ptr(),
+                        .frames = *frames_});
   }
 
   void finish_store(const std::string& manifest, const std::string& report) {
@@ -268,7 +292,8 @@ class Run {
   std::optional<Checkpoint> checkpoint_;
   std::string_view state_;  ///< of the fit, in checkpoint_
   Clock::time_point last_checkpoint_, last_flush_;
-  bool warned_ = false;
+  std::set<std::string_view> failed_;  ///< kinds of files
+  bool written_ = false;               ///< the result
   RunResult result_;
 };
 
