@@ -55,10 +55,21 @@ void write_text(const fs::path& path, std::string_view text, std::string_view wh
   file.commit();
 }
 
+fs::path without_links(const fs::path& path) {
+  constexpr int kMostLinks = 40;  // as Linux has it
+  fs::path target = path;
+  std::error_code error;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(target, error); ++i) {
+    const fs::path to = fs::read_symlink(target, error);
+    if (error) break;
+    target = target.parent_path() / to;  // an absolute one replaces all
+  }
+  return target;
+}
+
 void check_text_writable(const fs::path& path, std::string_view where) {
   std::error_code error;
-  const fs::path real = fs::weakly_canonical(path, error);
-  const fs::path& target = error ? path : real;
+  const fs::path target = without_links(path);
   if (fs::is_directory(target, error)) refuse(where, path, "is a folder; give the name of a file");
   const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
   const fs::path& needed = is_special(target) ? target : folder;

@@ -4,14 +4,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstring>
 #include <system_error>
 #include <utility>
 
 #include "base/fail.h"
+#include "unmar/base/files.h"
 
 namespace unmar {
 namespace {
@@ -24,6 +27,32 @@ constexpr int kAttempts = 100;
 std::string unique_name(const fs::path& target) {
   static std::atomic<unsigned> count{0};
   return fmt::format(".unmar-{}-{}{}", ::getpid(), count++, target.extension().string());
+}
+
+/// A file that is not finished, where a signal handler can find it.
+struct Unfinished {
+  static constexpr int kFree = -1, kBeingFilled = -2;
+  std::atomic<int> folder = kFree;
+  char name[NAME_MAX + 1] = {};
+};
+static_assert(std::atomic<int>::is_always_lock_free);
+// More at once are never written; those beyond would only not be removed by a signal.
+std::array<Unfinished, 64> unfinished;
+
+void note_unfinished(int folder, const std::string& name) {
+  if (name.size() > NAME_MAX) return;
+  for (Unfinished& slot : unfinished) {
+    int free = Unfinished::kFree;
+    if (!slot.folder.compare_exchange_strong(free, Unfinished::kBeingFilled)) continue;
+    std::memcpy(slot.name, name.c_str(), name.size() + 1);
+    slot.folder = folder;
+    return;
+  }
+}
+
+void forget_unfinished(int folder, const std::string& name) {
+  for (Unfinished& slot : unfinished)
+    if (slot.folder == folder && name == slot.name) slot.folder = Unfinished::kFree;
 }
 
 /// Returns 0 or errno.
@@ -41,11 +70,8 @@ int write_all(int file, std::span<const std::byte> bytes) {
 
 TemporaryFile::TemporaryFile(std::string_view where, const fs::path& target)
     : where_(where), target_(target) {
+  target_ = without_links(target_);  // replace what a link points to, not the link
   std::error_code ignored;
-  if (fs::is_symlink(target_, ignored)) {  // replace what it points to, not the link
-    const fs::path real = fs::weakly_canonical(target_, ignored);
-    if (!ignored) target_ = real;
-  }
   const fs::file_status status = fs::status(target_, ignored);
   if (fs::is_directory(status)) {
     fail(ErrorCode::io, "{}: '{}' is a folder; name a file in it", where_, target.string());
@@ -75,12 +101,21 @@ TemporaryFile::TemporaryFile(std::string_view where, const fs::path& target)
     fail_with(error);
   }
   ::close(file);
+  note_unfinished(folder_, name_);
 }
 
 TemporaryFile::~TemporaryFile() {
   if (appended_ >= 0) ::close(appended_);
-  if (!name_.empty()) ::unlinkat(folder_, name_.c_str(), 0);
+  if (!name_.empty()) {
+    ::unlinkat(folder_, name_.c_str(), 0);
+    forget_unfinished(folder_, name_);
+  }
   ::close(folder_);
+}
+
+void remove_unfinished_files() noexcept {
+  for (const Unfinished& slot : unfinished)
+    if (const int folder = slot.folder; folder >= 0) ::unlinkat(folder, slot.name, 0);
 }
 
 int TemporaryFile::open_to_write(int flags) const {
@@ -131,6 +166,7 @@ void TemporaryFile::commit() {
   // Else a power cut could leave the new name with none of the bytes.
   sync(name_.c_str(), O_RDONLY);
   if (::renameat(folder_, name_.c_str(), folder_, final_name.c_str()) != 0) fail_with(errno);
+  forget_unfinished(folder_, name_);
   name_.clear();
   sync(".", O_RDONLY | O_DIRECTORY);
 }

@@ -16,6 +16,13 @@ void write_text(const std::filesystem::path& path, std::string_view text, std::s
 /// Throws what write_text() would throw for the path alone.
 void check_text_writable(const std::filesystem::path& path, std::string_view where);
 
+/// What stands behind a link, and behind the links that it points to, be it there or not.
+std::filesystem::path without_links(const std::filesystem::path& path);
+
+/// Removes the files of this process that are half-written. For a signal handler that ends the
+/// process: it only makes calls that are safe there.
+void remove_unfinished_files() noexcept;
+
 /// Makes the folder if need be; it can be written to then.
 void prepare_folder(const std::filesystem::path& path, std::string_view where);
 
