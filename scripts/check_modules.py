@@ -41,6 +41,13 @@ LIBRARIES = [
         "zlib", r"zlib\.h", r"\bgz(open|read|close)\b", r"\bZLIB\b", ("src/diffusion/", "tests/diffusion/")
     ),
     Library("Eigen", r"Eigen/", r"\bEigen::", r"\bEigen", ("src/noise/",)),
+    Library(
+        "the standard streams",
+        r"iostream$",
+        r"[(,]\s*std(err|out)\b|\bfmt::print\b|\bstd::(cout|cerr|clog)\b",
+        r"(?!)",
+        ("apps/cli/console.cpp", "tests/", "bench/", "examples/", "python/"),
+    ),
     Library("CLI11", r"CLI/", r"\bCLI::", r"\bCLI11\b", ("apps/", "tests/cli/")),
 ]
 

@@ -7,6 +7,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "console.h"
 #include "json_number.h"
 #include "pictures.h"
 
@@ -32,9 +33,9 @@ int run(const CompareArguments& arguments) {
   const double similarity = ssim(a, b, arguments.options);
   if (arguments.json) {
     const nlohmann::ordered_json result = {{"psnr", number(peak)}, {"ssim", similarity}};
-    fmt::print("{}\n", result.dump());
+    print("{}\n", result.dump());
   } else {
-    fmt::print("PSNR {:.2f} dB  SSIM {:.4f}\n", peak, similarity);
+    print("PSNR {:.2f} dB  SSIM {:.4f}\n", peak, similarity);
   }
   return 0;
 }

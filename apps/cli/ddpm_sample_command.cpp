@@ -10,6 +10,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "console.h"
 #include "declaration.h"
 #include "interrupt.h"
 #include "models_folder.h"
@@ -93,7 +94,7 @@ int run(const SampleArguments& a) {
   const std::vector<Image> pictures = draw(a, model, interrupt, film);
   interrupt.hold_off();
   if (pictures.empty()) {
-    fmt::print(stderr, "stopped by you before a sample was done; nothing was written\n");
+    say("stopped by you before a sample was done; nothing was written");
     return 0;
   }
   write_samples(a, pictures);
@@ -101,11 +102,11 @@ int run(const SampleArguments& a) {
     film.write(a.snapshots, "the samples", sheet_of(pictures, a.columns, a.zoom));
   const double seconds = seconds_since(start);
   if (!a.quiet)
-    fmt::print(stderr, "{} samples by {} in {} steps in {:.1f} s\n", pictures.size(),
-               a.request.sampler, a.request.steps, seconds);
+    say("{} samples by {} in {} steps in {:.1f} s", pictures.size(), a.request.sampler,
+        a.request.steps, seconds);
   if (a.json)
-    fmt::print("{{\"samples\":{},\"steps\":{},\"seconds\":{:.3f},\"peak_memory_mib\":{:.1f}}}\n",
-               pictures.size(), a.request.steps, seconds, peak_memory_mib());
+    print("{{\"samples\":{},\"steps\":{},\"seconds\":{:.3f},\"peak_memory_mib\":{:.1f}}}\n",
+          pictures.size(), a.request.steps, seconds, peak_memory_mib());
   return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "console.h"
 #include "declaration.h"
 #include "interrupt.h"
 #include "option_flags.h"
@@ -36,23 +37,21 @@ class TrainingConsole : public TrainingObserver {
   void started(const TrainingStart& s) override {
     folder_ = s.request.output.string();
     if (quiet_) return;
-    fmt::print(stderr, "{} pictures of {}x{} px, {}; U-Net of {} parameters; {} MiB\n", s.pictures,
-               s.width, s.height, s.channels == 1 ? "gray" : "RGB", s.parameters,
-               s.memory_bytes >> 20);
-    if (s.done > 0) fmt::print(stderr, "going on after {} iterations\n", s.done);
-    fmt::print(stderr,
-               "{} iterations of {} pictures: {:.1f} passes; Ctrl-C stops and keeps the model so "
-               "far\n",
-               s.request.iterations, s.request.batch,
-               static_cast<double>(s.request.iterations) * s.request.batch /
-                   static_cast<double>(s.pictures));
+    say("{} pictures of {}x{} px, {}; U-Net of {} parameters; {} MiB", s.pictures, s.width,
+        s.height, s.channels == 1 ? "gray" : "RGB", s.parameters, s.memory_bytes >> 20);
+    if (s.done > 0) say("going on after {} iterations", s.done);
+    say("{} iterations of {} pictures: {:.1f} passes; Ctrl-C stops and keeps the model so "
+        "far",
+        s.request.iterations, s.request.batch,
+        static_cast<double>(s.request.iterations) * s.request.batch /
+            static_cast<double>(s.pictures));
   }
   void progressed(const TrainingProgress& p) override {
     line_.update_loss(static_cast<int>(p.iteration), p.iterations, p.seconds, p.loss);
   }
   void warned(const std::string& text) override {
     line_.finish();
-    fmt::print(stderr, "warning: {}\n", text);
+    say("warning: {}", text);
   }
   void writing() override {
     line_.finish();
@@ -68,14 +67,13 @@ class TrainingConsole : public TrainingObserver {
 
 void tell(const TrainArguments& a, const std::string& folder, const TrainingResult& r) {
   if (!a.quiet) {
-    fmt::print(stderr, "{} after {} iterations in {:.0f} s; loss {:.5f}; model in {}\n",
-               r.whole ? "finished" : "stopped by you", r.iterations, r.seconds, r.loss, folder);
-    if (!r.whole) fmt::print(stderr, "'unmar ddpm train --resume {}' goes on from here\n", folder);
+    say("{} after {} iterations in {:.0f} s; loss {:.5f}; model in {}",
+        r.whole ? "finished" : "stopped by you", r.iterations, r.seconds, r.loss, folder);
+    if (!r.whole) say("'unmar ddpm train --resume {}' goes on from here", folder);
   }
   if (a.json)
-    fmt::print(
-        "{{\"iterations\":{},\"loss\":{:.9g},\"seconds\":{:.3f},\"peak_memory_mib\":{:.1f}}}\n",
-        r.iterations, r.loss, r.seconds, peak_memory_mib());
+    print("{{\"iterations\":{},\"loss\":{:.9g},\"seconds\":{:.3f},\"peak_memory_mib\":{:.1f}}}\n",
+          r.iterations, r.loss, r.seconds, peak_memory_mib());
 }
 
 bool is_given(const TrainArguments& a, std::string_view name) {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "commands.h"
+#include "console.h"
 #include "option_flags.h"
 #include "pictures.h"
 
@@ -74,9 +75,8 @@ int run(const DegradeArguments& a) {
     write_image(a.mask_out, damaged.mask);
   }
   if (a.damage.missing && a.mask_out.empty())
-    fmt::print(stderr,
-               "note: without --mask-out nobody can tell missing pixels from black ones, and "
-               "'unmar inpaint' needs the mask\n");
+    say("note: without --mask-out nobody can tell missing pixels from black ones, and "
+        "'unmar inpaint' needs the mask");
   return 0;
 }
 

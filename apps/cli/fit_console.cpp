@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "console.h"
+
 namespace unmar::cli {
 namespace {
 
@@ -11,17 +13,16 @@ void announce(const RunStart& run) {
   const Restored& start = run.start;
   const RestoreOptions& o = start.options;
   const FitRequest& request = run.request;
-  fmt::print(stderr, "{} {} ({})\n", to_string(request.task), request.in.picture.string(),
-             describe(run.input));
-  if (start.noise) fmt::print(stderr, "{}\n", to_string(*start.noise));
+  say("{} {} ({})", to_string(request.task), request.in.picture.string(), describe(run.input));
+  if (start.noise) say("{}", to_string(*start.noise));
   if (o.method == Method::patches) return;
-  fmt::print(stderr, "{} preset: network {}, {} parameters, {}{}{} iterations, engine {}\n",
-             to_text(option_spec("preset").get(o).value()), network_name(start.network),
-             start.params, *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "",
-             o.stop == StopRule::none ? "" : "at most ", *o.iterations, start.engine.name);
+  say("{} preset: network {}, {} parameters, {}{}{} iterations, engine {}",
+      to_text(option_spec("preset").get(o).value()), network_name(start.network), start.params,
+      *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "",
+      o.stop == StopRule::none ? "" : "at most ", *o.iterations, start.engine.name);
   if (task_info(request.task).needs_mask && !request.options.skip && o.skip == 0)
-    fmt::print(stderr, "a large hole: as with --skip 0 --input meshgrid\n");
-  fmt::print(stderr, "Ctrl-C stops and writes the best result so far\n");
+    say("a large hole: as with --skip 0 --input meshgrid");
+  say("Ctrl-C stops and writes the best result so far");
 }
 
 }  // namespace
@@ -33,9 +34,8 @@ void FitConsole::started(const RunStart& start) {
   if (options_.quiet) return;
   announce(start);
   if (start.resumed)
-    fmt::print(stderr, "{}\n",
-               start.has_checkpoint ? "going on from the checkpoint"
-                                    : "there is no checkpoint yet: from the beginning");
+    say("{}", start.has_checkpoint ? "going on from the checkpoint"
+                                   : "there is no checkpoint yet: from the beginning");
 }
 
 void FitConsole::filtered(double share) {
@@ -47,16 +47,16 @@ void FitConsole::filtered(double share) {
 void FitConsole::first_result(const Candidate& first, bool written) {
   progress_->finish();
   if (options_.quiet) return;
-  fmt::print(stderr, "patches: {:.1f} s{}{}; the fit goes on\n", first.seconds,
-             first.psnr ? fmt::format(", PSNR {:.2f} dB", *first.psnr) : "",
-             written ? "; wrote " + output_ : "");
+  say("patches: {:.1f} s{}{}; the fit goes on", first.seconds,
+      first.psnr ? fmt::format(", PSNR {:.2f} dB", *first.psnr) : "",
+      written ? "; wrote " + output_ : "");
 }
 
 void FitConsole::progressed(const FitProgress& progress) { progress_->update(progress); }
 
 void FitConsole::warned(const std::string& text) {
   if (progress_) progress_->finish();
-  fmt::print(stderr, "warning: {}\n", text);
+  say("warning: {}", text);
 }
 
 void FitConsole::writing() {
@@ -68,10 +68,10 @@ void FitConsole::finished(const FitRequest& request, const RunResult& result) {
   if (!options_.quiet) {
     const bool unfinished = result.restored.fit.stopped_by == StoppedBy::cancelled;
     if (unfinished && !options_.folder.empty())
-      fmt::print(stderr, "'unmar resume {}' goes on from here\n", options_.folder);
-    fmt::print(stderr, "{}\n", summary(request, result));
+      say("'unmar resume {}' goes on from here", options_.folder);
+    say("{}", summary(request, result));
   }
-  if (options_.json) fmt::print("{}\n", result_json(request, result));
+  if (options_.json) print("{}\n", result_json(request, result));
 }
 
 }  // namespace unmar::cli

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "commands.h"
+#include "console.h"
 #include "pictures.h"
 
 namespace unmar::cli {
@@ -21,20 +22,20 @@ std::string free_memory(const DeviceInfo& device) {
 }
 
 int show_program() {
-  fmt::print("unmar    {}\nlibvips  {}\ncores    {}\nengines:\n", version(), libvips_version(),
-             std::thread::hardware_concurrency());
+  print("unmar    {}\nlibvips  {}\ncores    {}\nengines:\n", version(), libvips_version(),
+        std::thread::hardware_concurrency());
   for (const std::string& name : engine_names())
     for (const DeviceInfo& device : make_engine(name)->devices())
-      fmt::print("  {:<7}{}: {}, {}\n", name, device.name, device.description, free_memory(device));
+      print("  {:<7}{}: {}, {}\n", name, device.name, device.description, free_memory(device));
   return 0;
 }
 
 int show_picture(const std::filesystem::path& path) {
   const ImageInfo info = read_image_info(path);
-  fmt::print("{}: {}x{} px, {}, {}, {}{}{}\n", path.string(), info.width, info.height,
-             info.channels == 1 ? "gray" : "RGB", to_string(info.format), info.loader,
-             info.has_alpha ? ", alpha" : "", info.has_icc_profile ? ", colour profile" : "");
-  fmt::print("{}\n", to_string(estimate_noise(read_image(path))));
+  print("{}: {}x{} px, {}, {}, {}{}{}\n", path.string(), info.width, info.height,
+        info.channels == 1 ? "gray" : "RGB", to_string(info.format), info.loader,
+        info.has_alpha ? ", alpha" : "", info.has_icc_profile ? ", colour profile" : "");
+  print("{}\n", to_string(estimate_noise(read_image(path))));
   return 0;
 }
 
@@ -57,7 +58,7 @@ void add_info_commands(CLI::App& program, Action& chosen) {
       ->type_name("COMMAND");
   options->callback([command, &chosen] {
     chosen = [command] {
-      fmt::print("{}", command->empty() ? options_markdown() : command_schema(*command));
+      print("{}", command->empty() ? options_markdown() : command_schema(*command));
       return 0;
     };
   });

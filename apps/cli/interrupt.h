@@ -2,14 +2,21 @@
 
 #include <signal.h>
 
+#include <array>
 #include <stop_token>
 #include <thread>
 
 namespace unmar::cli {
 
-/// While it lives, the first Ctrl-C (or SIGTERM) only requests a stop of token(), at once and on a
-/// thread of its own, so that work can end cleanly; the second ends the program with exit code 130.
-/// One at a time.
+/// At the start of the program. From here on, what writes into a pipe that nobody reads, or beyond
+/// the greatest size of a file, gets an error and not a signal; and a signal that ends the program
+/// removes what is half-written first.
+void guard_endings();
+
+/// While it lives, whatever asks the program to end (Ctrl-C, SIGTERM, a terminal that is closed,
+/// the limit of CPU time) only requests a stop of token(), at once and on a thread of its own, so
+/// that work can end cleanly. So does the same again soon after; a Ctrl-C later than that ends the
+/// program with exit code 130. One at a time.
 class Interrupt {
  public:
   Interrupt();
@@ -24,7 +31,7 @@ class Interrupt {
 
  private:
   std::stop_source source_;
-  struct sigaction old_int_, old_term_;
+  std::array<struct sigaction, 5> before_;
   std::thread waiting_;
 };
 

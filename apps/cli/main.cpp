@@ -3,12 +3,14 @@
 #include <unmar/tasks/version.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <new>
+#include <sstream>
 
 #include "checks.h"
 #include "commands.h"
+#include "console.h"
 #include "help.h"
+#include "interrupt.h"
 
 namespace unmar::cli {
 namespace {
@@ -19,8 +21,13 @@ constexpr int kUsage = 2;
 int say_error(std::string text, int code) {
   for (char& c : text)
     if (c == '\n') c = ' ';
-  fmt::print(stderr, "error: {}\n", text);
+  say("error: {}", text);
   return code;
+}
+
+int end(int code) {
+  if (flush_printed()) return code;
+  return say_error("standard output cannot be written; is the disk full?", kFailure);
 }
 
 int run(int argc, char** argv) {
@@ -54,20 +61,20 @@ int run(int argc, char** argv) {
   add_info_commands(program, chosen);
 
   if (argc < 2) {
-    fmt::print("{}", program.help());
-    return 0;
+    print("{}", program.help());
+    return end(0);
   }
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {
-    return program.exit(help_or_version);
+    std::ostringstream text;
+    program.exit(help_or_version, text, text);
+    print("{}", text.str());
+    return end(0);
   } catch (const CLI::ParseError& error) {
     return say_error(usage_error(program, error, argv[1]), kUsage);
   }
-  const int code = chosen();
-  if (std::fflush(stdout) != 0)
-    return say_error("standard output cannot be written; is the disk full?", kFailure);
-  return code;
+  return end(chosen());
 }
 
 }  // namespace
@@ -75,6 +82,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace unmar::cli;
+  open_console();
+  guard_endings();
   try {
     return run(argc, argv);
   } catch (const unmar::Error& error) {

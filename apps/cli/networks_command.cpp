@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "commands.h"
+#include "console.h"
 #include "option_flags.h"
 
 namespace unmar::cli {
@@ -34,20 +35,19 @@ NetworkOptions quick_network(const std::string& name) {
 int list(const NetworksArguments& a) {
   const Shape image = parse_size(a.size);
   const auto engine = make_engine();
-  fmt::print("A {}x{} picture, denoised with --preset quick and --network NAME:\n\n", image.w,
-             image.h);
-  fmt::print("{:<12}{:>12}{:>16}{:>12}\n", "network", "parameters", "multiply-adds", "memory");
+  print("A {}x{} picture, denoised with --preset quick and --network NAME:\n\n", image.w, image.h);
+  print("{:<12}{:>12}{:>16}{:>12}\n", "network", "parameters", "multiply-adds", "memory");
   for (const std::string& name : network_names()) {
     try {
       const Problem problem = denoising(quick_network(name), image);
       const std::size_t bytes = engine->compile(problem.graph, {})->memory_bytes();
-      fmt::print("{:<12}{:>12}{:>14.2f} G{:>8} MiB\n", name, problem.graph.param_count(),
-                 static_cast<double>(count_macs(problem.graph)) * 1e-9, bytes >> 20);
+      print("{:<12}{:>12}{:>14.2f} G{:>8} MiB\n", name, problem.graph.param_count(),
+            static_cast<double>(count_macs(problem.graph)) * 1e-9, bytes >> 20);
     } catch (const Error& error) {
-      fmt::print("{:<12}{}\n", name, error.what());
+      print("{:<12}{}\n", name, error.what());
     }
   }
-  fmt::print(
+  print(
       "\n'unmar networks show NAME' prints one node by node. docs/networks.md compares what "
       "they restore.\n");
   return 0;
@@ -58,12 +58,12 @@ int show(const NetworksArguments& a) {
       a.file.empty() ? quick_network(network_name(default_network(a.name)))
                      : network_from_json(read_text(a.file, "--network-file"), a.file.string());
   if (a.json) {
-    fmt::print("{}\n", network_to_json(network));
+    print("{}\n", network_to_json(network));
     return 0;
   }
   const Shape image = parse_size(a.size);
   if (a.plan) {
-    fmt::print("{}", plan_text(denoising(network, image).graph));
+    print("{}", plan_text(denoising(network, image).graph));
     return 0;
   }
   Graph graph;
@@ -71,8 +71,8 @@ int show(const NetworksArguments& a) {
   const NodeId z = graph.add(Input{{1, 32, size.h, size.w}}, {}, "z");
   write_network(graph, z, image, network);
   if (!a.dot.empty()) write_text(a.dot, to_dot(graph), "--dot");
-  fmt::print("{}\n{} parameters, {:.2f} G multiply-adds\n", to_text(graph), graph.param_count(),
-             static_cast<double>(count_macs(graph)) * 1e-9);
+  print("{}\n{} parameters, {:.2f} G multiply-adds\n", to_text(graph), graph.param_count(),
+        static_cast<double>(count_macs(graph)) * 1e-9);
   return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "console.h"
 
 namespace unmar::cli {
 namespace {
@@ -65,9 +66,9 @@ void print_list(const RunStore& store, const std::vector<int>& kept) {
   const bool psnr =
       std::ranges::any_of(history, [](const auto& row) { return !row.second.psnr.empty(); });
   if (history.empty())
-    fmt::print("iteration\n");
+    print("iteration\n");
   else
-    fmt::print("iteration  loss        {}\n", psnr ? "PSNR" : "");
+    print("iteration  loss        {}\n", psnr ? "PSNR" : "");
   for (const int iteration : kept) {
     const auto row = history.find(iteration);
     std::string line = fmt::format("{:>9}", iteration);
@@ -76,7 +77,7 @@ void print_list(const RunStore& store, const std::vector<int>& kept) {
       if (psnr) line += fmt::format("  {:.2f} dB", std::atof(row->second.psnr.c_str()));
     }
     if (iteration == chosen) line += "  chosen";
-    fmt::print("{}\n", line);
+    print("{}\n", line);
   }
 }
 
@@ -104,9 +105,8 @@ int run(const PickArguments& a) {
   const int iteration = nearest(kept, *a.iteration);
   write_image(a.output, pick(store, iteration));
   if (iteration != *a.iteration)
-    fmt::print(stderr, "iteration {} was not kept; the nearest that was is {}\n", *a.iteration,
-               iteration);
-  fmt::print(stderr, "wrote {} as it was at iteration {}\n", a.output.string(), iteration);
+    say("iteration {} was not kept; the nearest that was is {}", *a.iteration, iteration);
+  say("wrote {} as it was at iteration {}", a.output.string(), iteration);
   return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "console.h"
 #include "option_flags.h"
 #include "profile_report.h"
 
@@ -62,7 +63,7 @@ ProfiledFit measure(const ProfileArguments& a) {
 int run_profile(const ProfileArguments& a) {
   if (!a.json.empty()) check_text_writable(a.json, "--json");
   const ProfiledFit fit = measure(a);
-  fmt::print("{}", profile_table(fit));
+  print("{}", profile_table(fit));
   if (!a.json.empty()) write_text(a.json, profile_json(fit), "--json");
   return 0;
 }

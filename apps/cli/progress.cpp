@@ -6,7 +6,8 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
+
+#include "console.h"
 
 namespace unmar::cli {
 namespace {
@@ -69,7 +70,7 @@ Progress::Progress(std::string label, bool may_end_sooner, bool quiet)
     : label_(std::move(label)),
       may_end_sooner_(may_end_sooner),
       quiet_(quiet),
-      terminal_(isatty(STDERR_FILENO) == 1) {}
+      terminal_(can_redraw()) {}
 
 bool Progress::due(int done, int all) {
   const auto now = Clock::now();
@@ -116,18 +117,15 @@ void Progress::update_share(const std::string& part, double share, double second
 
 void Progress::draw(const std::vector<std::string>& parts) {
   if (terminal_) {
-    const std::string line = fit_line(parts, terminal_width());
-    std::fprintf(stderr, "\r%s\033[K", line.c_str());
+    redraw(fit_line(parts, terminal_width()));
     drawn_ = true;
   } else {
-    std::fprintf(stderr, "%s\n", fit_line(parts, 200).c_str());
+    say("{}", fit_line(parts, 200));
   }
-  std::fflush(stderr);
 }
 
 void Progress::finish() {
-  if (drawn_) std::fprintf(stderr, "\r\033[K");
-  std::fflush(stderr);
+  if (drawn_) redraw("");
   drawn_ = false;
 }
 

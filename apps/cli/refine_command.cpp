@@ -8,6 +8,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "console.h"
 #include "declaration.h"
 #include "help.h"
 #include "interrupt.h"
@@ -76,10 +77,9 @@ class RefineConsole : public RefineObserver {
           r.error && !r.options.start
               ? fmt::format("from the prior, its error put at {:.1f} of 255", 255 * r.error->rmse)
               : "from the prior";
-    fmt::print(stderr, "chain {}: {} timesteps of {} from t0 = {}, consistency {}{}\n", from,
-               r.timesteps, request_.options.sampler, r.start,
-               to_string(r.options.consistency.value()),
-               r.windows > 1 ? fmt::format(", {} windows", r.windows) : "");
+    say("chain {}: {} timesteps of {} from t0 = {}, consistency {}{}", from, r.timesteps,
+        request_.options.sampler, r.start, to_string(r.options.consistency.value()),
+        r.windows > 1 ? fmt::format(", {} windows", r.windows) : "");
   }
 
   const RefineRequest& request_;
@@ -124,8 +124,8 @@ int run(const RefineArguments& a) {
   const RefineRequest request = request_of(a);
   RefineConsole console(request, a.quiet);
   const RefineRunResult result = unmar::run(request, console, console.stop());
-  if (!a.quiet) fmt::print(stderr, "{}\n", summary(request, result));
-  if (a.json) fmt::print("{}\n", result_json(request, result));
+  if (!a.quiet) say("{}", summary(request, result));
+  if (a.json) print("{}\n", result_json(request, result));
   return 0;
 }
 
