@@ -81,6 +81,10 @@ void print_list(const RunStore& store, const std::vector<int>& kept) {
   }
 }
 
+struct Teller : RunObserver {
+  void warned(const std::string& text) override { say("warning: {}", text); }
+};
+
 int nearest(const std::vector<int>& kept, int wanted) {
   return *std::ranges::min_element(kept, {}, [&](int i) { return std::abs(i - wanted); });
 }
@@ -103,7 +107,8 @@ int run(const PickArguments& a) {
   }
   check_writable(a.output);
   const int iteration = nearest(kept, *a.iteration);
-  write_image(a.output, pick(store, iteration));
+  Teller teller;
+  write_image(a.output, pick(store, iteration, &teller));
   if (iteration != *a.iteration)
     say("iteration {} was not kept; the nearest that was is {}", *a.iteration, iteration);
   say("wrote {} as it was at iteration {}", a.output.string(), iteration);

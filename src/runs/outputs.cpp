@@ -43,14 +43,12 @@ void check_outputs(const FitRequest& request, const RestoreOptions& resolved, co
   if (!out.history.empty()) check_text_writable(out.history, "--history");
   if (!out.manifest.empty()) check_text_writable(out.manifest, "--manifest");
   if (!out.report.empty()) check_text_writable(out.report, "--report");
-  if (store && !resumed) {
-    if (is_input(request.in, out.result))
-      fail(ErrorCode::bad_argument,
-           "--run: the result would replace '{}', which resuming and picking read again; name "
-           "another -o",
-           out.result.string());
-    store->require_free();
-  }
+  if (store && is_input(request.in, out.result))
+    fail(ErrorCode::bad_argument,
+         "--run: the result would replace '{}', which resuming and picking read again; name "
+         "another -o",
+         out.result.string());
+  if (store && !resumed) store->require_free();
   if (Film::is_meant_by(out.snapshots)) {
     check_text_writable(out.snapshots, "--snapshots");
     if (is_input(request.in, out.snapshots))

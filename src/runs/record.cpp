@@ -2,6 +2,7 @@
 
 #include "base/fail.h"
 #include "runs/json.h"
+#include "runs/moved.h"
 #include "runs/record.h"
 #include "unmar/base/checksum.h"
 #include "unmar/base/files.h"
@@ -25,6 +26,60 @@ RunRecord record_of(const Json& json) {
   record.started = json.at("started");
   record.version = json.at("unmar");
   return record;
+}
+
+bool is_the_file(const fs::path& path, const std::string& sha256) {
+  std::error_code error;
+  return fs::is_regular_file(path, error) && sha256_of_file(path) == sha256;
+}
+
+/// The result, and what stands beside it, go where they were to go. If that place is gone, they
+/// follow the inputs that moved, and else stand beside the run's folder.
+void move_outputs(RunRecord& record, const std::vector<Moved>& moved, const fs::path& folder) {
+  if (moved.empty()) return;
+  const fs::path beside =
+      moved.front().new_root == folder ? folder.parent_path() : moved.front().new_root;
+  for_outputs(record.request.out, [&](const char* name, fs::path& path) {
+    std::error_code error;
+    if (path.empty() || fs::is_directory(path.parent_path(), error)) return;
+    fs::path now = beside / path.filename();
+    for (const Moved& m : moved)
+      if (const auto place = follow(m, path);
+          place && fs::is_directory(place->parent_path(), error))
+        now = *place;
+    record.moved.push_back(fmt::format("the folder of the {} '{}' is gone; it becomes '{}'", name,
+                                       path.string(), now.string()));
+    path = now;
+  });
+}
+
+/// Inputs that are gone, or are others now, are looked for around the run's folder.
+void find_files(RunRecord& record, const Json& checksums, const fs::path& folder,
+                std::string_view where) {
+  std::vector<Moved> all_moved;
+  for_inputs(record.request.in, [&](const char* name, fs::path& path) {
+    if (path.empty()) return;
+    const std::string sha256 = checksums.at(name);
+    if (is_the_file(path, sha256)) return;
+    const auto moved = moved_along(
+        path, folder, [&](const fs::path& other) { return is_the_file(other, sha256); });
+    std::error_code error;
+    if (!moved && !fs::is_regular_file(path, error))
+      fail(ErrorCode::io,
+           "{}: the {} '{}' is not there any more, nor around '{}'; put it back, or beside the "
+           "run's folder",
+           where, name, path.string(), folder.string());
+    if (!moved)
+      fail(ErrorCode::bad_input,
+           "{}: the {} '{}' is not the one that the run began with; put that one back, or begin a "
+           "new run",
+           where, name, path.string());
+    record.moved.push_back(fmt::format("the {} '{}' is gone; '{}' is the same file, by its SHA-256",
+                                       name, path.string(), moved->now.string()));
+    path = moved->now;
+    all_moved.push_back(*moved);
+  });
+  move_outputs(record, all_moved, folder);
 }
 
 }  // namespace
@@ -77,18 +132,7 @@ RunRecord read_record(const fs::path& file, std::string_view text, std::string_v
   } catch (const std::exception& error) {
     throw damaged(error.what());
   }
-  for_inputs(record.request.in, [&](const char* name, const fs::path& path) {
-    if (path.empty()) return;
-    std::error_code error;
-    if (!fs::is_regular_file(path, error))
-      fail(ErrorCode::io, "{}: the {} '{}' is not there any more; put it back", where, name,
-           path.string());
-    if (sha256_of_file(path) != json.at("sha256").at(name).get<std::string>())
-      fail(ErrorCode::bad_input,
-           "{}: the {} '{}' is not the one that the run began with; put that one back, or begin a "
-           "new run",
-           where, name, path.string());
-  });
+  find_files(record, json.at("sha256"), file.parent_path(), where);
   return record;
 }
 

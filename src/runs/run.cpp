@@ -124,7 +124,8 @@ class Run {
                      .resolved = start.options,
                      .engine = start.engine,
                      .started = result_.started,
-                     .version = version()});
+                     .version = version(),
+                     .moved = {}});
     watchers_ = watchers_of(start.options);
     last_checkpoint_ = last_flush_ = Clock::now();
     observer_.started({.request = request_,
@@ -316,13 +317,16 @@ RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& obser
          "resume: the run in '{}' was begun by unmar {}, this is {}; go on with the version that "
          "began it",
          folder, record.version, version());
+  for (const std::string& what : record.moved) observer.warned(what);
   FitRequest request = record.request;
   if (threads) request.options.threads = threads;
   return Run(request, &store, &record, observer, std::move(stop)).go();
 }
 
-Image pick(const RunStore& store, int iteration) {
+Image pick(const RunStore& store, int iteration, RunObserver* observer) {
   const RunRecord record = store.read_record();
+  for (const std::string& what : record.moved)
+    if (observer) observer->warned(what);
   const RunInputs& in = record.request.in;
   const Image input = read_image(in.picture, in.reading);
   const Image mask = in.mask.empty() ? Image() : read_mask(in.mask, in.reading);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "runs/moved.h"
 #include "runs/training.h"
 #include "unmar/base/checksum.h"
 #include "unmar/base/files.h"
@@ -224,6 +225,16 @@ TrainingResult resume_training(const fs::path& path, const TrainingChanges& chan
          "--resume: the training in '{}' was begun by unmar {}, this is {}; go on with the version "
          "that began it",
          path.string(), record.version, version());
+  if (!fs::exists(request.images, error)) {
+    // Whether they are the same pictures is seen once they are read.
+    const auto moved =
+        runs::moved_along(request.images, path, [](const fs::path&) { return true; });
+    if (moved) {
+      observer.warned(fmt::format("the pictures '{}' are gone; trying '{}'",
+                                  request.images.string(), moved->now.string()));
+      request.images = moved->now;
+    }
+  }
   return Training(request, &record, observer, std::move(stop)).go();
 }
 

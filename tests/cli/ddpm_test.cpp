@@ -64,6 +64,18 @@ class Ddpm : public CliTest {
   }
 };
 
+TEST_F(Ddpm, ATrainingThatWasMovedWithItsPicturesGoesOn) {
+  fs::create_directory(in("old"));
+  fs::rename(in("pictures"), in("old/pictures"));
+  Words begin = train("old/model");
+  begin[2] = "old/pictures";
+  succeed(begin);
+  fs::rename(in("old"), in("new"));
+  const Outcome resumed = run({"ddpm", "train", "--resume", "new/model", "--iterations", "4"});
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("new/pictures'"));
+}
+
 TEST_F(Ddpm, TrainsAModelAndDrawsWithIt) {
   const Outcome trained = run(train("model", {"--json", "--samples", "2"}));
   ASSERT_EQ(trained.code, 0) << trained.err;

@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/support.h"
@@ -110,6 +112,63 @@ TEST_F(Picking, ADamagedPictureIsAnError) {
   put("small.tif", Image(3, 4, 4, 0.5f));
   std::filesystem::rename(in("small.tif"), file);
   expect_refusal({"pick", "a.run", "--iteration", "12", "-o", "b.png"}, kFailure, {"[1,3,4,4]"});
+}
+
+/// A run and its pictures, in folders as people have them, that are moved after it was stopped.
+class MovedRun : public CliTest {
+ protected:
+  MovedRun() {
+    for (const char* path : {"old/pictures", "old/results"})
+      std::filesystem::create_directories(in(path));
+    put("old/pictures/in.png", test_picture(20, 28));
+    Image mask(1, 20, 28, 1.f);
+    mask.at(0, 7, 4) = 0.f;
+    put("old/pictures/mask.png", mask);
+  }
+  /// Begins it, and stops it after its first iterations.
+  void begin() const {
+    Process process(
+        folder(), Words{"inpaint", "old/pictures/in.png", "--mask", "old/pictures/mask.png", "-o",
+                        "old/results/out.png", "--run", "old/runs/a.run", "--checkpoint-every", "0",
+                        "--keep-every", "1"} +
+                      kTiny + Words{"--iterations", "120"});
+    ASSERT_TRUE(process.wait_for("inpaint 1/120"));
+    process.send(SIGTERM);
+    ASSERT_EQ(process.wait().code, 0);
+    ASSERT_TRUE(std::filesystem::remove(in("old/results/out.png")));
+  }
+};
+
+TEST_F(MovedRun, IsResumedAndPickedFromWithThePicturesThatMovedWithIt) {
+  begin();
+  std::filesystem::rename(in("old"), in("new"));
+  const Outcome picked = run({"pick", "new/runs/a.run", "--iteration", "0", "-o", "picked.png"});
+  EXPECT_EQ(picked.code, 0) << picked.err;
+  EXPECT_THAT(picked.err, HasSubstr("new/pictures/in.png' is the same file"));
+  const Outcome resumed = run({"resume", "new/runs/a.run"});
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("new/pictures/mask.png' is the same file"));
+  EXPECT_EQ(get("new/results/out.png").width(), 28);  // where it was to be, from the run
+}
+
+TEST_F(MovedRun, FindsPicturesBesideItsFolderAndWritesThere) {
+  begin();
+  std::filesystem::create_directories(in("usb"));
+  for (const char* file : {"runs/a.run", "pictures/in.png", "pictures/mask.png"})
+    std::filesystem::rename(in("old") / file, in("usb") / std::filesystem::path(file).filename());
+  std::filesystem::remove_all(in("old"));
+  const Outcome resumed = run({"resume", "usb/a.run"});
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(get("usb/out.png").width(), 28);
+}
+
+TEST_F(MovedRun, TakesNoOtherPictureOfTheSameName) {
+  begin();
+  std::filesystem::rename(in("old"), in("new"));
+  put("new/pictures/in.png", test_picture(20, 28, 1));
+  const Outcome resumed = run({"resume", "new/runs/a.run"});
+  EXPECT_EQ(resumed.code, 1);
+  EXPECT_THAT(resumed.err, HasSubstr("is not there any more"));
 }
 
 }  // namespace pick_test

@@ -59,7 +59,8 @@ RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& obser
                  std::stop_token stop = {});
 
 /// The result of a kept run as it would be, had the fit ended at `iteration`, one of store.kept().
-Image pick(const RunStore& store, int iteration);
+/// observer: is warned of files that were moved; null: nobody is.
+Image pick(const RunStore& store, int iteration, RunObserver* observer = nullptr);
 
 // What there is to tell of a run that went well.
 std::string result_json(const FitRequest& request, const RunResult& result);  ///< one line

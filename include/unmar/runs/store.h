@@ -61,6 +61,9 @@ struct RunRecord {
   EngineInfo engine;
   std::string started;  ///< UTC, ISO 8601
   std::string version;  ///< of Unmar
+  /// What stood elsewhere when the run began, in words: files that were moved with the run's
+  /// folder are found by name and SHA-256. Not kept.
+  std::vector<std::string> moved;
 };
 
 /// The folder of one run:
