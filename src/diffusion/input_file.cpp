@@ -1,5 +1,6 @@
 #include "diffusion/input_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -22,6 +23,20 @@ InputFile::InputFile(std::string_view where, const fs::path& path) : where_(wher
   if (error || !stream_)
     fail(ErrorCode::io, "{}: cannot open '{}': {}", where, path.string(),
          error ? error.message() : std::strerror(errno));
+  refuse_pointer();
+}
+
+/// What a clone without git-lfs has in place of a large file.
+void InputFile::refuse_pointer() {
+  constexpr std::string_view kPointer = "version https://git-lfs.github.com/";
+  std::string start(std::min<std::uintmax_t>(size_, kPointer.size()), '\0');
+  stream_.read(start.data(), static_cast<std::streamsize>(start.size()));
+  if (start == kPointer)
+    fail(ErrorCode::bad_input,
+         "{}: '{}' is a git-lfs pointer, not the file itself; fetch it by 'git lfs pull'", where_,
+         path_.string());
+  stream_.clear();
+  stream_.seekg(0);
 }
 
 void InputFile::read(std::span<std::byte> dst) {

@@ -10,7 +10,8 @@
 
 namespace unmar::diffusion {
 
-/// A regular file, opened for reading. All errors are Error{io}, their text starting with `where`.
+/// A regular file, opened for reading. All errors are Error{io}, their text starting with `where`;
+/// Error{bad_input} for a git-lfs pointer.
 class InputFile {
  public:
   InputFile(std::string_view where, const std::filesystem::path& path);
@@ -19,6 +20,8 @@ class InputFile {
   void read(std::span<std::byte> dst);
 
  private:
+  void refuse_pointer();
+
   std::string where_;
   std::filesystem::path path_;
   std::uintmax_t size_ = 0;

@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "diffusion/printable.h"
+#include "diffusion/python_json.h"
 
 namespace unmar::diffusion {
 
@@ -21,7 +22,7 @@ using EnumNames = std::vector<std::pair<E, std::string_view>>;
 class JsonFields {
  public:
   JsonFields(std::string_view text, std::string where)
-      : json_(Json::parse(text, nullptr, false)), where_(std::move(where)) {
+      : json_(Json::parse(plain_json(text), nullptr, false)), where_(std::move(where)) {
     if (!json_.is_object()) fail(ErrorCode::bad_input, "{}: not a JSON object", where_);
   }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "diffusion/json_fields.h"
 #include "unmar/diffusion/weights.h"
 
@@ -19,6 +21,38 @@ const EnumNames<Spacing> kSpacings{{Spacing::leading, "leading"},
                                    {Spacing::trailing, "trailing"},
                                    {Spacing::linspace, "linspace"}};
 
+/// Those whose models predict the noise of x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) noise,
+/// with alpha_bars made from betas; they differ in how they step, which is chosen here. Others
+/// (flow matching, VE-SDE, EDM, consistency models) look alike in their keys and are not.
+constexpr std::string_view kClasses[] = {"DDPMScheduler",
+                                         "DDIMScheduler",
+                                         "DDPMParallelScheduler",
+                                         "DDIMParallelScheduler",
+                                         "PNDMScheduler",
+                                         "DPMSolverMultistepScheduler",
+                                         "DPMSolverSinglestepScheduler",
+                                         "DPMSolverSDEScheduler",
+                                         "UniPCMultistepScheduler",
+                                         "DEISMultistepScheduler",
+                                         "SASolverScheduler",
+                                         "EulerDiscreteScheduler",
+                                         "EulerAncestralDiscreteScheduler",
+                                         "HeunDiscreteScheduler",
+                                         "LMSDiscreteScheduler",
+                                         "KDPM2DiscreteScheduler",
+                                         "KDPM2AncestralDiscreteScheduler",
+                                         "RePaintScheduler"};
+
+void require_class(const JsonFields& fields) {
+  const Json* name = fields.find("_class_name");
+  if (name && std::ranges::find(kClasses, *name) == std::end(kClasses))
+    fields.refuse("_class_name",
+                  "a scheduler that adds noise by betas, as DDPMScheduler, DDIMScheduler, "
+                  "PNDMScheduler, DPMSolverMultistepScheduler or EulerDiscreteScheduler do; the "
+                  "model was trained for another process",
+                  ErrorCode::unsupported);
+}
+
 template <class E>
 std::string_view name_of(E value, const EnumNames<E>& names) {
   for (const auto& [e, name] : names)
@@ -30,6 +64,9 @@ std::string_view name_of(E value, const EnumNames<E>& names) {
 
 SchedulerConfig scheduler_config_from_json(std::string_view text, const std::string& where) {
   const JsonFields fields(text, where);
+  require_class(fields);
+  fields.require("use_flow_sigmas", {false});
+  fields.require("timestep_type", {"discrete"});
   fields.require("trained_betas", {});
   fields.require("rescale_betas_zero_snr", {false});
   fields.require("thresholding", {false});

@@ -77,11 +77,29 @@ const Json& fixed() {
   return values;
 }
 
+/// What diffusers' EMAModel adds when it saves the averages of a network.
+bool is_of_averages(const std::string& key) {
+  constexpr std::string_view kKeys[] = {"decay",         "inv_gamma",         "min_decay",
+                                        "power",         "update_after_step", "optimization_step",
+                                        "use_ema_warmup"};
+  return std::ranges::find(kKeys, key) != std::end(kKeys);
+}
+
+void require_class(const Json& given, const std::string& where) {
+  const auto name = given.find("_class_name");
+  if (name != given.end() && *name != "UNet2DModel")
+    fail(ErrorCode::unsupported,
+         "{}: '_class_name' is {}; only UNet2DModel, which draws pictures from noise alone, is "
+         "built here",
+         where, name->dump(-1, ' ', true, Json::error_handler_t::replace));
+}
+
 }  // namespace
 
 DdpmUnetOptions ddpm_unet_from_json(std::string_view text, const std::string& where) {
   const Json given = Json::parse(text, nullptr, false);
   if (!given.is_object()) fail(ErrorCode::bad_argument, "{}: not a JSON object", where);
+  require_class(given, where);
   DdpmUnetOptions o;
   std::vector<std::string> known{"num_train_timesteps"};
   const auto take = [&](const char* key, auto& value) {
@@ -101,7 +119,9 @@ DdpmUnetOptions ddpm_unet_from_json(std::string_view text, const std::string& wh
   o.down_block_types = down.list;
   o.up_block_types = up.list;
   for (const auto& [key, value] : given.items()) {
-    if (key.starts_with("_") || std::find(known.begin(), known.end(), key) != known.end()) continue;
+    if (key.starts_with("_") || is_of_averages(key) ||
+        std::find(known.begin(), known.end(), key) != known.end())
+      continue;
     if (!fixed().contains(key))
       fail(ErrorCode::bad_argument, "{}: a U-Net has no option '{}'; did you mean {}?", where, key,
            closest(key, known));

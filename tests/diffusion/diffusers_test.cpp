@@ -127,6 +127,34 @@ TEST(SchedulerConfig, names_the_key_that_will_not_do) {
   expect(input, R"({"num_train_timesteps": 10, "steps_offset": 10})", "'steps_offset' is 10");
 }
 
+TEST(SchedulerConfig, is_judged_by_its_class) {
+  for (const char* name :
+       {"DDPMScheduler", "PNDMScheduler", "EulerDiscreteScheduler", "UniPCMultistepScheduler"})
+    EXPECT_EQ(scheduler_config_from_json(
+                  fmt::format(R"({{"_class_name": "{}", "num_train_timesteps": 7}})", name), "s")
+                  .schedule.steps,
+              7);
+  for (const char* name : {"FlowMatchEulerDiscreteScheduler", "ScoreSdeVeScheduler",
+                           "EDMEulerScheduler", "CMStochasticIterativeScheduler", ""})
+    expect_error(ErrorCode::unsupported, {"s: '_class_name' is", name, "DDPMScheduler"}, [&] {
+      scheduler_config_from_json(
+          fmt::format(R"({{"_class_name": "{}", "num_train_timesteps": 7}})", name), "s");
+    });
+  expect_error(ErrorCode::unsupported, {"'use_flow_sigmas' is true"}, [&] {
+    scheduler_config_from_json(
+        R"({"_class_name": "DPMSolverMultistepScheduler", "use_flow_sigmas": true})", "s");
+  });
+}
+
+TEST(SchedulerConfig, may_hold_what_python_writes_for_infinity) {
+  const SchedulerConfig c = scheduler_config_from_json(
+      R"({"lambda_min_clipped": -Infinity, "a": [Infinity,NaN], "s": "\"NaN\\", "steps_offset": 1})",
+      "s");
+  EXPECT_EQ(c.steps_offset, 1);
+  expect_error(ErrorCode::bad_input, {"'beta_end' is \"Infinity\""},
+               [&] { scheduler_config_from_json(R"({"beta_end": Infinity})", "s"); });
+}
+
 TEST(AttentionNames, have_an_old_and_a_new_form) {
   for (const auto& [old, today] :
        {std::pair{"query", "to_q"}, {"key", "to_k"}, {"value", "to_v"}, {"proj_attn", "to_out.0"}})
@@ -255,6 +283,60 @@ TEST_F(Diffusers, folder_may_have_one_folder_for_each_part) {
   std::filesystem::rename(in("flat") / "scheduler_config.json",
                           in("m/scheduler/scheduler_config.json"));
   expect_same(read_diffusers(in("m")).weights, tiny_model().weights);
+}
+
+/// In a scripts' output folder, below `unet`, the files of a network; beside it the scheduler.
+void put_pipeline(const std::filesystem::path& root, const char* unet) {
+  write_diffusers(root / unet, tiny_model());
+  std::filesystem::create_directories(root / "scheduler");
+  std::filesystem::rename(root / unet / "scheduler_config.json",
+                          root / "scheduler/scheduler_config.json");
+}
+
+TEST_F(Diffusers, averages_are_read_from_the_pipeline_or_by_themselves) {
+  put_pipeline(in("m"), "unet_ema");
+  const std::string config = bytes_of(in("m/unet_ema/config.json"));
+  put_bytes(in("m/unet_ema/config.json"),
+            R"({"decay": 0.9999, "inv_gamma": 1.0, "min_decay": 0.0, "optimization_step": 500,
+                "power": 0.75, "update_after_step": 0, "use_ema_warmup": true,)" +
+                config.substr(config.find('{') + 1));
+  expect_same(read_diffusers(in("m")).weights, tiny_model().weights);
+  expect_same(read_diffusers(in("m/unet_ema")).weights, tiny_model().weights);
+  std::filesystem::create_directories(in("m/checkpoint-500"));
+  std::filesystem::rename(in("m/unet_ema"), in("m/checkpoint-500/unet_ema"));
+  expect_same(read_diffusers(in("m/checkpoint-500")).weights, tiny_model().weights);
+  expect_same(read_diffusers(in("m/checkpoint-500/unet_ema")).weights, tiny_model().weights);
+}
+
+TEST_F(Diffusers, weights_may_have_a_variant_in_their_name) {
+  for (const char* variant : {"fp16", "non_ema"}) {
+    write_diffusers(in("m"), tiny_model());
+    std::filesystem::rename(in("m/diffusion_pytorch_model.safetensors"),
+                            in(fmt::format("m/diffusion_pytorch_model.{}.safetensors", variant)));
+    expect_same(read_diffusers(in("m")).weights, tiny_model().weights);
+    std::filesystem::remove_all(in("m"));
+  }
+}
+
+TEST_F(Diffusers, other_networks_and_pipelines_are_refused_by_name) {
+  write_diffusers(in("m"), tiny_model());
+  const std::string config = bytes_of(in("m/config.json"));
+  put_bytes(in("m/config.json"), R"({"_class_name": "UNet2DConditionModel"})");
+  expect_error(ErrorCode::unsupported, {"'_class_name' is \"UNet2DConditionModel\""},
+               [&] { read_diffusers(in("m")); });
+  put_bytes(in("m/config.json"), config);
+  put_bytes(in("m/model_index.json"), R"({"_class_name": "LDMPipeline", "vqvae": ["a", "b"]})");
+  expect_error(ErrorCode::unsupported, {"the pipeline has a vqvae"},
+               [&] { read_diffusers(in("m")); });
+}
+
+TEST_F(Diffusers, pointers_of_git_lfs_are_told) {
+  for (const char* file : {"diffusion_pytorch_model.safetensors", "config.json"}) {
+    write_diffusers(in("m"), tiny_model());
+    put_bytes(in("m") / file, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+    expect_error(ErrorCode::bad_input, {file, "git-lfs pointer", "git lfs pull"},
+                 [&] { read_diffusers(in("m")); });
+  }
 }
 
 TEST_F(Diffusers, folder_without_a_file_names_it) {
