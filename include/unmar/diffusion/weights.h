@@ -78,8 +78,9 @@ struct SchedulerConfig {
   Spacing timestep_spacing = Spacing::leading;
   int steps_offset = 0;
 };
-/// throws Error{bad_input} naming the key whose value will not do, Error{unsupported} for schedulers
-/// of another process (flow matching, VE-SDE), other schedules, learned variances, thresholding. `where` opens error texts, e.g. the file's name.
+/// throws Error{bad_input} naming the key whose value will not do, Error{unsupported} for
+/// schedulers of another process (flow matching, VE-SDE), other schedules, learned variances,
+/// thresholding. `where` opens error texts, e.g. the file's name.
 SchedulerConfig scheduler_config_from_json(std::string_view text, const std::string& where);
 std::string scheduler_config_to_json(const SchedulerConfig& config);
 
@@ -94,9 +95,9 @@ struct DiffusersFiles {
 /// Where read_diffusers() finds them in a folder; they need not be there.
 DiffusersFiles diffusers_files(const std::filesystem::path& folder);
 /// Reads a folder with config.json, diffusion_pytorch_model.safetensors and scheduler_config.json,
-/// or with these in its folders unet (or unet_ema) and scheduler, which may stand beside the folder,
-/// too; weights may be *.fp16.safetensors. throws as the functions above; Error{io} naming a file
-/// that is missing; Error{unsupported} for pipelines that do not draw pixels.
+/// or with these in its folders unet (or unet_ema) and scheduler, which may stand beside the
+/// folder, too; weights may be *.fp16.safetensors. throws as the functions above; Error{io} naming
+/// a file that is missing; Error{unsupported} for pipelines that do not draw pixels.
 DiffusersModel read_diffusers(const std::filesystem::path& folder);
 /// Writes these three files into a folder, which is made if it does not exist. Each file appears
 /// complete or not at all, the weights last.
