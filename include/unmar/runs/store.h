@@ -63,7 +63,7 @@ struct RunRecord {
   std::string version;  ///< of Unmar
   /// What stood elsewhere when the run began, in words: files that were moved with the run's
   /// folder are found by name and SHA-256. Not kept.
-  std::vector<std::string> moved;
+  std::vector<std::string> moved = {};
 };
 
 /// The folder of one run:
