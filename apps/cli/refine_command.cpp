@@ -3,19 +3,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 
 #include "checks.h"
 #include "commands.h"
-#include "console.h"
 #include "declaration.h"
 #include "help.h"
-#include "interrupt.h"
 #include "models_folder.h"
 #include "option_flags.h"
 #include "pictures.h"
-#include "progress.h"
+#include "refine_console.h"
 
 namespace unmar::cli {
 namespace {
@@ -36,78 +33,11 @@ constexpr const char* kExamples =
 struct RefineArguments {
   std::string task, model;
   RefineRequest request;
+  std::filesystem::path run;  ///< folder that it is kept in
   bool quiet = false, json = false;
   PictureArguments pictures;
   std::vector<GivenOption> given;  ///< of the option table
 };
-
-/// Shows a refinement on the terminal and stops it by Ctrl-C.
-class RefineConsole : public RefineObserver {
- public:
-  RefineConsole(const RefineRequest& request, bool quiet)
-      : request_(request),
-        quiet_(quiet),
-        fit_("prior", resolve(request.task, request.options.restore).stop != StopRule::none, quiet),
-        chain_("chain", false, quiet) {}
-
-  std::stop_token stop() const { return interrupt_.token(); }
-  void progressed(const FitProgress& progress) override { fit_.update(progress); }
-  void chain_started(const Refined& r) override {
-    fit_.finish();
-    if (!quiet_) announce(r);
-    chain_started_ = Clock::now();
-  }
-  void stepped(const SampleProgress& progress) override {
-    chain_.update_count(progress.done, progress.steps, seconds_since(chain_started_));
-  }
-  void writing() override {
-    fit_.finish();
-    chain_.finish();
-    interrupt_.hold_off();
-  }
-
- private:
-  void announce(const Refined& r) const {
-    std::string from = "from noise";
-    if (r.options.prior_weight)
-      from = fmt::format("from {} prior + {} noise", *r.options.prior_weight,
-                         1 - *r.options.prior_weight);
-    else if (r.options.from != StartFrom::noise)
-      from =
-          r.error && !r.options.start
-              ? fmt::format("from the prior, its error put at {:.1f} of 255", 255 * r.error->rmse)
-              : "from the prior";
-    say("chain {}: {} timesteps of {} from t0 = {}, consistency {}{}", from, r.timesteps,
-        request_.options.sampler, r.start, to_string(r.options.consistency.value()),
-        r.windows > 1 ? fmt::format(", {} windows", r.windows) : "");
-  }
-
-  const RefineRequest& request_;
-  const bool quiet_;
-  Interrupt interrupt_;
-  Progress fit_, chain_;
-  Clock::time_point chain_started_;
-};
-
-std::string summary(const RefineRequest& request, const RefineRunResult& run) {
-  const Refined& r = run.refined;
-  std::string text;
-  if (r.fit)
-    text += fmt::format("prior: {} iterations in {:.1f} s\n", r.fit->fit.iterations,
-                        r.fit_time.seconds);
-  text += fmt::format("{}: {} network evaluations{} in {:.1f} s, from t0 = {}; in all {:.1f} s\n",
-                      r.cancelled ? "stopped by you" : "chain", r.evaluations,
-                      r.gradients ? fmt::format(" and {} gradients", r.gradients) : "",
-                      r.chain_time.seconds, r.start, run.seconds);
-  if (r.psnr && r.psnr_prior)
-    text +=
-        fmt::format("PSNR {:.2f} -> prior {:.2f} -> {:.2f} dB, SSIM {:.4f} -> {:.4f} -> {:.4f}\n",
-                    *r.psnr_input, *r.psnr_prior, *r.psnr, *r.ssim_input, *r.ssim_prior, *r.ssim);
-  else if (r.psnr)
-    text += fmt::format("PSNR {:.2f} -> {:.2f} dB, SSIM {:.4f} -> {:.4f}\n", *r.psnr_input, *r.psnr,
-                        *r.ssim_input, *r.ssim);
-  return text + fmt::format("wrote {} ({})", request.result.string(), describe(r.image));
-}
 
 RefineRequest request_of(const RefineArguments& a) {
   RefineRequest request = a.request;
@@ -122,10 +52,8 @@ RefineRequest request_of(const RefineArguments& a) {
 
 int run(const RefineArguments& a) {
   const RefineRequest request = request_of(a);
-  RefineConsole console(request, a.quiet);
-  const RefineRunResult result = unmar::run(request, console, console.stop());
-  if (!a.quiet) say("{}", summary(request, result));
-  if (a.json) print("{}\n", result_json(request, result));
+  RefineConsole console({a.quiet, a.json, a.run.string()});
+  unmar::run(request, a.run, console, console.stop());
   return 0;
 }
 
@@ -145,7 +73,7 @@ void declare_files(Declaration& d, RefineArguments& a) {
   d.group("Files");
   d.positional("IN", a.request.in.picture, "the damaged picture: PNG, TIFF, JPEG, WebP or FITS")
       ->required();
-  d.add("-o,--output", a.request.result, "OUT", "where to write the result")->required();
+  d.add("-o,--output", a.request.out.result, "OUT", "where to write the result")->required();
   d.add("--task", a.task, "TASK", "what the damage is: denoise, inpaint or upscale")
       ->required()
       ->check(one_of(refined_tasks()));
@@ -175,10 +103,17 @@ void add_refine_command(CLI::App& program, Action& chosen) {
   declare_files(d, *arguments);
   declare_options(*command, refine_options(), arguments->request.options, "refine");
   d.group("Reports");
-  d.add("--manifest", arguments->request.manifest, "FILE.json",
+  d.add("--manifest", arguments->request.out.manifest, "FILE.json",
         "all options, versions and facts of the fit and the chain, the model's SHA-256 among them");
   d.flag("--quiet", arguments->quiet, "say nothing but errors");
   d.flag("--json", arguments->json, "print the facts of the result as one JSON line on stdout");
+  d.group("Long runs");
+  show_in_short_help(d.add(
+      "--run", arguments->run, "DIR",
+      "new folder to keep the fit of the prior in, so that 'unmar resume' can go on with it"));
+  d.add("--checkpoint-every", arguments->request.cadence.checkpoint_seconds, "SECONDS",
+        "seconds between the states that are saved (default 60)")
+      ->check(in_range(0, 1e6));
   for (const OptionSpec& spec : option_table())
     if (spec.name != "prior" && serves_refine(spec))
       declare_option(*command, spec, arguments->given);

@@ -9,6 +9,7 @@
 #include "checks.h"
 #include "commands.h"
 #include "fit_console.h"
+#include "refine_console.h"
 
 namespace unmar::cli {
 namespace {
@@ -26,6 +27,11 @@ int run(const ResumeArguments& given) {
                 fmt::format("resume: '{0}' is the training of a model; 'unmar ddpm train --resume "
                             "{0}' goes on with it",
                             given.run.string()));
+  if (std::filesystem::exists(RefineFolder{given.run}.record(), error)) {
+    RefineConsole console({given.quiet, given.json, given.run.string()});
+    resume_refine(given.run, given.threads, console, console.stop());
+    return 0;
+  }
   RunStore store(given.run, "resume");
   FitConsole console({given.quiet, given.json, given.run.string()});
   resume(store, given.threads, console, console.stop());

@@ -9,6 +9,14 @@
 /// JSON of what runs keep. The public functions give it as text.
 namespace unmar::runs {
 
+/// What requests of all kinds have: reads, writes, cadence, how pictures are read.
+nlohmann::ordered_json files_to_json(const RunInputs& in, const RunOutputs& out,
+                                     const Cadence& cadence);
+void files_of_json(const nlohmann::ordered_json& json, RunInputs& in, RunOutputs& out,
+                   Cadence& cadence);
+nlohmann::ordered_json path_to_json(const std::filesystem::path& path);  ///< null: empty
+std::filesystem::path path_of_json(const nlohmann::ordered_json& json);
+
 /// With absolute paths.
 nlohmann::ordered_json request_to_json(const FitRequest& request);
 /// throws a JSON exception for what is missing or of another type, and Error.
@@ -62,6 +70,9 @@ void for_outputs(Outputs& out, Visit visit) {
 
 namespace unmar {
 
+/// Absolute, with symbolic links left as they are; empty ones stay empty.
+RunInputs with_absolute_paths(RunInputs in);
+RunOutputs with_absolute_paths(RunOutputs out);
 FitRequest with_absolute_paths(FitRequest request);
 
 }  // namespace unmar

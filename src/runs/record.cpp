@@ -35,11 +35,12 @@ bool is_the_file(const fs::path& path, const std::string& sha256) {
 
 /// The result, and what stands beside it, go where they were to go. If that place is gone, they
 /// follow the inputs that moved, and else stand beside the run's folder.
-void move_outputs(RunRecord& record, const std::vector<Moved>& moved, const fs::path& folder) {
+void move_outputs(RunOutputs& out, const std::vector<Moved>& moved, const fs::path& folder,
+                  std::vector<std::string>& told) {
   if (moved.empty()) return;
   const fs::path beside =
       moved.front().new_root == folder ? folder.parent_path() : moved.front().new_root;
-  for_outputs(record.request.out, [&](const char* name, fs::path& path) {
+  for_outputs(out, [&](const char* name, fs::path& path) {
     std::error_code error;
     if (path.empty() || fs::is_directory(path.parent_path(), error)) return;
     fs::path now = beside / path.filename();
@@ -47,17 +48,27 @@ void move_outputs(RunRecord& record, const std::vector<Moved>& moved, const fs::
       if (const auto place = follow(m, path);
           place && fs::is_directory(place->parent_path(), error))
         now = *place;
-    record.moved.push_back(fmt::format("the folder of the {} '{}' is gone; it becomes '{}'", name,
-                                       path.string(), now.string()));
+    told.push_back(fmt::format("the folder of the {} '{}' is gone; it becomes '{}'", name,
+                               path.string(), now.string()));
     path = now;
   });
 }
 
-/// Inputs that are gone, or are others now, are looked for around the run's folder.
-void find_files(RunRecord& record, const Json& checksums, const fs::path& folder,
-                std::string_view where) {
+}  // namespace
+
+Json checksums_of(const RunInputs& in) {
+  Json checksums = Json::object();
+  for_inputs(in, [&](const char* name, const fs::path& path) {
+    if (!path.empty()) checksums[name] = sha256_of_file(path);
+  });
+  return checksums;
+}
+
+std::vector<std::string> find_files(RunInputs& in, RunOutputs& out, const Json& checksums,
+                                    const fs::path& folder, std::string_view where) {
+  std::vector<std::string> told;
   std::vector<Moved> all_moved;
-  for_inputs(record.request.in, [&](const char* name, fs::path& path) {
+  for_inputs(in, [&](const char* name, fs::path& path) {
     if (path.empty()) return;
     const std::string sha256 = checksums.at(name);
     if (is_the_file(path, sha256)) return;
@@ -74,15 +85,14 @@ void find_files(RunRecord& record, const Json& checksums, const fs::path& folder
            "{}: the {} '{}' is not the one that the run began with; put that one back, or begin a "
            "new run",
            where, name, path.string());
-    record.moved.push_back(fmt::format("the {} '{}' is gone; '{}' is the same file, by its SHA-256",
-                                       name, path.string(), moved->now.string()));
+    told.push_back(fmt::format("the {} '{}' is gone; '{}' is the same file, by its SHA-256", name,
+                               path.string(), moved->now.string()));
     path = moved->now;
     all_moved.push_back(*moved);
   });
-  move_outputs(record, all_moved, folder);
+  move_outputs(out, all_moved, folder, told);
+  return told;
 }
-
-}  // namespace
 
 Json file_facts(const fs::path& path) {
   return {{"file", path.string()}, {"sha256", sha256_of_file(path)}};
@@ -91,14 +101,12 @@ Json file_facts(const fs::path& path) {
 bool came_to_its_end(std::string_view manifest) {
   const Json json = Json::parse(manifest, nullptr, false);
   const Json result = json.is_object() ? json.value("result", Json::object()) : Json::object();
-  return !result.is_object() || result.value("stopped_by", Json()) != "cancelled";
+  if (!result.is_object()) return true;
+  return result.value("stopped_by", Json()) != "cancelled" &&
+         result.value("cancelled", Json()) != true;
 }
 
 std::string to_json(const RunRecord& record) {
-  Json checksums = Json::object();
-  for_inputs(record.request.in, [&](const char* name, const fs::path& path) {
-    if (!path.empty()) checksums[name] = sha256_of_file(path);
-  });
   const auto& network = record.resolved.custom_network;
   const Json json = {
       {"format", kFormat},
@@ -106,7 +114,7 @@ std::string to_json(const RunRecord& record) {
       {"engine", {{"name", record.engine.name}, {"description", record.engine.description}}},
       {"started", record.started},
       {"request", request_to_json(record.request)},
-      {"sha256", checksums},
+      {"sha256", checksums_of(record.request.in)},
       {"resolved", to_json(option_table(), record.resolved)},
       {"network", network ? Json::parse(network_to_json(*network)) : Json(nullptr)},
   };
@@ -132,7 +140,8 @@ RunRecord read_record(const fs::path& file, std::string_view text, std::string_v
   } catch (const std::exception& error) {
     throw damaged(error.what());
   }
-  find_files(record, json.at("sha256"), file.parent_path(), where);
+  record.moved = find_files(record.request.in, record.request.out, json.at("sha256"),
+                            file.parent_path(), where);
   return record;
 }
 

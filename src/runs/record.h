@@ -17,6 +17,14 @@ std::string to_json(const RunRecord& record);
 RunRecord read_record(const std::filesystem::path& file, std::string_view text,
                       std::string_view where);
 
+/// The SHA-256 of every file, by its name in JSON.
+nlohmann::ordered_json checksums_of(const RunInputs& in);
+/// Inputs that are gone, or are others now, are looked for around the run's folder, and outputs go
+/// with them. Returns what there is to say of that. throws as read_record().
+std::vector<std::string> find_files(RunInputs& in, RunOutputs& out,
+                                    const nlohmann::ordered_json& checksums,
+                                    const std::filesystem::path& folder, std::string_view where);
+
 /// What a manifest says of how the run ended.
 bool came_to_its_end(std::string_view manifest);
 

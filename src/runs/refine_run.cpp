@@ -9,9 +9,13 @@
 #include "runs/json.h"
 #include "runs/manifest.h"
 #include "runs/record.h"
+#include "runs/refine_record.h"
+#include "unmar/base/checksum.h"
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
 #include "unmar/diffusion/weights.h"
+#include "unmar/runs/store.h"
+#include "unmar/tasks/version.h"
 
 namespace unmar {
 namespace {
@@ -19,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 using runs::number;
+using runs::RefineRecord;
 
 void check(const RefineRequest& request) {
   const auto refuse = [](const char* what) { fail(ErrorCode::bad_argument, "refine: {}", what); };
@@ -38,7 +43,7 @@ Json facts(const RefineRequest& request, const RefineRunResult& run) {
   };
   return Json{
       {"task", to_string(request.task)},
-      {"output", request.result.string()},
+      {"output", request.out.result.string()},
       {"prior", request.prior_file.empty()
                     ? to_text(*find_option(refine_options(), "prior", "refine").get(r.options))
                     : request.prior_file.string()},
@@ -121,45 +126,174 @@ void save_prior(const fs::path& path, Image prior) {
   write_image(path, prior, {.format = holds_float ? SampleFormat::f32 : SampleFormat::u8});
 }
 
+class RefineRun {
+ public:
+  /// record: what it was begun with, if it is resumed, else null.
+  RefineRun(const RefineRequest& request, const fs::path& folder, const RefineRecord* record,
+            RefineObserver& observer, std::stop_token stop)
+      : request_(request),
+        folder_{folder},
+        observer_(observer),
+        stop_(std::move(stop)),
+        resolved_(resolve(request.task, request.options.restore)) {
+    result_.started = record ? record->started : now_utc();
+    check(request_);
+    check_files(record != nullptr);
+    const RunInputs& in = request_.in;
+    result_.input = read_image(in.picture, in.reading);
+    if (!in.mask.empty()) mask_ = read_mask(in.mask, in.reading);
+    if (!request_.prior_file.empty()) prior_ = read_mask(request_.prior_file, in.reading);
+    if (!in.reference.empty()) reference_ = read_like(result_.input, in.reference, in.reading);
+    model_ = read_diffusers(request_.model);
+    if (!request_.out.manifest.empty() || is_kept()) model_facts_ = model_facts(request_);
+    if (is_kept()) record ? load() : begin();
+    observer_.started(request_, !state_.empty());
+    if (record)
+      for (const std::string& what : record->moved) observer_.warned(what);
+  }
+
+  RefineRunResult go() {
+    RefineContext context;
+    context.restore.reference = reference_.empty() ? nullptr : &reference_;
+    context.restore.cancel = stop_;
+    context.restore.resume = state_;
+    context.prior = prior_.empty() ? nullptr : &prior_;
+    context.restore.on_iteration = [&](const FitProgress& p) { observe(p); };
+    context.on_chain = [&](const Refined& r) { observer_.chain_started(r); };
+    context.on_step = [&](const SampleProgress& p) { observer_.stepped(p); };
+    result_.refined = refine(request_.task, result_.input, mask_.empty() ? nullptr : &mask_,
+                             std::move(model_), request_.options, context);
+    observer_.writing();
+    write();
+    observer_.finished(request_, result_);
+    return std::move(result_);
+  }
+
+ private:
+  bool is_kept() const { return !folder_.path.empty(); }
+
+  void check_files(bool resumed) const {
+    check_writable(request_.out.result);
+    if (!request_.save_prior.empty()) check_writable(request_.save_prior);
+    if (!request_.out.manifest.empty()) check_text_writable(request_.out.manifest, "--manifest");
+    std::error_code error;
+    if (is_kept() && !resumed && fs::exists(folder_.record(), error))
+      fail(ErrorCode::bad_argument,
+           "--run: '{}' holds a refinement already; go on with it by 'unmar resume', or choose "
+           "another folder",
+           folder_.path.string());
+    if (is_kept() && !resumed) RunStore(folder_.path, "--run").require_free();
+  }
+
+  void begin() {
+    prepare_folder(folder_.path, "--run");
+    lock_.emplace(folder_.path, "--run");
+    record_ = runs::to_json(RefineRecord{
+        .request = request_, .started = result_.started, .version = version(), .moved = {}});
+    write_text(folder_.record(), record_, "--run");
+  }
+
+  void load() {
+    lock_.emplace(folder_.path, "resume");
+    remove_remains(folder_.path);
+    record_ = read_text(folder_.record(), "resume");
+    std::error_code error;
+    if (!fs::exists(folder_.checkpoint(), error)) return;  // interrupted before there was one
+    checkpoint_.emplace(folder_.checkpoint(), "resume");
+    Archive archive(checkpoint_->payload(),
+                    fmt::format("resume: '{}'", folder_.checkpoint().string()));
+    serialize(archive);
+    state_ = archive.take_rest();
+  }
+
+  /// The state of the fit comes last.
+  void serialize(Archive& archive) {
+    const std::string own = sha256(record_);
+    std::string of = own;
+    double seconds = earlier_seconds_ + seconds_since(start_);
+    archive(of);
+    archive.require(of == own, "it belongs to another refine.json");
+    archive(seconds);
+    if (archive.reading()) earlier_seconds_ = seconds;
+  }
+
+  void observe(const FitProgress& progress) {
+    if (!progress.cancelled) observer_.progressed(progress);
+    const bool is_due = progress.cancelled ||
+                        seconds_since(last_checkpoint_) >= request_.cadence.checkpoint_seconds;
+    if (is_kept() && is_due) save(progress);
+  }
+
+  /// What cannot be kept costs that, not the fit.
+  void save(const FitProgress& progress) {
+    try {
+      write_checkpoint(folder_.checkpoint(), "--run", [&](Archive& archive) {
+        serialize(archive);
+        progress.save_to(archive);
+      });
+    } catch (const Error& error) {
+      if (!std::exchange(warned_, true))
+        observer_.warned(fmt::format("{}; the fit goes on", error.what()));
+    }
+    last_checkpoint_ = Clock::now();
+  }
+
+  void write() {
+    write_image(request_.out.result, result_.refined.image);
+    if (!request_.save_prior.empty()) save_prior(request_.save_prior, result_.refined.prior);
+    result_.seconds = earlier_seconds_ + seconds_since(start_);
+    if (request_.out.manifest.empty() && !is_kept()) return;
+    const std::string manifest = manifest_json(request_, result_, model_facts_);
+    if (!request_.out.manifest.empty()) write_text(request_.out.manifest, manifest, "--manifest");
+    if (!is_kept()) return;
+    write_text(folder_.manifest(), manifest, "--run");
+    if (!result_.refined.cancelled) fs::remove(folder_.checkpoint());
+  }
+
+  const RefineRequest& request_;
+  const RefineFolder folder_;
+  RefineObserver& observer_;
+  const std::stop_token stop_;
+  const RestoreOptions resolved_;  ///< throws for wrong options before anything is read
+  const Clock::time_point start_ = Clock::now();
+  double earlier_seconds_ = 0;  ///< before the interruption
+  Image mask_, prior_, reference_;
+  DiffusersModel model_;
+  Json model_facts_;
+  std::optional<FolderLock> lock_;
+  std::string record_;  ///< refine.json, which the checkpoint belongs to
+  std::optional<Checkpoint> checkpoint_;
+  std::string_view state_;  ///< of the fit, in checkpoint_
+  Clock::time_point last_checkpoint_ = Clock::now();
+  bool warned_ = false;
+  RefineRunResult result_;
+};
+
 }  // namespace
 
-RefineRunResult run(const RefineRequest& request, RefineObserver& observer, std::stop_token stop) {
-  const auto start = Clock::now();
-  RefineRunResult result;
-  result.started = now_utc();
-  check(request);
-  resolve(request.task, request.options.restore);
-  check_writable(request.result);
-  if (!request.save_prior.empty()) check_writable(request.save_prior);
-  if (!request.manifest.empty()) check_text_writable(request.manifest, "--manifest");
-  const RunInputs& in = request.in;
-  const bool has_prior = !request.prior_file.empty(), has_reference = !in.reference.empty();
-  result.input = read_image(in.picture, in.reading);
-  const Image mask = in.mask.empty() ? Image() : read_mask(in.mask, in.reading);
-  const Image prior = has_prior ? read_mask(request.prior_file, in.reading) : Image();
-  const Image reference =
-      has_reference ? read_like(result.input, in.reference, in.reading) : Image();
-  DiffusersModel model = read_diffusers(request.model);
-  const Json model_json = request.manifest.empty() ? Json(nullptr) : model_facts(request);
+RefineRunResult run(const RefineRequest& request, const fs::path& folder, RefineObserver& observer,
+                    std::stop_token stop) {
+  return RefineRun(request, folder, nullptr, observer, std::move(stop)).go();
+}
 
-  RefineContext context;
-  context.restore.reference = has_reference ? &reference : nullptr;
-  context.restore.cancel = stop;
-  context.prior = has_prior ? &prior : nullptr;
-  context.restore.on_iteration = [&](const FitProgress& p) {
-    if (!p.cancelled) observer.progressed(p);
-  };
-  context.on_chain = [&](const Refined& r) { observer.chain_started(r); };
-  context.on_step = [&](const SampleProgress& p) { observer.stepped(p); };
-  result.refined = refine(request.task, result.input, in.mask.empty() ? nullptr : &mask,
-                          std::move(model), request.options, context);
-  observer.writing();
-  write_image(request.result, result.refined.image);
-  if (!request.save_prior.empty()) save_prior(request.save_prior, result.refined.prior);
-  result.seconds = seconds_since(start);
-  if (!request.manifest.empty())
-    write_text(request.manifest, manifest_json(request, result, model_json), "--manifest");
-  return result;
+RefineRunResult resume_refine(const fs::path& path, std::optional<int> threads,
+                              RefineObserver& observer, std::stop_token stop) {
+  const RefineFolder folder{path};
+  const std::string text = read_text(folder.record(), "resume");
+  const RefineRecord record =
+      runs::read_refine_record(fs::absolute(folder.record()), text, "resume");
+  std::error_code error;
+  if (fs::exists(folder.manifest(), error) &&
+      runs::came_to_its_end(read_text(folder.manifest(), "resume")))
+    fail(ErrorCode::bad_argument, "resume: the refinement in '{}' is finished", path.string());
+  if (record.version != version())
+    fail(ErrorCode::unsupported,
+         "resume: the refinement in '{}' was begun by unmar {}, this is {}; go on with the version "
+         "that began it",
+         path.string(), record.version, version());
+  RefineRequest request = record.request;
+  if (threads) request.options.restore.threads = threads;
+  return RefineRun(request, path, &record, observer, std::move(stop)).go();
 }
 
 std::string result_json(const RefineRequest& request, const RefineRunResult& run) {

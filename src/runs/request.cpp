@@ -43,51 +43,64 @@ std::string quoted(const fs::path& path) {
 
 namespace runs {
 
-Json request_to_json(const FitRequest& given) {
-  const FitRequest request = with_absolute_paths(given);
-  const RunInputs& in = request.in;
-  const RunOutputs& out = request.out;
-  Json json = {{"task", to_string(request.task)}, {"reads", Json::object()}};
+Json path_to_json(const fs::path& path) {
+  return path.empty() ? Json(nullptr) : Json(path.string());
+}
+
+fs::path path_of_json(const Json& json) {
+  return json.is_null() ? fs::path() : fs::path(json.get<std::string>());
+}
+
+Json files_to_json(const RunInputs& in, const RunOutputs& out, const Cadence& cadence) {
+  Json json = {{"reads", Json::object()}};
   for_inputs(in, [&](const char* name, const fs::path& path) {
-    json["reads"][name] = path.empty() ? Json(nullptr) : Json(path.string());
+    json["reads"][name] = path_to_json(path);
   });
   json["max_megapixels"] = in.reading.max_megapixels;
   json["range"] = name_of(in.reading.range);
   for_outputs(out, [&](const char* name, const fs::path& path) {
-    json["writes"][name] = path.empty() ? Json(nullptr) : Json(path.string());
+    json["writes"][name] = path_to_json(path);
   });
-  json["cadence"] = {{"snapshot_every", request.cadence.snapshot_every},
-                     {"checkpoint_seconds", request.cadence.checkpoint_seconds},
-                     {"keep_every", request.cadence.keep_every}};
+  json["cadence"] = {{"snapshot_every", cadence.snapshot_every},
+                     {"checkpoint_seconds", cadence.checkpoint_seconds},
+                     {"keep_every", cadence.keep_every}};
+  return json;
+}
+
+Json request_to_json(const FitRequest& given) {
+  const FitRequest request = with_absolute_paths(given);
+  Json json = {{"task", to_string(request.task)}};
+  json.update(files_to_json(request.in, request.out, request.cadence));
   json["options"] = to_json(option_table(), request.options);
   const auto& network = request.options.custom_network;
   json["network"] = network ? Json::parse(network_to_json(*network)) : Json(nullptr);
   return json;
 }
 
-FitRequest request_of_json(const Json& json) {
-  FitRequest request;
-  request.task = task_named(json.at("task").get<std::string>());
-  const auto path_of = [](const Json& value) {
-    return value.is_null() ? fs::path() : fs::path(value.get<std::string>());
-  };
-  for_inputs(request.in,
-             [&](const char* name, fs::path& path) { path = path_of(json.at("reads").at(name)); });
-  request.in.reading.max_megapixels = json.at("max_megapixels");
+void files_of_json(const Json& json, RunInputs& in, RunOutputs& out, Cadence& cadence) {
+  for_inputs(in, [&](const char* name, fs::path& path) {
+    path = path_of_json(json.at("reads").at(name));
+  });
+  in.reading.max_megapixels = json.at("max_megapixels");
   const auto range = json.at("range").get<std::string>();
   bool known = false;
   for (const auto& [value, name] : kRanges)
     if (range == name) {
-      request.in.reading.range = value;
+      in.reading.range = value;
       known = true;
     }
   if (!known) fail(ErrorCode::bad_input, "range: '{}' is not automatic, full or data", range);
-  for_outputs(request.out, [&](const char* name, fs::path& path) {
-    path = path_of(json.at("writes").at(name));
+  for_outputs(out, [&](const char* name, fs::path& path) {
+    path = path_of_json(json.at("writes").at(name));
   });
-  const Json& cadence = json.at("cadence");
-  request.cadence = {cadence.at("snapshot_every"), cadence.at("checkpoint_seconds"),
-                     cadence.at("keep_every")};
+  const Json& every = json.at("cadence");
+  cadence = {every.at("snapshot_every"), every.at("checkpoint_seconds"), every.at("keep_every")};
+}
+
+FitRequest request_of_json(const Json& json) {
+  FitRequest request;
+  request.task = task_named(json.at("task").get<std::string>());
+  files_of_json(json, request.in, request.out, request.cadence);
   request.options = options_of_json(json.at("options"), request.task);
   if (const Json& network = json.at("network"); !network.is_null())
     request.options.custom_network = network_from_json(network.dump(), "its network");
@@ -119,12 +132,25 @@ std::string dumped(const Json& json, std::string_view where) {
 
 }  // namespace runs
 
+namespace {
+
+void make_absolute(const char*, fs::path& path) {
+  if (!path.empty()) path = fs::absolute(path);
+}
+
+}  // namespace
+
+RunInputs with_absolute_paths(RunInputs in) {
+  runs::for_inputs(in, make_absolute);
+  return in;
+}
+RunOutputs with_absolute_paths(RunOutputs out) {
+  runs::for_outputs(out, make_absolute);
+  return out;
+}
 FitRequest with_absolute_paths(FitRequest request) {
-  const auto make_absolute = [](const char*, fs::path& path) {
-    if (!path.empty()) path = fs::absolute(path);
-  };
-  runs::for_inputs(request.in, make_absolute);
-  runs::for_outputs(request.out, make_absolute);
+  request.in = with_absolute_paths(std::move(request.in));
+  request.out = with_absolute_paths(std::move(request.out));
   return request;
 }
 

@@ -1,5 +1,6 @@
 #include <unmar/base/checksum.h>
 
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "cli/support.h"
@@ -128,6 +129,49 @@ TEST_F(Refine, RefusesInOneLine) {
   expect_refusal(refine(denoise + Words{"--steps", "0"}), 2, {"--steps must be a whole number"});
   expect_refusal(Words{"refine", "rgb.png", "-o", "out.png", "--model", "model"} + denoise + kTiny,
                  1, {"gray pictures but the given one is RGB"});
+}
+
+/// Kills refinements at some moment of the fit, and of the chain.
+TEST_F(Refine, AKilledRunIsResumedToTheSameBytes) {
+  const Words how = refine({"--task", "denoise", "--sigma", "51", "--manifest", "m.json"}) +
+                    Words{"--steps", "200", "--iterations", "300", "--checkpoint-every", "0"};
+  ASSERT_EQ(run(how).code, 0);
+  const std::string expected = contents(in("out.png"));
+  int kills = 0;
+  for (const char* moment : {"prior 30/300", "prior 150/300", "chain"}) {
+    std::filesystem::remove(in("out.png"));
+    const std::string folder_name = "run" + std::to_string(kills);
+    {
+      Process process(folder(), how + Words{"--run", folder_name});
+      ASSERT_TRUE(process.wait_for(moment)) << moment;
+      process.send(SIGKILL);
+      process.wait();
+    }
+    ASSERT_TRUE(std::filesystem::exists(in(folder_name) / "checkpoint.bin"));
+    const Outcome outcome = run({"resume", folder_name});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_THAT(outcome.err, testing::HasSubstr("going on from the checkpoint"));
+    EXPECT_EQ(contents(in("out.png")), expected) << moment;
+    EXPECT_FALSE(std::filesystem::exists(in(folder_name) / "checkpoint.bin"));
+    expect_refusal({"resume", folder_name}, kUsage, {"is finished"});
+    ++kills;
+  }
+  EXPECT_EQ(kills, 3);
+}
+
+TEST_F(Refine, ARunGoesOnWithItsOwnFilesOnly) {
+  const Words how = Words{"--task", "denoise", "--sigma", "51", "--run", "kept"};
+  ASSERT_EQ(run(refine(how)).code, 0);
+  expect_refusal(refine(how), kUsage, {"holds a refinement already"});
+  std::filesystem::remove(in("kept") / "manifest.json");  // as if it had been killed at its end
+  put("in.png", test_picture(8, 9, 1));
+  expect_refusal({"resume", "kept"}, kFailure, {"in.png", "is not the one"});
+  put("in.png", test_picture(8, 8, 1));
+  EXPECT_EQ(run({"resume", "kept"}).code, 0);
+  std::filesystem::remove(in("kept") / "manifest.json");
+  std::filesystem::remove_all(in("model"));
+  write_diffusers(in("model"), test::tiny_model(1, true));
+  expect_refusal({"resume", "kept"}, kFailure, {"the model is not the one"});
 }
 
 }  // namespace refine_test

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runs/support.h"
+#include "unmar/runs/refine_run.h"
 
 namespace unmar::runs_test {
 namespace {
@@ -57,6 +58,37 @@ TEST_F(Request, OfAnotherKindIsRefusedWithItsPlace) {
   json = Json::parse(to_json(request()));
   json["range"] = "some";
   EXPECT_THAT(refuse(json.dump()), HasSubstr("'some'"));
+}
+
+TEST_F(Request, OfARefinementComesBackFromItsJson) {
+  RefineRequest given;
+  given.task = Task::upscale;
+  given.in.picture = in("small.png");
+  given.out.result = in("large.png");
+  given.out.manifest = in("m.json");
+  given.save_prior = in("p.tif");
+  given.model = in("model");
+  given.model_name = "fashion";
+  given.options.restore.factor = 4;
+  given.options.from = StartFrom::input;
+  given.options.start = 120;
+  given.options.eta = 0.25;
+  given.options.consistency = Consistency::dps;
+  given.cadence.checkpoint_seconds = 5;
+  const RefineRequest read = refine_request_from_json(to_json(given), "test");
+  EXPECT_EQ(to_json(read), to_json(given));
+  EXPECT_EQ(read.out.manifest, in("m.json"));
+  EXPECT_EQ(read.save_prior, in("p.tif"));
+  EXPECT_TRUE(read.prior_file.empty());
+  EXPECT_EQ(read.options.restore.factor, 4);
+  EXPECT_EQ(read.options.from, StartFrom::input);
+  EXPECT_EQ(read.options.start, 120);
+  EXPECT_EQ(read.options.eta, 0.25);
+  EXPECT_EQ(read.options.consistency, Consistency::dps);
+  EXPECT_FALSE(read.options.overlap.has_value());
+  EXPECT_EQ(read.cadence.checkpoint_seconds, 5);
+  EXPECT_THAT(error_of([&] { refine_request_from_json("{}", "job 7"); }, ErrorCode::bad_input),
+              HasSubstr("job 7"));
 }
 
 TEST_F(Request, APathThatIsNoTextIsRefused) {

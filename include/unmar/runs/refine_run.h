@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "unmar/runs/run.h"
 #include "unmar/tasks/refine.h"
@@ -16,9 +18,14 @@ struct RefineRequest {
   std::filesystem::path prior_file;  ///< a picture to start from instead of a fit; may be empty
   std::filesystem::path model;       ///< folder, as the library diffusers writes them
   std::string model_name;            ///< for manifests: as the user named it
-  std::filesystem::path result, manifest, save_prior;  ///< to write; the last two may be empty
+  RunOutputs out = {};               ///< result and manifest
+  std::filesystem::path save_prior;  ///< where to write what the chain starts from; may be empty
   RefineOptions options = {};
+  Cadence cadence = {};  ///< of the checkpoints
 };
+/// One object, paths absolute. throws as those of FitRequest.
+std::string to_json(const RefineRequest& request);
+RefineRequest refine_request_from_json(std::string_view json, std::string_view where);
 
 struct RefineRunResult {
   Refined refined;
@@ -30,18 +37,40 @@ struct RefineRunResult {
 class RefineObserver {
  public:
   virtual ~RefineObserver() = default;
+  /// has_checkpoint: there is one to go on from. Comes before all else.
+  virtual void started(const RefineRequest&, bool /*has_checkpoint*/) {}
   virtual void progressed(const FitProgress&) {}
   virtual void chain_started(const Refined&) {}
   virtual void stepped(const SampleProgress&) {}
+  virtual void warned(const std::string&) {}
   virtual void writing() {}
+  virtual void finished(const RefineRequest&, const RefineRunResult&) {}
+};
+
+/// Where a refinement is kept:
+///   refine.json      the request, with the SHA-256 of every file that is read
+///   checkpoint.bin   the fit of the prior so far; gone once the refinement is finished
+///   manifest.json    at the end
+struct RefineFolder {
+  std::filesystem::path path;
+
+  std::filesystem::path record() const { return path / "refine.json"; }
+  std::filesystem::path checkpoint() const { return path / "checkpoint.bin"; }
+  std::filesystem::path manifest() const { return path / "manifest.json"; }
 };
 
 /// Reads, refines and writes. Everything that can be wrong with options and files is found first.
-/// A requested stop is no failure: the best so far is written.
+/// A requested stop is no failure: the best so far is written. folder: where it is kept, so that it
+/// can be resumed; empty: nowhere.
 /// throws Error{bad_argument} for files that do not fit the task, and what reading, refine() and
 /// writing throw.
-RefineRunResult run(const RefineRequest& request, RefineObserver& observer,
-                    std::stop_token stop = {});
+RefineRunResult run(const RefineRequest& request, const std::filesystem::path& folder,
+                    RefineObserver& observer, std::stop_token stop = {});
+/// Goes on with a refinement that was interrupted: the result is the same, bit for bit. The fit
+/// goes on from its checkpoint; the chain, which takes seconds to minutes, begins anew.
+/// threads: instead of those of the request.
+RefineRunResult resume_refine(const std::filesystem::path& folder, std::optional<int> threads,
+                              RefineObserver& observer, std::stop_token stop = {});
 
 std::string result_json(const RefineRequest& request, const RefineRunResult& result);
 
