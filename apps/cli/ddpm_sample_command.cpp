@@ -76,7 +76,11 @@ std::vector<Image> draw(const SampleArguments& a, const DiffusersModel& model, I
                  sheet_of(progress.so_far(), a.columns, a.zoom));
   };
   try {
-    std::vector<Image> pictures = draw_samples(model, a.request, on_step, interrupt.token());
+    std::vector<Image> pictures =
+        draw_samples(model, a.request, on_step, interrupt.token(), [&](double seconds) {
+          if (!a.quiet)
+            say("this takes about {}; Ctrl-C ends it and keeps what is done", duration(seconds));
+        });
     line.finish();
     return pictures;
   } catch (...) {
@@ -98,8 +102,11 @@ int run(const SampleArguments& a) {
     return 0;
   }
   write_samples(a, pictures);
-  if (!a.snapshots.empty())
-    film.write(a.snapshots, "the samples", sheet_of(pictures, a.columns, a.zoom));
+  if (!a.snapshots.empty()) try {
+      film.write(a.snapshots, "the samples", sheet_of(pictures, a.columns, a.zoom));
+    } catch (const std::exception& error) {
+      say("warning: {}; the samples are written", error.what());
+    }
   const double seconds = seconds_since(start);
   if (!a.quiet)
     say("{} samples by {} in {} steps in {:.1f} s", pictures.size(), a.request.sampler,

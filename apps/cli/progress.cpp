@@ -21,20 +21,19 @@ std::size_t terminal_width() {
   return size.ws_col - 1u;  // the last column makes some terminals wrap
 }
 
-std::string minutes(double seconds) {
-  const long whole = std::lround(seconds);
-  if (whole >= 3600)
-    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
-  return fmt::format("{}:{:02}", whole / 60, whole % 60);
-}
-
 double rate_of(int done, double seconds) { return seconds > 0 ? done / seconds : 0; }
-
 std::string per_second(double rate) {
   return fmt::format("{:.{}f} it/s", rate, rate >= 10 ? 0 : 2);
 }
 
 }  // namespace
+
+std::string duration(double seconds) {
+  const long whole = std::lround(seconds);
+  if (whole >= 3600)
+    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
 
 std::vector<std::string> progress_parts(const std::string& label, const FitProgress& progress,
                                         bool may_end_sooner) {
@@ -46,7 +45,7 @@ std::vector<std::string> progress_parts(const std::string& label, const FitProgr
   const double rate = rate_of(done, progress.seconds);
   if (rate > 0)
     parts.push_back(fmt::format("{}{} left", may_end_sooner ? "at most " : "",
-                                minutes((progress.iterations - done) / rate)));
+                                duration((progress.iterations - done) / rate)));
   if (row.psnr_average)
     parts.push_back(fmt::format("PSNR {:.2f} dB", *row.psnr_average));
   else if (row.psnr)
@@ -94,7 +93,7 @@ void Progress::update_loss(int iteration, int iterations, double seconds, double
   if (quiet_ || !due(done, iterations)) return;
   std::vector<std::string> parts = {fmt::format("{} {}/{}", label_, done, iterations)};
   const double rate = rate_of(done, seconds);
-  if (rate > 0) parts.push_back(fmt::format("{} left", minutes((iterations - done) / rate)));
+  if (rate > 0) parts.push_back(fmt::format("{} left", duration((iterations - done) / rate)));
   parts.push_back(fmt::format("loss {:.5f}", loss));
   if (rate > 0) parts.push_back(per_second(rate));
   draw(parts);
@@ -103,7 +102,7 @@ void Progress::update_loss(int iteration, int iterations, double seconds, double
 void Progress::update_count(int done, int all, double seconds) {
   if (quiet_ || !due(done, all)) return;
   draw({fmt::format("{} {}/{}", label_, done, all),
-        fmt::format("{} left", minutes(seconds * (all - done) / done))});
+        fmt::format("{} left", duration(seconds * (all - done) / done))});
 }
 
 void Progress::update_share(const std::string& part, double share, double seconds) {
@@ -112,7 +111,7 @@ void Progress::update_share(const std::string& part, double share, double second
   const int done = static_cast<int>(share * kParts);
   const double left = seconds * (1 - share) / std::max(share, 1e-3);
   if (quiet_ || done == 0 || (!terminal_ && seconds + left < kShort) || !due(done, kParts)) return;
-  draw({fmt::format("{} {:.0f} %", part, 100 * share), fmt::format("{} left", minutes(left))});
+  draw({fmt::format("{} {:.0f} %", part, 100 * share), fmt::format("{} left", duration(left))});
 }
 
 void Progress::draw(const std::vector<std::string>& parts) {

@@ -35,6 +35,7 @@ class Progress {
   int last_tenth_ = 0;
 };
 
+std::string duration(double seconds);  ///< "1:05", "2:30:00"
 /// What a progress line says, most important first.
 std::vector<std::string> progress_parts(const std::string& label, const FitProgress& progress,
                                         bool may_end_sooner);

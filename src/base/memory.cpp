@@ -1,6 +1,9 @@
 #include "base/memory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <string>
 
@@ -72,6 +75,12 @@ Bytes available_memory(const fs::path& root) {
   Bytes system = number_in(root / "proc/meminfo", "MemAvailable:");
   if (system) *system *= 1024;
   return smaller(system, left_in_control_groups(root));
+}
+
+std::string bytes_in_words(std::size_t bytes) {
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  return mib < 1024 ? fmt::format("{:.0f} MiB", std::ceil(mib))
+                    : fmt::format("{:.1f} GiB", mib / 1024);
 }
 
 }  // namespace unmar

@@ -122,6 +122,7 @@ Tensor sample(const NoisePredictor& model, const NoiseSchedule& schedule, const 
     const int t = list[static_cast<std::size_t>(place)];
     const Step step{t, alpha_bar(place), alpha_bar(place + 1), place + 1 == count};
     const Tensor output = model(x, t);
+    if (cancel.stop_requested()) return last_x0.empty() ? x : last_x0;  // it may mean nothing
     check_output(output, x, t);
     Tensor x0 = mixed(mix_for_x0(options.prediction, step.alpha_bar), x, output);
     if (options.clip)

@@ -13,12 +13,23 @@ struct UnetModel::Impl {
     NodeId sample, time, output;
     std::unique_ptr<Program> program;
 
-    void forward(const Tensor& x, int t) {
+    bool forward(const Tensor& x, int t, const std::stop_token& cancel = {}) {
       program->set_input(sample, x);
       program->set_input(time, Tensor({x.shape().n, 1, 1, 1}, static_cast<float>(t)));
-      program->forward(0, false);
+      return program->forward(0, false, cancel);
     }
   };
+
+  /// Without its program.
+  static Compiled write(Graph& graph, const DdpmUnetOptions& unet, const UnetModelOptions& options,
+                        bool with_gradient) {
+    Compiled c;
+    c.sample = graph.add(Input{options.sample, with_gradient}, {}, "sample");
+    c.time = graph.add(Input{{options.sample.n, 1, 1, 1}}, {}, "time");
+    c.output = write_ddpm_unet(graph, c.sample, c.time, unet);
+    graph.keep(c.output);
+    return c;
+  }
 
   DdpmUnetOptions unet;
   UnetModelOptions options;
@@ -27,12 +38,8 @@ struct UnetModel::Impl {
   Compiled forward = {}, backward = {};
 
   Compiled compile(bool with_gradient) const {
-    Compiled c;
     Graph graph;
-    c.sample = graph.add(Input{options.sample, with_gradient}, {}, "sample");
-    c.time = graph.add(Input{{options.sample.n, 1, 1, 1}}, {}, "time");
-    c.output = write_ddpm_unet(graph, c.sample, c.time, unet);
-    graph.keep(c.output);
+    Compiled c = write(graph, unet, options, with_gradient);
     set_weights(graph);
     CompileOptions compile{.threads = options.threads};
     if (with_gradient) compile.backward_from = {c.output};
@@ -62,6 +69,16 @@ struct UnetModel::Impl {
   }
 };
 
+UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options) {
+  Graph graph;
+  UnetModel::Impl::write(graph, unet, options, false);
+  for (std::size_t i = 0; i < graph.params().size(); ++i) graph.freeze(static_cast<int>(i));
+  const auto engine = make_engine(options.engine);
+  return {.memory = engine->memory_needed(graph, {.threads = options.threads}),
+          .memory_free = memory_free(*engine, graph),
+          .macs = count_macs(graph)};
+}
+
 UnetModel::UnetModel(const DdpmUnetOptions& unet, Weights weights, const UnetModelOptions& options)
     : impl_(std::make_unique<Impl>(Impl{unet, options, {}, {}})) {
   for (NamedTensor& tensor : weights.tensors) {
@@ -73,9 +90,9 @@ UnetModel::UnetModel(const DdpmUnetOptions& unet, Weights weights, const UnetMod
 UnetModel::~UnetModel() = default;
 UnetModel::UnetModel(UnetModel&&) noexcept = default;
 
-Tensor UnetModel::predict(const Tensor& x, int t) {
+Tensor UnetModel::predict(const Tensor& x, int t, const std::stop_token& cancel) {
   impl_->check(x, "one");
-  impl_->forward.forward(x, t);
+  if (!impl_->forward.forward(x, t, cancel)) return x;
   Tensor output;
   impl_->forward.program->read(impl_->forward.output, output);
   return output;

@@ -17,4 +17,10 @@ std::optional<float> Program::finish_step() {
 
 void Program::drop_step() { started_.reset(); }
 
+std::size_t memory_free(const Engine& engine, const Graph& graph, std::string_view device) {
+  for (const DeviceInfo& d : engine.chosen_for(graph).devices())
+    if (device.empty() || d.name == device) return d.memory_free;
+  return 0;
+}
+
 }  // namespace unmar

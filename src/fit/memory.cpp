@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "base/fail.h"
+#include "base/memory.h"
 #include "fit/problem_graph.h"
 
 namespace unmar {
@@ -19,20 +20,6 @@ Outline outline(const Shape& x_shape, const Operator& A, const ProblemOptions& o
   const Shape z = input_shape(x_shape, options), y = A.output_shape(x_shape);
   const bool learned = learns_input(options.optimise);
   return {write_problem(Input{z, learned}, Input{y}, x_shape, A, options), z, y};
-}
-
-/// Of the device that the fit would run on; 0: not known.
-std::size_t memory_free(const Engine& engine, const std::string& device) {
-  for (const DeviceInfo& d : engine.devices())
-    if (device.empty() || d.name == device) return d.memory_free;
-  return 0;
-}
-
-/// "61.2 GiB", "12 MiB"
-std::string in_words(std::size_t bytes) {
-  const double mib = static_cast<double>(bytes) / (1 << 20);
-  return mib < 1024 ? fmt::format("{:.0f} MiB", std::ceil(mib))
-                    : fmt::format("{:.1f} GiB", mib / 1024);
 }
 
 }  // namespace
@@ -57,8 +44,7 @@ void require_memory(std::string_view where, std::size_t limit, const Shape& x_sh
                     const Engine& engine) {
   const std::size_t available =
       limit > 0 ? limit
-                : memory_free(engine.chosen_for(outline(x_shape, A, problem).problem.graph),
-                              options.device);
+                : memory_free(engine, outline(x_shape, A, problem).problem.graph, options.device);
   if (available == 0) return;
   const std::size_t needed = memory_needed(x_shape, A, problem, options, engine);
   if (needed <= available) return;
@@ -83,7 +69,7 @@ void require_memory(std::string_view where, std::size_t limit, const Shape& x_sh
   fail(ErrorCode::too_large,
        "{}: a fit of {}x{} with this network needs {}, but {} are {}; try fewer --channels or "
        "--scales, a smaller --network{}{}",
-       where, x_shape.w, x_shape.h, in_words(needed), in_words(available),
+       where, x_shape.w, x_shape.h, bytes_in_words(needed), bytes_in_words(available),
        limit > 0 ? "allowed" : "available", smaller, limit > 0 ? ", or more --max-memory" : "");
 }
 

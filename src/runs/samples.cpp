@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/fail.h"
+#include "base/memory.h"
+#include "unmar/base/process.h"
 #include "unmar/base/random.h"
 #include "unmar/diffusion/unet_model.h"
 #include "unmar/observe/observe.h"
@@ -61,11 +64,57 @@ std::unique_ptr<Sampler> sampler_of(const DiffusersModel& model, const SamplesRe
   return make_sampler(r.sampler == "dpm-solver++" ? "dpm++" : r.sampler, r.eta);
 }
 
+UnetModelOptions options_for(const SamplesRequest& r, int batch, int channels, int size) {
+  return {.sample = {batch, channels, size, size}, .engine = r.engine, .threads = r.threads};
+}
+
+/// How many pictures can be drawn at once. throws Error{too_large} if not even one.
+int batch_within_memory(const DdpmUnetOptions& unet, UnetModelOptions options) {
+  const auto fits = [&](int batch, int size) {
+    options.sample.n = batch;
+    options.sample.h = options.sample.w = size;
+    const UnetCost cost = cost_of(unet, options);
+    return cost.memory_free == 0 || cost.memory <= cost.memory_free;
+  };
+  const int size = options.sample.h;
+  for (int batch = kLargestBatch; batch > 0; batch /= 2)
+    if (fits(batch, size)) return batch;
+  const UnetCost cost = cost_of(unet, options);  // of one
+  const int step = 1 << (unet.block_out_channels.size() - 1);
+  int smaller = size / 2 / step * step;
+  while (smaller > step && !fits(1, smaller)) smaller = smaller / 2 / step * step;
+  fail(ErrorCode::too_large,
+       "ddpm sample: a picture of {0}x{0} px needs {1}, but {2} are available; try --size {3}",
+       size, bytes_in_words(cost.memory), bytes_in_words(cost.memory_free),
+       std::max(smaller, step));
+}
+
+/// Of so many predictions, by the time that one takes at a size for which it is short; nothing if
+/// they are soon done.
+std::optional<double> seconds_for(const DiffusersModel& model, const UnetModelOptions& options,
+                                  double predictions) {
+  constexpr double kManyMacs = 5e11;  // some ten seconds
+  constexpr int kProbe = 64;          // px
+  const double macs = static_cast<double>(cost_of(model.unet, options).macs);
+  if (macs * predictions < kManyMacs) return std::nullopt;
+  UnetModelOptions probe = options;
+  probe.sample.n = 1;
+  probe.sample.h = probe.sample.w = std::min(kProbe, options.sample.h);
+  UnetModel network(model.unet, model.weights, probe);
+  const Tensor x(probe.sample, 0.f);
+  network.predict(x, 0);  // to warm up
+  const Clock::time_point start = Clock::now();
+  network.predict(x, 0);
+  return seconds_since(start) * macs / static_cast<double>(cost_of(model.unet, probe).macs) *
+         predictions;
+}
+
 }  // namespace
 
 std::vector<Image> draw_samples(const DiffusersModel& model, const SamplesRequest& r,
                                 const std::function<void(const SamplesProgress&)>& on_step,
-                                std::stop_token cancel) {
+                                std::stop_token cancel,
+                                const std::function<void(double)>& on_estimate) {
   const int channels = model.unet.in_channels;
   if (channels != model.unet.out_channels || (channels != 1 && channels != 3))
     throw Error(ErrorCode::unsupported,
@@ -83,12 +132,18 @@ std::vector<Image> draw_samples(const DiffusersModel& model, const SamplesReques
   options.end_without_noise = config.set_alpha_to_one;
 
   const int size = size_of(model, r.size);
-  const int batches = (r.count + kLargestBatch - 1) / kLargestBatch;
+  const int largest = batch_within_memory(model.unet, options_for(r, 1, channels, size));
+  const int batches = (r.count + largest - 1) / largest;
   const int batch = (r.count + batches - 1) / batches;
-  const Shape shape{batch, channels, size, size};
-  UnetModel network(model.unet, model.weights,
-                    {.sample = shape, .engine = r.engine, .threads = r.threads});
-  const NoisePredictor predict = [&](const Tensor& x, int t) { return network.predict(x, t); };
+  const UnetModelOptions made = options_for(r, batch, channels, size);
+  if (on_estimate)
+    if (const auto seconds = seconds_for(model, made, static_cast<double>(batches) * r.steps))
+      on_estimate(*seconds);
+  const Shape shape = made.sample;
+  UnetModel network(model.unet, model.weights, made);
+  const NoisePredictor predict = [&](const Tensor& x, int t) {
+    return network.predict(x, t, cancel);
+  };
   std::vector<Image> pictures;
   for (int first = 0; first < r.count && !cancel.stop_requested(); first += batch) {
     const int wanted = std::min(batch, r.count - first);  // the last batch may hold some too many

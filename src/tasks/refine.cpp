@@ -217,7 +217,7 @@ class Refinement {
                                    .threads = restoring().threads.value()});
     predict_ = [this](const Tensor& x, int t) {
       ++result_.evaluations;
-      return unet_->predict(x, t);
+      return unet_->predict(x, t, context_.restore.cancel);
     };
     gradient_ = [this](const Tensor& x, int t, const Tensor& u) {
       ++result_.gradients;

@@ -52,10 +52,11 @@ class AsyncProgram final : public Program {
   }
 
   void set_input(NodeId id, TensorView value) override { inner_->set_input(id, value); }
-  void forward(std::int64_t iteration, bool jitter) override {
+  bool forward(std::int64_t iteration, bool jitter, const std::stop_token& cancel) override {
     EXPECT_FALSE(running_.valid());
-    inner_->forward(iteration, jitter);
+    const bool whole = inner_->forward(iteration, jitter, cancel);
     remember();
+    return whole;
   }
   void backward() override { inner_->backward(); }
   void backward(NodeId id, TensorView cotangent) override { inner_->backward(id, cotangent); }

@@ -47,7 +47,7 @@ class FakeProgram final : public Program {
     log_.inputs.push_back(std::move(copy));
     log_.steps_before.push_back(static_cast<int>(log_.iterations.size()));
   }
-  void forward(std::int64_t, bool) override {}
+  bool forward(std::int64_t, bool, const std::stop_token&) override { return true; }
   void backward() override {}
   void backward(NodeId, TensorView) override {}
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "unmar/diffusion/weights.h"
@@ -13,6 +16,13 @@ struct UnetModelOptions {
   int threads = 0;  ///< 0: as many as the machine has
 };
 
+/// What a UnetModel will take, found without making it.
+struct UnetCost {
+  std::size_t memory = 0, memory_free = 0;  ///< bytes; 0: not known
+  std::uint64_t macs = 0;                   ///< multiplications of one prediction
+};
+UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options);
+
 /// A DDPM U-Net with its weights, compiled for samples of one shape. Not thread-safe.
 /// As a NoisePredictor: [&](const Tensor& x, int t) { return model.predict(x, t); }
 class UnetModel {
@@ -23,13 +33,15 @@ class UnetModel {
   ~UnetModel();
   UnetModel(UnetModel&&) noexcept;
 
-  /// x of options.sample; t: the same for all pictures of the batch.
-  Tensor predict(const Tensor& x, int t);
+  /// x of options.sample; t: the same for all pictures of the batch. Once `cancel` is requested it
+  /// returns soon, and what it returns means nothing.
+  Tensor predict(const Tensor& x, int t, const std::stop_token& cancel = {});
   /// J^T u with J the derivative of predict() over x: a ModelGradient, for make_dps(). The first
   /// call compiles a second program, which keeps what the way back needs.
   Tensor gradient(const Tensor& x, int t, const Tensor& u);
 
  private:
+  friend UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

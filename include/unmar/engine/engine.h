@@ -71,7 +71,10 @@ class Program {
 
   /// Computes all kept nodes and the loss. `iteration` names the jitter; without `jitter` Jitter
   /// and Dropout nodes pass their source on.
-  virtual void forward(std::int64_t iteration, bool jitter = true) = 0;
+  /// False if `cancel` was requested on the way, as in step(): then what was computed means
+  /// nothing.
+  virtual bool forward(std::int64_t iteration, bool jitter = true,
+                       const std::stop_token& cancel = {}) = 0;
 
   /// Gradients of the loss with respect to all parameters and needs_grad inputs. Needs a forward()
   /// of its own: backward takes the memory of its values.
@@ -153,6 +156,9 @@ class Engine {
   /// throws Error{unsupported} naming what is missing, Error{too_large} if memory does not suffice.
   virtual std::unique_ptr<Program> compile(const Graph& graph, const CompileOptions& options) = 0;
 };
+
+/// Bytes that a program of this graph may take on the device; 0: not known.
+std::size_t memory_free(const Engine& engine, const Graph& graph, std::string_view device = {});
 
 /// throws Error{unsupported} naming the ops of the graph that the engine lacks, or if it has no
 /// device here; Error{bad_argument} if it has no device of this name.

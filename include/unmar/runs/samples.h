@@ -33,10 +33,13 @@ struct SamplesProgress {
 };
 
 /// Pictures out of noise. Picture i of a seed starts from the same noise, however many there are.
-/// Cancelled: those that are done, perhaps none. throws what sample() and UnetModel throw.
+/// Cancelled, also within a step: those that are done, perhaps none. on_estimate is told about how
+/// many seconds all will take, if they are many. As many are drawn at once as memory allows.
+/// throws Error{too_large} if it does not suffice for one; what sample() and UnetModel throw.
 std::vector<Image> draw_samples(const DiffusersModel& model, const SamplesRequest& request,
                                 const std::function<void(const SamplesProgress&)>& on_step = {},
-                                std::stop_token cancel = {});
+                                std::stop_token cancel = {},
+                                const std::function<void(double)>& on_estimate = {});
 
 /// Side by side in rows, with lines of `gap` px between them, each picture `zoom` times as large.
 /// columns 0: about as many as rows.

@@ -67,7 +67,12 @@ class CpuProgram : public Program {
     to_channels_last(value, place(id).view());
   }
 
-  void forward(std::int64_t iteration, bool jitter) override { run_forward(iteration, jitter, {}); }
+  bool forward(std::int64_t iteration, bool jitter, const std::stop_token& cancel) override {
+    pool_.cancel_with(cancel);
+    const bool whole = run_forward(iteration, jitter, cancel);
+    pool_.cancel_with({});
+    return whole;
+  }
 
   void backward() override {
     const float one = 1.f;

@@ -33,7 +33,7 @@ class RefProgram final : public Program {
   RefProgram& operator=(const RefProgram&) = delete;
 
   void set_input(NodeId id, TensorView value) override;
-  void forward(std::int64_t iteration, bool jitter) override;
+  bool forward(std::int64_t iteration, bool jitter, const std::stop_token& cancel) override;
   void backward() override;
   void backward(NodeId id, TensorView cotangent) override;
   std::optional<float> step(const Adam& adam, std::int64_t iteration,
@@ -141,8 +141,8 @@ void RefProgram::set_input(NodeId id, TensorView value) {
   std::copy_n(value.data, value.shape.count(), values_[static_cast<std::size_t>(id.index)].data());
 }
 
-void RefProgram::forward(std::int64_t iteration, bool jitter) {
-  run_forward(iteration, jitter, {});
+bool RefProgram::forward(std::int64_t iteration, bool jitter, const std::stop_token& cancel) {
+  return run_forward(iteration, jitter, cancel);
 }
 
 /// Both return whether they came to their end.
