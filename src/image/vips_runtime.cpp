@@ -23,6 +23,16 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+/// Each library behind libvips has its own words for it. Not "failed to allocate": libtiff says
+/// so of damaged files.
+bool is_of_memory(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const char* words : {"out of memory", "insufficient memory", "not enough memory",
+                            "cannot allocate memory", "memory allocation failed"})
+    if (text.find(words) != text.npos) return true;
+  return false;
+}
+
 void ignore_message(const gchar*, GLogLevelFlags, const gchar*, gpointer) {}
 
 }  // namespace
@@ -49,6 +59,9 @@ void start_vips() {
 std::string take_vips_error() {
   const std::string all = vips_error_buffer();
   vips_error_clear();
+  if (is_of_memory(all))  // says nothing of the file
+    fail(ErrorCode::too_large,
+         "image: there is not enough memory for the picture; free some, or take a smaller one");
   std::string line;
   for (std::string_view rest = all; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());

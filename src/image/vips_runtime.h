@@ -8,6 +8,7 @@ namespace unmar::image {
 void start_vips();
 
 /// What libvips says went wrong, as one short line; empties its error buffer.
+/// throws Error{too_large} if it is that memory does not suffice.
 std::string take_vips_error();
 
 }  // namespace unmar::image

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <new>
+
 #include "base/fail.h"
 #include "runs/json.h"
 #include "runs/moved.h"
@@ -137,6 +139,8 @@ RunRecord read_record(const fs::path& file, std::string_view text, std::string_v
     for_inputs(record.request.in, [&](const char* name, const fs::path& path) {
       if (!path.empty()) json.at("sha256").at(name).get<std::string>();
     });
+  } catch (const std::bad_alloc&) {
+    throw;  // says nothing of the file
   } catch (const std::exception& error) {
     throw damaged(error.what());
   }

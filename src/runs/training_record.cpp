@@ -1,3 +1,4 @@
+#include <new>
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
@@ -47,6 +48,8 @@ TrainingRecord read_training_record(const fs::path& file) {
     record.unet = ddpm_unet_from_json(json.at("unet").dump(), "its U-Net");
     record.pictures_sha256 = json.at("images_sha256");
     record.version = json.at("unmar");
+  } catch (const std::bad_alloc&) {
+    throw;  // says nothing of the file
   } catch (const std::exception& error) {
     throw damaged(error.what());
   }
