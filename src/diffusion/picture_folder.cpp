@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 constexpr int kLargestSize = 4096;
 
 bool named_as_picture(const fs::path& path) {
-  constexpr std::array<std::string_view, 6> kKnown{".png",  ".jpg", ".jpeg",
-                                                   ".webp", ".tif", ".tiff"};
+  constexpr std::array<std::string_view, 9> kKnown{".png",  ".jpg",  ".jpeg", ".webp", ".tif",
+                                                   ".tiff", ".fits", ".fit",  ".fts"};
   std::string extension = path.extension().string();
   for (char& c : extension)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -28,9 +28,16 @@ std::vector<fs::path> pictures_in(const fs::path& folder) {
   std::error_code error;
   std::vector<fs::path> paths;
   // Stepped with an error code: the range form throws an exception of its own.
-  for (fs::directory_iterator i(folder, error), end; !error && i != end; i.increment(error))
-    if (named_as_picture(i->path()) && i->path().filename().string().front() != '.')
+  fs::recursive_directory_iterator i(folder, fs::directory_options::skip_permission_denied, error);
+  for (const fs::recursive_directory_iterator end; !error && i != end; i.increment(error)) {
+    std::error_code ignored;
+    const bool hidden = i->path().filename().string().front() == '.';
+    if (i->is_directory(ignored)) {
+      if (hidden) i.disable_recursion_pending();
+    } else if (!hidden && named_as_picture(i->path())) {
       paths.push_back(i->path());
+    }
+  }
   if (error)
     fail(ErrorCode::io, "read_picture_folder: cannot list '{}': {}", folder.string(),
          error.message());
@@ -71,9 +78,18 @@ Dataset read_picture_folder(const fs::path& folder, const PictureFolderOptions& 
     fail(ErrorCode::bad_argument, "read_picture_folder: background must be in [0,1], got {}",
          options.background);
   Dataset set{options.gray ? 1 : 3, options.size, options.size, {}};
-  for (const fs::path& path : pictures_in(folder)) append(set.samples, read_image(path), options);
+  for (const fs::path& path : pictures_in(folder)) try {
+      append(set.samples, read_image(path), options);
+    } catch (const Error& error) {
+      if (set.left_out++ == 0) set.why = error.what();
+    }
+  if (set.samples.empty() && set.left_out > 0)
+    fail(ErrorCode::bad_input,
+         "read_picture_folder: none of the {} pictures of '{}' can be read, the first because: {}",
+         set.left_out, folder.string(), set.why);
   if (set.samples.empty())
-    fail(ErrorCode::bad_input, "read_picture_folder: '{}' holds no PNG, JPEG, WebP or TIFF picture",
+    fail(ErrorCode::bad_input,
+         "read_picture_folder: '{}' holds no PNG, JPEG, WebP, TIFF or FITS picture",
          folder.string());
   return set;
 }

@@ -121,6 +121,10 @@ class Training {
 
   void announce() const {
     const Dataset& pictures = batches_->dataset();
+    if (pictures.left_out > 0)
+      observer_.warned(
+          fmt::format("{} files of '{}' cannot be read and are left out, the first: {}",
+                      pictures.left_out, a_.images.string(), pictures.why));
     std::size_t params = 0;
     for (const Param& param : trainer_->params()) params += param.shape.count();
     observer_.started({.request = a_,

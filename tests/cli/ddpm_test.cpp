@@ -76,6 +76,35 @@ TEST_F(Ddpm, ATrainingThatWasMovedWithItsPicturesGoesOn) {
   EXPECT_THAT(resumed.err, HasSubstr("new/pictures'"));
 }
 
+TEST_F(Ddpm, APictureThatCannotBeReadIsLeftOutAndSaid) {
+  std::ofstream(in("pictures/0.png"), std::ios::trunc).close();
+  const Outcome trained = run(train("model"));
+  EXPECT_EQ(trained.code, 0) << trained.err;
+  EXPECT_THAT(trained.err, HasSubstr("warning: 1 files of 'pictures'"));
+  EXPECT_THAT(trained.err, HasSubstr("4 pictures of 8x8 px"));
+}
+
+TEST_F(Ddpm, ASampleThatIsTooLargeForMemoryIsRefusedAtOnce) {
+  // A value of its widest level takes 17 GB.
+  succeed(train("model", {"--channels", "256,4", "--attention", "none", "--iterations", "1"}));
+  expect_refusal(sample("model", "s.png", {"--size", "4096", "-n", "1"}), kFailure,
+                 {"4096x4096 px needs", "try --size"});
+}
+
+TEST_F(Ddpm, ALongStepIsToldAndCanBeInterrupted) {
+  succeed(train("model", {"--attention", "4"}));
+  // Attention over 512 x 512 places: more than a minute for one step.
+  Process process(folder(), sample("model", "s.png", {"--size", "1024", "-n", "1"}));
+  ASSERT_TRUE(process.wait_for("this takes about "));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const auto start = std::chrono::steady_clock::now();
+  process.send(SIGINT);
+  const Outcome outcome = process.wait();
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("stopped by you before a sample was done"));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+}
+
 TEST_F(Ddpm, TrainsAModelAndDrawsWithIt) {
   const Outcome trained = run(train("model", {"--json", "--samples", "2"}));
   ASSERT_EQ(trained.code, 0) << trained.err;

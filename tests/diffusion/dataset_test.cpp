@@ -135,7 +135,37 @@ TEST_F(PictureFolder, without_a_usable_picture_is_an_error) {
   expect_error(ErrorCode::bad_argument, {"size must be 1 to 4096, got 0"},
                [&] { read_picture_folder(folder(), {.size = 0}); });
   put_bytes(in("a.png"), "no picture");
-  expect_error(ErrorCode::bad_input, {"a.png"}, [&] { read_picture_folder(folder()); });
+  expect_error(ErrorCode::bad_input, {"none of the 1 pictures", "a.png"},
+               [&] { read_picture_folder(folder()); });
+}
+
+TEST_F(PictureFolder, leaves_out_and_counts_what_cannot_be_read) {
+  put_bytes(in("a.png"), "");
+  write_image(in("b.png"), Image(3, 4, 4, 1.f));
+  put_bytes(in("c.jpg"), "no picture");
+  const Dataset set = read_picture_folder(folder(), {.size = 2});
+  EXPECT_EQ(set.count(), 1u);
+  EXPECT_EQ(set.left_out, 2u);
+  EXPECT_THAT(set.why, testing::HasSubstr("a.png"));
+}
+
+TEST_F(PictureFolder, holds_the_pictures_of_its_folders_and_fits) {
+  for (const char* sub : {"one/deeper", "two", ".hidden"})
+    std::filesystem::create_directories(in(sub));
+  const auto put = [&](const char* name, float value) {
+    write_image(in(name), Image(1, 4, 4, value));
+  };
+  put("one/deeper/a.png", 0.f);
+  put("two/b.png", 1.f);
+  put(".hidden/c.png", 0.5f);
+  Image fits(1, 4, 4, 0.5f);
+  fits.at(0, 0, 0) = 0.f;
+  fits.at(0, 3, 3) = 1.f;
+  write_image(in("d.fits"), fits);
+  const Dataset set = read_picture_folder(folder(), {.size = 1, .gray = true});
+  EXPECT_EQ(set.count(), 3u);
+  EXPECT_THAT(set.samples, ElementsAre(testing::Gt(100), 0, 255));
+  EXPECT_EQ(set.left_out, 0u);
 }
 
 /// Picture i is 1 x 2 with the samples 2 i and 2 i + 1.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "unmar/tensor/tensor.h"
@@ -14,6 +15,9 @@ namespace unmar {
 struct Dataset {
   int channels = 1, height = 0, width = 0;
   std::vector<std::uint8_t> samples;  ///< picture by picture, each [c,h,w]
+  /// Files that are named as pictures and could not be read, and what was said of the first.
+  std::size_t left_out = 0;
+  std::string why = {};
 
   std::size_t picture_size() const {
     return static_cast<std::size_t>(channels) * static_cast<std::size_t>(height) *
@@ -35,9 +39,10 @@ struct PictureFolderOptions {
   bool gray = false;       ///< else RGB
   float background = 1.f;  ///< shows through where a picture is transparent
 };
-/// The pictures of a folder, by name; other files are left out. Each is cropped to its central
-/// square, then resized. throws Error{io} if there is no folder, Error{bad_input} if it holds no
-/// picture; what read_image throws; Error{bad_argument} for options out of range.
+/// The pictures of a folder and the folders in it, by name; other files, and what is hidden, are
+/// left out. Those that cannot be read are counted. Each is cropped to its central square, then
+/// resized. throws Error{io} if there is no folder, Error{bad_input} if it holds no picture that
+/// can be read; Error{bad_argument} for options out of range.
 Dataset read_picture_folder(const std::filesystem::path& folder,
                             const PictureFolderOptions& options = {});
 
