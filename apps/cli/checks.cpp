@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 
 namespace unmar::cli {
 namespace {
@@ -14,13 +15,19 @@ namespace {
 // CLI11 writes "--name: " before what a check returns; usage_error drops the colon.
 constexpr const char* kMust = "must be ";
 
+template <class T>
+bool is_between(const std::string& text, double low, double high) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  // As T: as a double 2^53 + 1 is 2^53.
+  return error == std::errc{} && stop == end && value >= static_cast<T>(low) &&
+         value <= static_cast<T>(high);
+}
+
 CLI::Validator number_check(double low, double high, bool whole) {
   const auto check = [low, high, whole](std::string& text) -> std::string {
-    double value = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error == std::errc{} && stop == end && value >= low && value <= high &&
-        (!whole || text.find_first_not_of("0123456789") == std::string::npos))
+    if (whole ? is_between<std::uint64_t>(text, low, high) : is_between<double>(text, low, high))
       return {};
     return fmt::format("{}{} {} and {}, got {}", kMust,
                        whole ? "a whole number between" : "between", low, high, text);

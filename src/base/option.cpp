@@ -71,8 +71,9 @@ bool is_allowed(const OptionInfo& option, const OptionValue& value) {
       const auto* whole = std::get_if<std::int64_t>(&value);
       if (!whole) return false;
       if (!option.choices.empty()) return among_choices();
-      return static_cast<double>(*whole) >= option.low &&
-             static_cast<double>(*whole) <= option.high;
+      // As whole numbers: as a double 2^53 + 1 is 2^53.
+      return *whole >= static_cast<std::int64_t>(option.low) &&
+             *whole <= static_cast<std::int64_t>(option.high);
     }
     case Kind::number: {
       const auto* real = std::get_if<double>(&value);
