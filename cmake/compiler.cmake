@@ -19,6 +19,9 @@ elseif(UNMAR_SANITIZE STREQUAL thread)
 elseif(UNMAR_SANITIZE)
   message(FATAL_ERROR "UNMAR_SANITIZE is '${UNMAR_SANITIZE}'; set it to address, thread or OFF")
 endif()
+if(UNMAR_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 # For code whose speed nobody notices: a release compiles it for half of what -O3 takes.
 # There GCC 12 warns of bounds that std::string keeps.
 set(UNMAR_QUICK_OPTIONS $<$<CONFIG:Release>:-O1>
