@@ -10,6 +10,7 @@ struct Weights {
 Image weighted(const Image& image, const Weights& weights) {
   Image result(1, image.height(), image.width());
   result.source = image.source;
+  result.source.forget_samples();
   const auto r = image.plane(0), g = image.plane(1), b = image.plane(2);
   const auto y = result.plane(0);
   for (std::size_t i = 0; i < y.size(); ++i) {

@@ -53,6 +53,7 @@ Image crop(const Image& image, int y0, int x0, int height, int width) {
   }
   Image result(image.channels(), height, width);
   result.source = image.source;
+  result.source.forget_samples();
   const auto copy_rows = [&](std::span<const float> from, std::span<float> to) {
     for (int y = 0; y < height; ++y) {
       const auto row = static_cast<std::ptrdiff_t>(y0 + y) * image.width() + x0;

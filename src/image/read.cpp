@@ -8,7 +8,7 @@
 #include "base/fail.h"
 #include "image/file_kind.h"
 #include "image/icc.h"
-#include "image/sample_range.h"
+#include "image/samples.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
 
@@ -139,43 +139,64 @@ void with_samples(const VImage& pixels, Body body) {
   }
 }
 
-/// throws Error{bad_input} for NaN and infinity.
+/// Planar, with what is no number marked as missing.
 template <class T>
-Extent extent_of(const T* samples, std::size_t count, std::size_t bands, std::size_t channels,
-                 const fs::path& path) {
-  Extent extent{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
-  std::size_t bad = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t c = 0; c < channels; ++c) {
-      const auto value = static_cast<double>(samples[i * bands + c]);
-      if (!std::isfinite(value)) {
-        ++bad;
-        continue;
-      }
-      extent.low = std::min(extent.low, value);
-      extent.high = std::max(extent.high, value);
-    }
+Samples samples_of(const T* interleaved, std::size_t bands, const Image& image) {
+  Samples samples{image.channels(), image.height(), image.width(), {}, {}, {}};
+  samples.values.resize(image.count());
+  const std::size_t plane = samples.plane();
+  for (std::size_t i = 0; i < samples.values.size(); ++i) {
+    const auto value = static_cast<double>(interleaved[i % plane * bands + i / plane]);
+    samples.values[i] = value;
+    if (!std::isfinite(value)) samples.mark(i, SampleUse::missing);
   }
-  if (bad > 0) {
-    fail(ErrorCode::bad_input,
-         "{}: '{}' has {} NaN or infinite values of {}; replace them (by 0, say) and mark them as "
-         "missing in a mask",
-         kReadImage, path.string(), bad, count * channels);
-  }
-  return extent;
+  return samples;
 }
 
+/// What `known` discards, and what tells nothing of the range.
+void apply_known(Samples& samples, const Image* known, std::span<const float> alpha) {
+  const std::size_t plane = samples.plane();
+  if (known) {
+    samples.uncounted.resize(plane);
+    for (std::size_t i = 0; i < samples.values.size(); ++i) {
+      const float weight = known->pixels()[i % plane];
+      if (!(weight > 0.f)) samples.mark(i, SampleUse::discarded);
+      if (weight < 1.f) samples.uncounted[i % plane] = true;
+    }
+  }
+  if (std::ranges::none_of(alpha, [](float a) { return a <= 0.f; })) return;
+  if (std::ranges::all_of(alpha, [](float a) { return a <= 0.f; })) return;  // no news at all
+  samples.uncounted.resize(plane);
+  for (std::size_t i = 0; i < plane; ++i)
+    if (alpha[i] <= 0.f) samples.uncounted[i] = true;
+}
+
+void check_missing(const Samples& samples, double most, const fs::path& path) {
+  const auto count = static_cast<std::size_t>(std::ranges::count(samples.use, SampleUse::missing));
+  const auto all = static_cast<double>(samples.values.size());
+  if (static_cast<double>(count) <= most * all) return;
+  const bool none = most <= 0;
+  fail(ErrorCode::bad_input, "{}: '{}' has {} NaN or infinite values of {}{}", kReadImage,
+       path.string(), count, samples.values.size(),
+       none ? "; replace them (by 0, say) and mark them as missing in a mask"
+            : fmt::format(", more than {:.0f} % of them; there is too little to fill them from",
+                          100 * most));
+}
+
+/// Eight bits in their whole range.
 template <class T>
 void fill(Image& image, const T* samples, std::size_t bands) {
-  const double black = image.source.range.black;
-  const double scale = 1.0 / (image.source.range.white - black);
   const auto channels = static_cast<std::size_t>(image.channels());
   for (std::size_t c = 0; c < channels; ++c) {
     const auto plane = image.plane(static_cast<int>(c));
-    for (std::size_t i = 0; i < plane.size(); ++i) {
-      plane[i] = static_cast<float>((static_cast<double>(samples[i * bands + c]) - black) * scale);
-    }
+    for (std::size_t i = 0; i < plane.size(); ++i)
+      plane[i] = pixel_of(static_cast<double>(samples[i * bands + c]), image.source.range);
   }
+}
+
+template <class T>
+void fill_alpha(Image& image, const T* samples, std::size_t bands) {
+  const auto channels = static_cast<std::size_t>(image.channels());
   if (bands == channels) return;
   const double opaque = full_range(image.source.format).white;
   image.source.alpha.resize(image.plane(0).size());
@@ -184,6 +205,27 @@ void fill(Image& image, const T* samples, std::size_t bands) {
     // In this order NaN becomes 0.
     image.source.alpha[i] = static_cast<float>(std::min(1.0, std::max(0.0, alpha)));
   }
+}
+
+/// Whether nothing can be marked, so that the samples need not be looked at before.
+bool is_plain(const Picture& picture, const ReadOptions& options, const Image* known) {
+  const bool automatic =
+      options.range != RangeMode::data && !options.percentiles && !options.fixed_range;
+  return picture.format == SampleFormat::u8 && automatic && !known;
+}
+
+/// Makes pixels of them and keeps what is to be known beside.
+void take_samples(Image& image, Samples samples) {
+  for (std::size_t i = 0; i < samples.values.size(); ++i)
+    image.pixels()[i] = pixel_of(samples.values[i], image.source.range);
+  if (std::ranges::any_of(samples.use, [](SampleUse use) { return use != SampleUse::used; })) {
+    for (std::size_t i = 0; i < samples.use.size(); ++i)
+      if (samples.use[i] == SampleUse::missing || samples.use[i] == SampleUse::discarded)
+        image.pixels()[i] = 0.f;
+    image.source.use = std::make_shared<const std::vector<SampleUse>>(std::move(samples.use));
+  }
+  if (image.source.format == SampleFormat::f32)
+    image.source.stored = std::make_shared<const std::vector<double>>(std::move(samples.values));
 }
 
 std::vector<std::byte> profile_of(const VImage& pixels, int channels) {
@@ -206,26 +248,41 @@ auto reading(const fs::path& path, Body body) {
   }
 }
 
-Image decoded(Picture picture, const fs::path& path, const ReadOptions& options) {
+void check_known_size(const Image& picture, const Image* known, const fs::path& path) {
+  if (!known || (known->width() == picture.width() && known->height() == picture.height())) return;
+  fail(ErrorCode::bad_input,
+       "{}: the mask is {}x{} px but the picture '{}' is {}x{} px; give a mask of the same size",
+       kReadImage, known->width(), known->height(), path.string(), picture.width(),
+       picture.height());
+}
+
+Image decoded(Picture picture, const fs::path& path, const ReadOptions& options,
+              const Image* known) {
   VImage pixels = picture.pixels.copy_memory();
   if (pixels.get_typeof(VIPS_META_ORIENTATION) != 0) pixels = pixels.autorot().copy_memory();
   Image image(picture.channels, pixels.height(), pixels.width());
+  check_known_size(image, known, path);
   image.source.format = picture.format;
   image.source.icc_profile = profile_of(pixels, picture.channels);
   const auto bands = static_cast<std::size_t>(pixels.bands());
-  with_samples(pixels, [&](const auto* samples) {
-    const Extent extent = extent_of(samples, image.plane(0).size(), bands,
-                                    static_cast<std::size_t>(image.channels()), path);
-    image.source.range =
-        options.fixed_range.value_or(choose_range(options.range, picture.format, extent));
-    fill(image, samples, bands);
+  with_samples(pixels, [&](const auto* interleaved) {
+    fill_alpha(image, interleaved, bands);
+    if (is_plain(picture, options, known)) {
+      image.source.range = full_range(picture.format);
+      return fill(image, interleaved, bands);
+    }
+    Samples samples = samples_of(interleaved, bands, image);
+    apply_known(samples, known, image.source.alpha);
+    check_missing(samples, options.max_missing, path);
+    image.source.range = settle_range(samples, picture.format, options, path);
+    take_samples(image, std::move(samples));
   });
   return image;
 }
 
 }  // namespace
 
-Image read_image(const fs::path& path, const ReadOptions& options) {
+Image read_image(const fs::path& path, const ReadOptions& options, const Image* known) {
   if (const auto& range = options.fixed_range) {
     if (!std::isfinite(range->black) || !std::isfinite(range->white) ||
         range->white <= range->black) {
@@ -236,7 +293,7 @@ Image read_image(const fs::path& path, const ReadOptions& options) {
   start_vips();
   const FileKind kind = kind_of_contents(kReadImage, path);
   return reading(path, [&] {
-    return decoded(open_picture(kind, path, options.max_megapixels), path, options);
+    return decoded(open_picture(kind, path, options.max_megapixels), path, options, known);
   });
 }
 

@@ -28,6 +28,7 @@ Image resized(const Image& image, int height, int width) {
   image::start_vips();
   Image result(image.channels(), height, width);
   result.source = image.source;
+  result.source.forget_samples();
   result.source.alpha.clear();
   try {
     for (int c = 0; c < image.channels(); ++c) {

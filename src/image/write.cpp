@@ -10,7 +10,7 @@
 #include "base/temporary_file.h"
 #include "image/file_kind.h"
 #include "image/icc.h"
-#include "image/sample_range.h"
+#include "image/samples.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
 
@@ -78,6 +78,18 @@ T to_sample(double value) {
   }
 }
 
+/// Samples whose pixels did not change are written as they were: a float has more digits than its
+/// pixel. NaN is never equal.
+void give_back_unchanged(const Image& image, const ValueRange& range, std::vector<float>& samples,
+                         std::size_t bands) {
+  const auto& stored = image.source.stored;
+  if (!stored || stored->size() != image.count() || range != image.source.range) return;
+  const std::size_t plane = image.plane(0).size();
+  for (std::size_t i = 0; i < image.count(); ++i)
+    if (image.pixels()[i] == pixel_of((*stored)[i], range))
+      samples[i % plane * bands + i / plane] = static_cast<float>((*stored)[i]);
+}
+
 /// Pixels in the order of a file, with alpha last.
 template <class T>
 std::vector<T> interleaved(const Image& image, SampleFormat format, bool with_alpha) {
@@ -93,6 +105,7 @@ std::vector<T> interleaved(const Image& image, SampleFormat format, bool with_al
           to_sample<T>(range.black + static_cast<double>(plane[i]) * (range.white - range.black));
     }
   }
+  if constexpr (std::is_floating_point_v<T>) give_back_unchanged(image, range, samples, bands);
   if (with_alpha) {
     const double opaque = full_range(format).white;
     for (std::size_t i = 0; i < count; ++i) {

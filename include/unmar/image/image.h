@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "unmar/tensor/tensor.h"
@@ -23,12 +25,30 @@ struct ValueRange {
   bool operator==(const ValueRange&) const = default;
 };
 
+/// What restoring may make of a sample.
+enum class SampleUse : std::uint8_t {
+  used,       ///< it belongs to the picture
+  missing,    ///< NaN, infinite or FITS' BLANK: to be filled
+  discarded,  ///< a mask says that nobody should look at it: to be filled
+  outlier,    ///< far outside of the range and alone: to be filled
+  kept,       ///< outside of the range, with many beside it: handed out as it was
+};
+
 /// What a file carried beside its pixels; kept so that writing gives it back.
 struct ImageSource {
   SampleFormat format = SampleFormat::u8;
   ValueRange range;
   std::vector<std::byte> icc_profile;  ///< empty: none
   std::vector<float> alpha;            ///< h*w values in [0,1]; empty: opaque
+  /// Of every pixel of every channel, in their order; null: all are used. The pixel of a sample
+  /// that is missing or discarded is 0.
+  std::shared_ptr<const std::vector<SampleUse>> use = {};
+  /// Float files: the samples as they were, in the order of the pixels. Writing gives back those
+  /// whose pixels did not change, bit for bit. Null: there are none.
+  std::shared_ptr<const std::vector<double>> stored = {};
+
+  /// For a picture whose pixels stand elsewhere.
+  void forget_samples() { use = nullptr, stored = nullptr; }
 };
 
 /// A gray (1 channel) or RGB (3 channels) picture: planar float32, nominal values in [0,1].
@@ -64,12 +84,21 @@ Tensor to_tensor(const Image& image);  ///< [1,c,h,w]
 /// throws Error{bad_argument} for other shapes.
 Image to_image(const Tensor& tensor, const ImageSource& source = {});
 
+/// From which values the range is taken: those that are known, finite and not transparent.
 enum class RangeMode {
   automatic,  ///< 8 bit: full; 16 bit: full unless the data use less than a quarter of it; float:
               ///< 0..1 if the data lie within and use at least a quarter of it, else the data's
-              ///< minimum and maximum
+              ///< minimum and maximum. The data are what is left without outliers
+              ///< (docs/pictures.md).
   full,       ///< the whole range of the format (float: 0..1)
-  data,       ///< minimum and maximum of the data
+  data,       ///< minimum and maximum of the data, outliers included
+};
+
+/// What becomes of values far outside of the range. The fit sees none of them.
+enum class Outliers {
+  automatic,  ///< a single one is filled, an extended group stays what it was
+  keep,
+  fill,
 };
 
 struct ReadOptions {
@@ -77,7 +106,19 @@ struct ReadOptions {
   RangeMode range = RangeMode::automatic;
   /// Overrides `range`; for example that of a picture to compare with.
   std::optional<ValueRange> fixed_range = {};
+  /// Overrides `range`, too: percentiles of the data, as {1, 99}.
+  std::optional<ValueRange> percentiles = {};
+  Outliers outliers = Outliers::automatic;
+  double max_missing = 0;  ///< share of the samples that may be NaN or infinite
 };
+
+/// Sets the range from "auto", "full", "data", "LOW..HIGH" (stored values) or "P..Q%".
+/// throws Error{bad_argument}.
+void parse_range(std::string_view text, ReadOptions& options);
+std::string range_in_words(const ReadOptions& options);  ///< which parse_range() reads
+
+const char* to_string(Outliers outliers);        ///< "auto", "keep", "fill"
+Outliers outliers_named(std::string_view name);  ///< throws Error{bad_argument}
 
 /// Reads PNG, TIFF, JPEG, WebP or FITS, told apart by content. Of several pages or animation frames
 /// it reads the first. Samples other than unsigned 8 and 16 bit (signed, 32 bit, double) count as
@@ -85,13 +126,18 @@ struct ReadOptions {
 /// EXIF orientation is applied; palettes, CMYK and other colour spaces become gray or RGB; alpha is
 /// kept aside, not premultiplied, in `source.alpha`; an RGB or gray ICC profile is carried over
 /// untouched. Memory: 4 bytes per sample, and the decoded file beside it while it is converted.
+/// known: of the picture's size, 1 channel: samples where it is 0 are discarded, and the range is
+/// taken where it is 1.
 /// throws Error{io} if the file cannot be read, Error{bad_input} if it is not a picture, is
-/// truncated, has 2 or more than 3 channels beside alpha, is complex or holds NaN,
-/// Error{too_large} above `max_megapixels`, Error{bad_argument} for an empty `fixed_range`.
-Image read_image(const std::filesystem::path& path, const ReadOptions& options = {});
+/// truncated, has 2 or more than 3 channels beside alpha, is complex, holds more NaN than
+/// `max_missing` or no value that is known, Error{too_large} above `max_megapixels`,
+/// Error{bad_argument} for an empty `fixed_range` or `known` of another size.
+Image read_image(const std::filesystem::path& path, const ReadOptions& options = {},
+                 const Image* known = nullptr);
 
-/// A picture that is to be compared with `model`: if both are stored alike, the same stored values
-/// become the same pixel values. throws as read_image().
+/// A picture that is to be compared with `model`, in the range of `model`: the same stored numbers
+/// become the same pixels, whatever their format, and 0..1 in a float file is the whole range of
+/// an integer one. throws as read_image().
 Image read_like(const Image& model, const std::filesystem::path& path, ReadOptions options = {});
 /// A mask: black and white are those of the file's format. throws as read_image().
 Image read_mask(const std::filesystem::path& path, ReadOptions options = {});

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "image/sample_range.h"
+#include "unmar/image/image.h"
+
+namespace unmar::image {
+
+/// The samples of a file in its own units, planar, and what may be made of them.
+struct Samples {
+  int channels = 0, height = 0, width = 0;
+  std::vector<double> values;
+  std::vector<SampleUse> use;  ///< empty: all are used
+  /// Pixels whose values tell nothing of the range: transparent, or half known. Empty: there are
+  /// none.
+  std::vector<bool> uncounted;
+
+  std::size_t plane() const {
+    return static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+  }
+  SampleUse use_of(std::size_t i) const { return use.empty() ? SampleUse::used : use[i]; }
+  bool counts(std::size_t i) const {
+    return use_of(i) == SampleUse::used && (uncounted.empty() || !uncounted[i % plane()]);
+  }
+  void mark(std::size_t i, SampleUse how) {
+    if (use.empty()) use.resize(values.size(), SampleUse::used);
+    use[i] = how;
+  }
+};
+
+/// Which values become 0 and 1, and marks what lies outside as an outlier or as kept.
+/// throws Error{bad_input} if no sample counts.
+ValueRange settle_range(Samples& samples, SampleFormat format, const ReadOptions& options,
+                        const std::filesystem::path& path);
+
+/// The share of the range at which a stored value lies.
+inline float pixel_of(double value, const ValueRange& range) {
+  return static_cast<float>((value - range.black) * (1.0 / (range.white - range.black)));
+}
+
+}  // namespace unmar::image
