@@ -77,7 +77,33 @@ class Mask final : public Operator {
   std::shared_ptr<const Tensor> mask_;  ///< shared with the graphs it was written into
 };
 
+/// Another operator behind which a mask hides values.
+class Masked final : public Operator {
+ public:
+  Masked(std::unique_ptr<Operator> of, Tensor mask) : of_(std::move(of)), mask_(std::move(mask)) {}
+
+  std::string describe() const override {
+    return fmt::format("{} behind a {}", of_->describe(), mask_.describe());
+  }
+  Shape output_shape(const Shape& x) const override {
+    return mask_.output_shape(of_->output_shape(x));
+  }
+  NodeId write(Graph& graph, NodeId x) const override {
+    return mask_.write(graph, of_->write(graph, x));
+  }
+  Tensor known_part(const Tensor& y) const override { return mask_.known_part(of_->known_part(y)); }
+  bool only_hides() const override { return of_->only_hides(); }
+
+ private:
+  std::unique_ptr<Operator> of_;
+  Mask mask_;
+};
+
 }  // namespace
+
+std::unique_ptr<Operator> make_masked(std::unique_ptr<Operator> of, Tensor mask) {
+  return std::make_unique<Masked>(std::move(of), std::move(mask));
+}
 
 std::unique_ptr<Operator> make_mask(Tensor mask) { return std::make_unique<Mask>(std::move(mask)); }
 

@@ -90,6 +90,17 @@ TEST(Mask, OfAllChannelsSatisfiesAxVEqualsXAtV) {
     expect_adjoint(*make_mask(drawn_mask({1, size.c, size.h, size.w})), size);
 }
 
+TEST(Masked, SatisfiesAxVEqualsXAtVAndHidesWhatTheMaskHides) {
+  const auto masked =
+      make_masked(make_reduction(ReduceKernel::lanczos2, 2), drawn_mask({1, 3, 4, 6}));
+  expect_adjoint(*masked, {1, 3, 8, 12});
+  EXPECT_FALSE(masked->only_hides());
+  Tensor hole({1, 1, 4, 6}, 1.f);
+  hole.at(0, 0, 2, 3) = 0.f;
+  const auto holed = make_masked(make_reduction(ReduceKernel::lanczos2, 2), hole);
+  EXPECT_EQ(holed->known_part(Tensor({1, 1, 4, 6}, NAN)).at(0, 0, 2, 3), 0.f);
+}
+
 TEST(Reduction, SatisfiesAxVEqualsXAtVForEveryKernelAndFactor) {
   for (const ReduceKernel kernel :
        {ReduceKernel::lanczos2, ReduceKernel::lanczos3, ReduceKernel::bicubic, ReduceKernel::box})

@@ -29,9 +29,13 @@ class Operator {
 std::unique_ptr<Operator> make_identity();
 
 /// y = m * x. mask [1,1,h,w] or [1,c,h,w] in [0,1]: 1 where the pixel is known, 0 where it is
-/// missing; values between weight the loss. The mask serves every picture of a batch.
+/// missing; values between weight the values. The mask serves every picture of a batch.
 /// throws Error{bad_argument} if a value is outside of [0,1] or no pixel is known.
 std::unique_ptr<Operator> make_mask(Tensor mask);
+
+/// y = m * A x: `of`, of whose values only those are known where the mask is above 0. mask of A x's
+/// shape. throws Error{bad_argument} as make_mask().
+std::unique_ptr<Operator> make_masked(std::unique_ptr<Operator> of, Tensor mask);
 
 /// Low-pass filter and decimation as the op Reduce: y of h x w belongs to x of h*factor x w*factor.
 /// throws Error{bad_argument} unless factor is 2, 3, 4 or 8.
