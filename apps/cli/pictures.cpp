@@ -19,18 +19,29 @@ void PictureArguments::declare(CLI::App& command) {
   command
       .add_option("--range", range,
                   "which stored values become black and white: those of the file's format (full), "
-                  "the least and the greatest in the picture (data), or data only for 16-bit and "
-                  "float pictures that use little of their format (automatic, the default)")
-      ->type_name("RANGE")
-      ->check(one_of({"automatic", "full", "data"}))
+                  "the least and the greatest in the picture (data), those given, as 0..4095 or "
+                  "0.1..99.9%, or data without outliers for 16-bit and float pictures that use "
+                  "little of their format, else full (auto, the default)")
+      ->type_name("auto|full|data|LOW..HIGH|P..Q%")
+      ->group("Pictures");
+}
+
+void PictureArguments::declare_outliers(CLI::App& command) {
+  command
+      .add_option("--outliers", outliers,
+                  "what becomes of values far outside of the range, which the fit does not see: "
+                  "single ones (hot pixels, cosmic rays) are filled and extended ones (saturated "
+                  "stars, scale bars) stay what they were (auto, the default), or all do one")
+      ->type_name("keep|fill|auto")
+      ->check(one_of({"keep", "fill", "auto"}))
       ->group("Pictures");
 }
 
 ReadOptions PictureArguments::read_options() const {
   ReadOptions options;
   options.max_megapixels = max_megapixels;
-  if (range == "full") options.range = RangeMode::full;
-  if (range == "data") options.range = RangeMode::data;
+  parse_range(range, options);
+  options.outliers = outliers_named(outliers);
   return options;
 }
 

@@ -13,12 +13,13 @@ class App;  // its header takes seconds to compile
 
 namespace unmar::cli {
 
-/// --max-pixels and --range: how the pictures of a command are read.
+/// --max-pixels, --range and --outliers: how the pictures of a command are read.
 struct PictureArguments {
   double max_megapixels = 100;
-  std::string range = "automatic";
+  std::string range = "auto", outliers = "auto";
 
   void declare(CLI::App& command);
+  void declare_outliers(CLI::App& command);  ///< for those that restore
   ReadOptions read_options() const;
   Image read(const std::filesystem::path& path) const { return read_image(path, read_options()); }
 };

@@ -82,7 +82,8 @@ void declare_files(Declaration& d, RefineArguments& a) {
         "diffusers writes them and 'unmar ddpm train' does")
       ->required();
   d.add("--mask", a.request.in.mask, "MASK",
-        "with --task inpaint: white is known, black to be filled");
+        "with --task inpaint: white is known, black to be filled; without it the transparent and "
+        "the NaN pixels are");
   d.add("--reference", a.request.in.reference, "CLEAN",
         "the undamaged picture, if you have it: adds PSNR and SSIM, never changes the result");
   d.add("--save-prior", a.request.save_prior, "PICTURE",
@@ -118,6 +119,7 @@ void add_refine_command(CLI::App& program, Action& chosen) {
     if (spec.name != "prior" && serves_refine(spec))
       declare_option(*command, spec, arguments->given);
   arguments->pictures.declare(*command);
+  arguments->pictures.declare_outliers(*command);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }
 

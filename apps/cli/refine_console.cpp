@@ -8,6 +8,7 @@ namespace unmar::cli {
 namespace {
 
 void announce_chain(const Refined& r) {
+  if (const std::string words = in_words(r.values); !words.empty()) say("{}", words);
   std::string from = "from noise";
   if (r.options.prior_weight)
     from = fmt::format("from {} prior + {} noise", *r.options.prior_weight,

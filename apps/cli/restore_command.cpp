@@ -66,8 +66,11 @@ void declare_files(CLI::App& command, FitRequest& a) {
       ->type_name("FILE.json")
       ->group(group);
   if (task_info(a.task).needs_mask)
-    command.add_option("--mask", a.in.mask, "white: known, black: to be filled")
-        ->required()
+    command
+        .add_option("--mask", a.in.mask,
+                    "white: known, black: to be filled; a transparent layer that was drawn on, or "
+                    "a picture with holes erased, will do; without it the transparent and the NaN "
+                    "pixels of IN are filled")
         ->type_name("MASK")
         ->group(group);
 }
@@ -141,6 +144,7 @@ void add_restore_command(CLI::App& program, Task task, Action& chosen) {
   declare_reports(*command, *arguments);
   declare_run(*command, *arguments);
   arguments->pictures.declare(*command);
+  arguments->pictures.declare_outliers(*command);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -49,6 +49,7 @@ Json facts(const FitRequest& request, const RunResult& run) {
   if (r.options.method != Method::patches) object.update(runs::fit_facts(r.fit));
   if (!r.candidates.empty()) object["candidates"] = candidate_facts(r.candidates);
   object.update(Json{
+      {"values", runs::value_facts(r.values)},
       {"total_seconds", run.seconds},
       {"psnr", number(r.psnr)},
       {"ssim", number(r.ssim)},

@@ -51,6 +51,18 @@ Json to_json(const ManifestHead& head) {
   };
 }
 
+Json value_facts(const ValueCounts& counts) {
+  return {
+      {"all", counts.all},
+      {"known", counts.known},
+      {"blended", counts.blended},
+      {"masked", counts.masked},
+      {"missing", counts.missing},
+      {"outliers_filled", counts.outliers_filled},
+      {"outliers_kept", counts.outliers_kept},
+  };
+}
+
 Json fit_facts(const FitResult& fit) {
   return {
       {"runs", fit.runs},

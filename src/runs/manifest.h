@@ -21,6 +21,9 @@ struct ManifestHead {
 };
 nlohmann::ordered_json to_json(const ManifestHead& head);
 
+/// What became of the values of the picture.
+nlohmann::ordered_json value_facts(const ValueCounts& counts);
+
 /// How a fit went and ended.
 nlohmann::ordered_json fit_facts(const FitResult& fit);
 

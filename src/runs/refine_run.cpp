@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "runs/json.h"
 #include "runs/manifest.h"
+#include "runs/pictures.h"
 #include "runs/record.h"
 #include "runs/refine_record.h"
 #include "unmar/base/checksum.h"
@@ -28,8 +29,6 @@ using runs::RefineRecord;
 void check(const RefineRequest& request) {
   const auto refuse = [](const char* what) { fail(ErrorCode::bad_argument, "refine: {}", what); };
   const bool needs_mask = task_info(request.task).needs_mask;
-  if (needs_mask && request.in.mask.empty())
-    refuse("--task inpaint needs a --mask: white is known, black to be filled");
   if (!needs_mask && !request.in.mask.empty()) refuse("only --task inpaint has a --mask");
   const bool has_files = !(request.prior_file.empty() && request.save_prior.empty());
   if (request.options.from == StartFrom::noise && has_files)
@@ -53,6 +52,7 @@ Json facts(const RefineRequest& request, const RefineRunResult& run) {
       {"start", r.start},
       {"prior_error", levels(r.error, &ErrorEstimate::rmse)},
       {"noise", levels(r.error, &ErrorEstimate::noise)},
+      {"values", runs::value_facts(r.values)},
       {"timesteps", r.timesteps},
       {"windows", r.windows},
       {"evaluations", r.evaluations},
@@ -140,8 +140,8 @@ class RefineRun {
     check(request_);
     check_files(record != nullptr);
     const RunInputs& in = request_.in;
-    result_.input = read_image(in.picture, in.reading);
-    if (!in.mask.empty()) mask_ = read_mask(in.mask, in.reading);
+    pictures_ = runs::read_pictures(in, resolved_);
+    result_.input = std::move(pictures_.input);
     if (!request_.prior_file.empty()) prior_ = read_mask(request_.prior_file, in.reading);
     if (!in.reference.empty()) reference_ = read_like(result_.input, in.reference, in.reading);
     model_ = read_diffusers(request_.model);
@@ -161,7 +161,7 @@ class RefineRun {
     context.restore.on_iteration = [&](const FitProgress& p) { observe(p); };
     context.on_chain = [&](const Refined& r) { observer_.chain_started(r); };
     context.on_step = [&](const SampleProgress& p) { observer_.stepped(p); };
-    result_.refined = refine(request_.task, result_.input, mask_.empty() ? nullptr : &mask_,
+    result_.refined = refine(request_.task, result_.input, pictures_.mask_ptr(),
                              std::move(model_), request_.options, context);
     observer_.writing();
     write();
@@ -257,7 +257,8 @@ class RefineRun {
   const RestoreOptions resolved_;  ///< throws for wrong options before anything is read
   const Clock::time_point start_ = Clock::now();
   double earlier_seconds_ = 0;  ///< before the interruption
-  Image mask_, prior_, reference_;
+  runs::Pictures pictures_;
+  Image prior_, reference_;
   DiffusersModel model_;
   Json model_facts_;
   std::optional<FolderLock> lock_;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <glib.h>
 
-#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -16,15 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-constexpr std::array<std::pair<RangeMode, const char*>, 3> kRanges{
-    {{RangeMode::automatic, "automatic"}, {RangeMode::full, "full"}, {RangeMode::data, "data"}}};
-
-const char* name_of(RangeMode mode) {
-  for (const auto& [value, name] : kRanges)
-    if (value == mode) return name;
-  return "";
-}
 
 /// Names like options and control characters are left for the shell to see as words.
 std::string quoted(const std::string& word) {
@@ -57,7 +47,8 @@ Json files_to_json(const RunInputs& in, const RunOutputs& out, const Cadence& ca
     json["reads"][name] = path_to_json(path);
   });
   json["max_megapixels"] = in.reading.max_megapixels;
-  json["range"] = name_of(in.reading.range);
+  json["range"] = range_in_words(in.reading);
+  json["outliers"] = to_string(in.reading.outliers);
   for_outputs(out, [&](const char* name, const fs::path& path) {
     json["writes"][name] = path_to_json(path);
   });
@@ -82,14 +73,8 @@ void files_of_json(const Json& json, RunInputs& in, RunOutputs& out, Cadence& ca
     path = path_of_json(json.at("reads").at(name));
   });
   in.reading.max_megapixels = json.at("max_megapixels");
-  const auto range = json.at("range").get<std::string>();
-  bool known = false;
-  for (const auto& [value, name] : kRanges)
-    if (range == name) {
-      in.reading.range = value;
-      known = true;
-    }
-  if (!known) fail(ErrorCode::bad_input, "range: '{}' is not automatic, full or data", range);
+  parse_range(json.at("range").get<std::string>(), in.reading);
+  in.reading.outliers = outliers_named(json.value("outliers", "auto"));
   for_outputs(out, [&](const char* name, fs::path& path) {
     path = path_of_json(json.at("writes").at(name));
   });
@@ -190,8 +175,10 @@ std::string command_line(const FitRequest& request) {
       line += fmt::format(" --{} {}", spec.name, quoted(to_text(*value)));
   }
   if (!request.options.seed) line += " --seed 0";
-  if (in.reading.range != RangeMode::automatic)
-    line += fmt::format(" --range {}", name_of(in.reading.range));
+  if (const std::string range = range_in_words(in.reading); range != "auto")
+    line += fmt::format(" --range {}", range);
+  if (in.reading.outliers != Outliers::automatic)
+    line += fmt::format(" --outliers {}", to_string(in.reading.outliers));
   if (in.reading.max_megapixels != ReadOptions{}.max_megapixels)
     line += fmt::format(" --max-pixels {}", in.reading.max_megapixels);
   file("--reference", in.reference);

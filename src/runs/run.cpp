@@ -9,6 +9,7 @@
 #include "report/frames.h"
 #include "runs/json.h"
 #include "runs/outputs.h"
+#include "runs/pictures.h"
 #include "runs/record.h"
 #include "unmar/base/checksum.h"
 #include "unmar/base/files.h"
@@ -25,6 +26,10 @@ namespace fs = std::filesystem;
 constexpr int kKeptPictures = 40;
 constexpr double kFlushSeconds = 1;  ///< between writes of the history of a store
 
+std::shared_ptr<const Image> kernel_of(const RunInputs& in) {
+  return std::make_shared<const Image>(read_image(in.blur, runs::reading_of_others(in.reading)));
+}
+
 /// The options with the files they name.
 RestoreOptions with_files(const FitRequest& request) {
   RestoreOptions options = request.options;
@@ -35,10 +40,10 @@ RestoreOptions with_files(const FitRequest& request) {
   if (!in.guide.empty()) {
     if (!options.input) options.input = InputKind::guide;
     if (options.input == InputKind::guide)
-      options.guide = std::make_shared<const Image>(read_image(in.guide, in.reading));
+      options.guide =
+          std::make_shared<const Image>(read_image(in.guide, runs::reading_of_others(in.reading)));
   }
-  if (!in.blur.empty())
-    options.blur_kernel = std::make_shared<const Image>(read_image(in.blur, in.reading));
+  if (!in.blur.empty()) options.blur_kernel = kernel_of(in);
   return options;
 }
 
@@ -78,8 +83,9 @@ class Run {
     if (Film::is_meant_by(request_.out.snapshots)) film_.emplace();
     if (!request_.out.report.empty() || store_) frames_.emplace(*resolved.iterations);
     const RunInputs& in = request_.in;
-    result_.input = read_image(in.picture, in.reading);
-    if (!in.mask.empty()) mask_ = read_mask(in.mask, in.reading);
+    runs::Pictures pictures = runs::read_pictures(in, resolved);
+    result_.input = std::move(pictures.input);
+    mask_ = std::move(pictures.mask);
     if (!in.reference.empty()) reference_ = read_like(result_.input, in.reference, in.reading);
     if (record) load();
   }
@@ -328,12 +334,10 @@ Image pick(const RunStore& store, int iteration, RunObserver* observer) {
   for (const std::string& what : record.moved)
     if (observer) observer->warned(what);
   const RunInputs& in = record.request.in;
-  const Image input = read_image(in.picture, in.reading);
-  const Image mask = in.mask.empty() ? Image() : read_mask(in.mask, in.reading);
   RestoreOptions options = record.resolved;
-  if (!in.blur.empty())
-    options.blur_kernel = std::make_shared<const Image>(read_image(in.blur, in.reading));
-  return finish_moment(record.request.task, input, in.mask.empty() ? nullptr : &mask, options,
+  const runs::Pictures pictures = runs::read_pictures(in, options);
+  if (!in.blur.empty()) options.blur_kernel = kernel_of(in);
+  return finish_moment(record.request.task, pictures.input, pictures.mask_ptr(), options,
                        store.picture(iteration));
 }
 

@@ -1,5 +1,6 @@
 #include "base/fail.h"
 #include "tasks/task.h"
+#include "tasks/values.h"
 
 namespace unmar {
 namespace {
@@ -42,10 +43,10 @@ std::unique_ptr<Operator> known_blur(const RestoreOptions& resolved) {
 
 Plan plan_deblur(const Image& blurred, const Image*, const RestoreOptions& resolved) {
   Plan plan;
+  Tensor known = take_values(plan, blurred);
   plan.A = known_blur(resolved);
-  plan.y = to_tensor(blurred);
-  plan.input = blurred;
-  plan.source = blurred.source;
+  if (!known.empty()) plan.A = make_masked(std::move(plan.A), std::move(known));
+  paste_kept(plan, blurred);
   return plan;
 }
 

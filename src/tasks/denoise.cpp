@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "tasks/task.h"
+#include "tasks/values.h"
 
 namespace unmar {
 namespace {
@@ -30,16 +33,22 @@ void best_denoise(RestoreOptions& o, const RestoreOptions& given) {
   o.reg_noise_std = jitter(given);
 }
 
+/// 1 where both are; the second may be empty.
+Tensor both(Tensor a, const Tensor& b) {
+  for (std::size_t i = 0; i < b.count(); ++i) a.data()[i] = std::min(a.data()[i], b.data()[i]);
+  return a;
+}
+
 Plan plan_denoise(const Image& noisy, const Image*, const RestoreOptions& resolved) {
   Plan plan;
-  plan.A = make_identity();
-  plan.y = to_tensor(noisy);
-  plan.input = noisy;
-  plan.source = noisy.source;
-  if (resolved.method == Method::dip) return plan;
-  plan.noise = estimate_noise(noisy, noise_options(resolved));
-  // Salt and pepper tell nothing: to the fit they are holes.
-  if (plan.noise->impulses > 0) plan.A = make_mask(known_of_impulses(plan.y));
+  Tensor known = take_values(plan, noisy);
+  paste_kept(plan, noisy);
+  if (resolved.method != Method::dip) {
+    plan.noise = estimate_noise(plan.y, noise_options(resolved));
+    // Salt and pepper tell nothing: to the fit they are holes.
+    if (plan.noise->impulses > 0) known = both(known_of_impulses(plan.y), known);
+  }
+  plan.A = known.empty() ? make_identity() : make_mask(std::move(known));
   return plan;
 }
 

@@ -2,42 +2,14 @@
 #include <vector>
 
 #include "base/fail.h"
+#include "tasks/mask.h"
 #include "tasks/task.h"
+#include "tasks/values.h"
 
 namespace unmar {
 namespace {
 
 constexpr int kLargeHole = 32;  // px
-
-/// One channel, 1 known, 0 missing.
-Image known_pixels(const Image& mask, const Image& picture, bool invert) {
-  if (mask.width() != picture.width() || mask.height() != picture.height())
-    fail(ErrorCode::bad_input,
-         "inpaint: the mask is {}x{} px but the picture is {}x{} px; give a mask of the same size",
-         mask.width(), mask.height(), picture.width(), picture.height());
-
-  Image known = clamped(to_gray(mask));
-  // Masks that other programs store as 0 and 1 would otherwise look black everywhere.
-  const float white = *std::max_element(known.pixels().begin(), known.pixels().end());
-  for (float& v : known.pixels()) {
-    if (white > 0.f) v = std::min(1.f, v / white);
-    if (invert) v = 1.f - v;
-  }
-
-  const auto [least, most] = std::minmax_element(known.pixels().begin(), known.pixels().end());
-  const char* colour = invert ? "white" : "black";
-  if (*most < 0.5f)
-    fail(ErrorCode::bad_input,
-         "inpaint: the mask is {} everywhere, so no pixel is known; white is known and black is "
-         "to be filled, or the other way round with --invert-mask",
-         colour);
-  if (*least >= 1.f)
-    fail(ErrorCode::bad_input,
-         "inpaint: the mask is {} everywhere, so nothing is to be filled; white is known and "
-         "black is to be filled, or the other way round with --invert-mask",
-         invert ? "black" : "white");
-  return known;
-}
 
 /// Side of the largest square without a known pixel, in pixels.
 int largest_hole(const Image& known) {
@@ -81,22 +53,52 @@ void check_inpaint(const RestoreOptions& given) {
          "or dip");
 }
 
+/// Of each value: 1 where the fit may look at it, else 0.
+Tensor known_values(const Image& picture, const Image& known) {
+  Tensor values = usable_values(picture);
+  if (values.empty()) values = Tensor({1, 1, picture.height(), picture.width()}, 1.f);
+  const std::size_t plane = known.count();
+  for (std::size_t i = 0; i < values.count(); ++i)
+    if (known.pixels()[i % plane] < 1.f) values.data()[i] = 0.f;
+  return values;
+}
+
+/// What is filled can be seen.
+void make_opaque(std::vector<float>& alpha, const Image& known) {
+  for (std::size_t i = 0; i < alpha.size(); ++i)
+    alpha[i] = std::max(alpha[i], 1.f - known.pixels()[i]);
+}
+
+/// How much of each value stays, and the picture without what nobody should look at.
+void take_known(Plan& plan, const Image& holed, const Image& known, bool keep_known) {
+  const Tensor usable = usable_values(holed);
+  const std::size_t plane = known.count();
+  Image paste(usable.empty() ? 1 : holed.channels(), holed.height(), holed.width());
+  for (std::size_t i = 0; i < paste.count(); ++i) {
+    const bool used = usable.empty() || usable.data()[i] > 0.f;
+    paste.pixels()[i] = used ? known.pixels()[i % plane] : 0.f;
+  }
+  plan.input = holed;
+  plan.input.source = plan.source;
+  for (std::size_t i = 0; i < holed.count(); ++i)
+    if (!(paste.pixels()[i % paste.count()] > 0.f)) plan.input.pixels()[i] = 0.f;
+  if (keep_known) plan.paste = std::move(paste);
+}
+
 Plan plan_inpaint(const Image& holed, const Image* mask, const RestoreOptions& resolved) {
-  if (!mask) fail(ErrorCode::bad_argument, "inpaint: needs a mask of what is missing");
-  const Image known = known_pixels(*mask, holed, resolved.invert_mask.value());
+  const Image known = mask_of(holed, mask, resolved);
   Plan plan;
-  plan.A = make_mask(to_tensor(known));
-  plan.y = to_tensor(holed);
-  plan.input = to_image(plan.A->known_part(plan.y), holed.source);  // missing pixels black
+  plan.counts = count_values(holed, &known);
   plan.source = holed.source;
+  plan.source.use = nullptr;
+  make_opaque(plan.source.alpha, known);
+  plan.A = make_mask(known_values(holed, known));
+  plan.y = plan.A->known_part(to_tensor(holed));
+  take_known(plan, holed, known, resolved.keep_known.value());
+  paste_kept(plan, holed);
   if (resolved.method != Method::dip) {
     const Tensor filled = filled_by_neighbours(plan.y, fully_known(plan));
     plan.noise = estimate_noise(filled, noise_options(resolved));
-  }
-  if (resolved.keep_known.value()) {
-    plan.paste = known;
-    // A pixel on the soft edge of a mask is partly damage: only the fully known are kept.
-    for (float& v : plan.paste.pixels()) v = v >= 1.f ? 1.f : 0.f;
   }
   return plan;
 }
@@ -110,12 +112,16 @@ TaskSpec inpaint_task() {
                .summary = "Fill the missing pixels of a picture",
                .details =
                    "The mask is a picture of the same size: white where the picture is good, black "
-                   "where it is to be\nfilled. --invert-mask takes it the other way round. A hole "
-                   "of 32x32 pixels or more is filled\nas with --skip 0 --input meshgrid, unless "
-                   "you choose these, --network or --preset paper.",
+                   "where it is to be\nfilled, gray where what was there is blended with what is "
+                   "filled. --invert-mask takes it the other\nway round. Without a mask the "
+                   "transparent and the NaN pixels are filled. A hole of 32x32 pixels or\nmore is "
+                   "filled as with --skip 0 --input meshgrid, unless you choose these, --network "
+                   "or --preset\npaper.",
                .examples = "  unmar inpaint scratched.png --mask mask.png -o whole.png\n"
                            "  unmar inpaint photo.jpg --mask text_is_white.png --invert-mask -o "
-                           "photo_clean.jpg",
+                           "photo_clean.jpg\n"
+                           "  unmar inpaint photo.jpg --mask painted_red.jpg --mask-colour FF0000 "
+                           "--mask-grow 2 -o whole.jpg",
                .needs_mask = true,
                .refines = true},
       .quick = quick_inpaint,
@@ -130,11 +136,11 @@ TaskSpec inpaint_task() {
 }
 
 RestoreOptions suit_hole(const RestoreOptions& given, const RestoreOptions& resolved,
-                         const Image& holed, const Image& mask) {
+                         const Image& holed, const Image* mask) {
   const bool chosen = given.network || given.custom_network || given.skip || given.skip_mode ||
                       given.input || given.prior;
   if (chosen || resolved.preset == Preset::paper) return given;
-  if (largest_hole(known_pixels(mask, holed, *resolved.invert_mask)) < kLargeHole) return given;
+  if (largest_hole(mask_of(holed, mask, resolved)) < kLargeHole) return given;
   RestoreOptions suited = given;
   suited.skip = 0;
   suited.input = InputKind::meshgrid;

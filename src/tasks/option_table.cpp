@@ -38,9 +38,22 @@ std::vector<OptionSpec> damage() {
                      "the mask is black where the picture is known and white where it is to be "
                      "filled"))),
       only_for({Task::inpaint},
+               basic(in_forms({"RRGGBB"},
+                              text("mask-colour", &R::mask_colour,
+                                   "fill what has this colour in the picture of --mask, a copy "
+                                   "that someone painted on; FF0000 is red")))),
+      only_for({Task::inpaint},
+               basic(in_unit("px", integer("mask-grow", &R::mask_grow, 0, 10'000,
+                                           "make what is to be filled so much larger all "
+                                           "around")))),
+      only_for({Task::inpaint},
+               basic(in_unit("px", integer("mask-feather", &R::mask_feather, 0, 10'000,
+                                           "blend what was filled with what was there over so "
+                                           "many pixels around")))),
+      only_for({Task::inpaint},
                flag("keep-known", &R::keep_known,
-                    "pixels where the mask is fully white are returned as they came; otherwise "
-                    "they too are the network's")),
+                    "pixels where the mask is white are returned as they came, gray ones are "
+                    "blended; otherwise they too are the network's")),
       only_for(
           {Task::deblur},
           required(in_forms(

@@ -13,7 +13,9 @@ struct Plan {
   Tensor y;            ///< the observation, of A's output shape
   Image input;         ///< the input in the size of the result: what restoring has to beat
   ImageSource source;  ///< the result carries it on
-  Image paste;         ///< 1 where the result takes the pixel of `input`; empty: nowhere
+  /// How much of the result is `input`, 0 to 1; of its channels or one; empty: nothing.
+  Image paste;
+  ValueCounts counts = {};
   /// Of y, unless the fit works alone: it need not know.
   std::optional<NoiseModel> noise = {};
 };
@@ -23,9 +25,9 @@ struct Plan {
 /// as it is if holes are smaller, for the paper's preset, or if network, input or prior were
 /// chosen. throws Error{bad_input} for a mask that does not suit the picture.
 RestoreOptions suit_hole(const RestoreOptions& given, const RestoreOptions& resolved,
-                         const Image& holed, const Image& mask);
+                         const Image& holed, const Image* mask);
 
-/// resolve(), after suit_hole() where there is a mask. throws as both.
+/// resolve(), after suit_hole() for inpaint. throws as both.
 RestoreOptions resolve_for(Task task, const Image& observed, const Image* mask,
                            const RestoreOptions& given);
 

@@ -13,6 +13,8 @@ RestoreOptions common() {
   return {
       .kernel = ReduceKernel::lanczos2,
       .invert_mask = false,
+      .mask_grow = 0,
+      .mask_feather = 0,
       .keep_known = true,
       .runs = 1,
       .iterations = 3000,

@@ -124,6 +124,7 @@ class Refinement {
     result_.options.eta = eta_of(result_.options);
     sampler_ = make_sampler(options.sampler, *result_.options.eta);
     plan_ = make_plan(task, degraded, mask, result_.options.restore);
+    result_.values = plan_.counts;
     check_model(model_, degraded, plan_.input);
     if (context.prior && !context.prior->same_size(plan_.input))
       fail(ErrorCode::bad_input,

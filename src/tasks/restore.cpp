@@ -15,8 +15,8 @@ RestoreOptions resolve_for(Task task, const Image& observed, const Image* mask,
                            const RestoreOptions& given) {
   const RestoreOptions options = resolve(task, given);
   const auto suit = task_spec(task).suit;
-  if (!suit || !mask || observed.empty()) return options;
-  return resolve(task, suit(given, options, observed, *mask));
+  if (!suit || observed.empty()) return options;
+  return resolve(task, suit(given, options, observed, mask));
 }
 
 Plan make_plan(Task task, const Image& observed, const Image* mask,
@@ -55,7 +55,9 @@ namespace {
 
 /// The picture that the network starts from, if that is one.
 Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o) {
-  if (o.input == InputKind::observed) return to_tensor(plan.input);
+  // What is kept may lie far outside of the range.
+  if (o.input == InputKind::observed)
+    return to_tensor(plan.counts.outliers_kept > 0 ? clamped(plan.input) : plan.input);
   if (o.input != InputKind::guide) return {};
   if (!o.guide)
     fail(ErrorCode::bad_argument, "{}: --input guide needs a picture; give --guide FILE",
@@ -214,12 +216,15 @@ Image finish(const Plan& plan, const Tensor& restored) {
   Image image = clamped(to_image(restored, plan.source));
   image.source = plan.source;
   if (plan.paste.empty()) return image;
-  const auto paste = plan.paste.plane(0);
   for (int c = 0; c < image.channels(); ++c) {
+    const auto paste = plan.paste.plane(plan.paste.channels() == 1 ? 0 : c);
     const auto from = plan.input.plane(c);
     const auto to = image.plane(c);
     for (std::size_t i = 0; i < paste.size(); ++i)
-      if (paste[i] > 0.f) to[i] = from[i];
+      if (paste[i] >= 1.f)
+        to[i] = from[i];
+      else if (paste[i] > 0.f)
+        to[i] = paste[i] * from[i] + (1.f - paste[i]) * to[i];
   }
   return image;
 }
@@ -235,6 +240,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   const Plan plan = make_plan(task, observed, mask, options);
   if (context.reference) check_reference(task, observed, plan, *context.reference);
   result.noise = plan.noise;
+  result.values = plan.counts;
   result.engine = engine->info();
 
   std::optional<Draw> draw;

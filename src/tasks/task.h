@@ -23,7 +23,7 @@ struct TaskSpec {
   void (*check)(const RestoreOptions& given) = nullptr;
   /// What to choose differently for these pictures; null: nothing. See suit_hole().
   RestoreOptions (*suit)(const RestoreOptions& given, const RestoreOptions& resolved,
-                         const Image& observed, const Image& mask) = nullptr;
+                         const Image& observed, const Image* mask) = nullptr;
   Plan (*plan)(const Image& observed, const Image* mask, const RestoreOptions& resolved);
   /// The operator that memory is counted with, before there is a plan; null: the identity. A mask
   /// costs a picture more.

@@ -1,5 +1,6 @@
 #include "base/fail.h"
 #include "tasks/task.h"
+#include "tasks/values.h"
 
 namespace unmar {
 namespace {
@@ -32,10 +33,12 @@ int factor(const RestoreOptions& resolved) { return resolved.factor.value(); }
 
 Plan plan_upscale(const Image& small, const Image*, const RestoreOptions& resolved) {
   Plan plan;
+  Tensor known = take_values(plan, small);
   plan.A = reduction(resolved);
-  plan.y = to_tensor(small);
-  plan.input = enlarge_bicubic(small, resolved.factor.value());
+  if (!known.empty()) plan.A = make_masked(std::move(plan.A), std::move(known));
+  plan.input = enlarge_bicubic(plan.input, resolved.factor.value());
   plan.source = plan.input.source;
+  paste_kept(plan, small, resolved.factor.value());
   return plan;
 }
 

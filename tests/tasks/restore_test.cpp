@@ -207,7 +207,9 @@ TEST(Restore, AMomentFinishedLaterIsThePictureThatWasHandedOut) {
   const Image again = finish_moment(Task::inpaint, picture, &mask, tiny(), average);
   EXPECT_TRUE(same_pixels(again, result.image));
   EXPECT_EQ(again.source.format, SampleFormat::u16);
-  EXPECT_EQ(again.source.alpha, picture.source.alpha);
+  EXPECT_EQ(again.source.alpha, result.image.source.alpha);
+  for (std::size_t i = 0; i < mask.count(); ++i)  // what was filled can be seen
+    EXPECT_EQ(again.source.alpha[i], mask.pixels()[i] < 1.f ? 1.f : 0.5f) << i;
   EXPECT_THAT(error_of(
                   [&] {
                     finish_moment(Task::inpaint, picture, &mask, tiny(), Tensor({1, 3, 4, 4}));

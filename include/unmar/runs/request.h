@@ -13,12 +13,13 @@ namespace unmar {
 /// The files that a run reads. Empty: there is none.
 struct RunInputs {
   std::filesystem::path picture;    ///< the damaged one
-  std::filesystem::path mask;       ///< inpaint
+  std::filesystem::path mask;       ///< inpaint; empty: transparent and NaN pixels are filled
   std::filesystem::path guide;      ///< for RestoreOptions::input guide
   std::filesystem::path blur;       ///< deblur: a picture of the kernel, instead of the option
   std::filesystem::path reference;  ///< the clean picture: adds PSNR and SSIM
   std::filesystem::path network;    ///< a network as JSON, instead of the options for it
-  ReadOptions reading = {};         ///< of all pictures; `fixed_range` is not kept
+  /// Of the picture; its range serves `reference`, too. `max_missing` is the run's own.
+  ReadOptions reading = {};
 };
 
 /// The files that a run writes. Empty: it does not.

@@ -61,13 +61,16 @@ struct RestoreOptions {
   std::optional<Method> method = {};  ///< denoise, inpaint, deblur; patches: denoise
 
   // What is known of the damage.
-  std::optional<double> sigma = {};         ///< denoise, deblur; 0-255 scale
-  std::optional<NoiseKind> noise = {};      ///< denoise, inpaint; empty: estimated
-  std::optional<int> factor = {};           ///< upscale: 2, 3, 4 or 8
-  std::optional<ReduceKernel> kernel = {};  ///< upscale: how the small picture came about
-  std::optional<bool> invert_mask = {};     ///< inpaint: black is known, white is to be filled
-  std::optional<bool> keep_known = {};      ///< inpaint: known pixels stay as they are
-  std::optional<std::string> blur = {};     ///< deblur: in words, as parse_blur() reads it
+  std::optional<double> sigma = {};             ///< denoise, deblur; 0-255 scale
+  std::optional<NoiseKind> noise = {};          ///< denoise, inpaint; empty: estimated
+  std::optional<int> factor = {};               ///< upscale: 2, 3, 4 or 8
+  std::optional<ReduceKernel> kernel = {};      ///< upscale: how the small picture came about
+  std::optional<bool> invert_mask = {};         ///< inpaint: black is known, white is to be filled
+  std::optional<std::string> mask_colour = {};  ///< inpaint: "FF0000": the mask is where it is so
+  std::optional<int> mask_grow = {};            ///< inpaint: pixels
+  std::optional<int> mask_feather = {};         ///< inpaint: pixels
+  std::optional<bool> keep_known = {};          ///< inpaint: known pixels stay as they are
+  std::optional<std::string> blur = {};         ///< deblur: in words, as parse_blur() reads it
   /// deblur: instead of `blur`, a picture of the kernel, whose centre is its middle.
   std::shared_ptr<const Image> blur_kernel = {};
 
@@ -145,8 +148,8 @@ void set_option(RestoreOptions& options, Task task, const OptionSpec& spec,
 void parse_option(RestoreOptions& options, Task task, const OptionSpec& spec,
                   std::string_view text);
 
-/// Fills what is not given from the preset (sigma and noise may stay empty: not known, and watch:
-/// nobody).
+/// Fills what is not given from the preset (sigma and noise may stay empty: not known; watch:
+/// nobody; mask_colour: none).
 /// throws Error{bad_argument} for a value out of range, an option that the task or the network does
 /// not have, upscale without a factor or deblur without a blur.
 RestoreOptions resolve(Task task, const RestoreOptions& given);

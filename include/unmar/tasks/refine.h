@@ -90,6 +90,7 @@ struct Refined {
   std::optional<Restored> fit;             ///< of the prior, if there was one
   Image prior;                             ///< what the chain started from; empty: noise
   std::optional<ErrorEstimate> error;      ///< if it was estimated
+  ValueCounts values;                      ///< of what came in
   int start = 0;                           ///< t0
   int timesteps = 0;                       ///< of the chain
   int windows = 1;                         ///< that a picture is cut into

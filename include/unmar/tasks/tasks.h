@@ -28,6 +28,19 @@ struct Candidate {
   std::optional<double> psnr = {};  ///< against the reference
 };
 
+/// What became of the values (pixels times channels) of a picture; each counts once.
+struct ValueCounts {
+  std::size_t all = 0;
+  std::size_t known = 0;            ///< that the fit was shown
+  std::size_t blended = 0;          ///< gray in the mask: partly what was there
+  std::size_t masked = 0;           ///< black in the mask: filled
+  std::size_t missing = 0;          ///< NaN, infinite, blank: filled
+  std::size_t outliers_filled = 0;  ///< outside of the range
+  std::size_t outliers_kept = 0;
+};
+/// Lines on what is out of the ordinary, or nothing.
+std::string in_words(const ValueCounts& counts);
+
 struct Restored {
   Image image;             ///< values in [0,1]; depth, colour profile and alpha of the input
   RestoreOptions options;  ///< all that was used, presets included
@@ -35,6 +48,7 @@ struct Restored {
   FitResult fit;
   std::optional<NoiseModel> noise;    ///< --method auto and patches
   std::vector<Candidate> candidates;  ///< those of --method; dip: none
+  ValueCounts values;                 ///< of what came in
   EngineInfo engine;                  ///< that did it
   NetworkOptions network;             ///< that was fitted
   std::size_t params = 0;             ///< learned numbers of the network
@@ -80,8 +94,9 @@ struct RestoreContext {
   std::string_view resume = {};
 };
 
-/// mask: for inpaint only; white (1) known, black (0) to be filled, values between weight the loss.
-/// Its colour is ignored, and a mask stored as 0 and 1 instead of 0 and 255 is understood.
+/// mask: for inpaint only, see known_pixels(). What it discards has no influence on anything. Null:
+/// transparent pixels are to be filled. Samples that are missing, outliers or kept (see SampleUse)
+/// are not shown to the fit of any task.
 /// throws Error{bad_argument} for the options, Error{bad_input} for a mask or reference of another
 /// size and for a mask that is all black or all white, and what fit() throws.
 Restored restore(Task task, const Image& observed, const Image* mask, const RestoreOptions& options,
@@ -92,6 +107,13 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
 /// `restored` without averaging. throws as restore() for the task, pictures and options.
 Image finish_moment(Task task, const Image& observed, const Image* mask,
                     const RestoreOptions& options, const Tensor& moment);
+
+/// What a mask says of each pixel, 1 channel: 1 (nearly white) known; 0 (nearly black) to be
+/// filled; between how much of the result is what was there, while the fit is not shown it. A
+/// mask's own black and white count, and masks stored as 0 and 1 are understood; colour is ignored
+/// unless `mask_colour` is given; where a mask is transparent, its alpha counts, too. Then come
+/// mask_grow and mask_feather. throws Error{bad_input} if no pixel is known.
+Image known_pixels(const Image& mask, const RestoreOptions& options = {});
 
 /// Removes noise.
 Restored denoise(const Image& noisy, const RestoreOptions& options = {},

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "unmar/runs/request.h"
+
+namespace unmar::runs {
+
+/// What a run looks at.
+struct Pictures {
+  Image input, mask;  ///< mask: empty if there is none
+
+  const Image* mask_ptr() const { return mask.empty() ? nullptr : &mask; }
+};
+
+/// The mask comes first: what it discards counts neither for the range of the picture nor as NaN.
+/// resolved: of the task. throws as read_image() and known_pixels().
+Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved);
+
+/// How a picture is read whose values have nothing to do with those of the input.
+ReadOptions reading_of_others(const ReadOptions& reading);
+
+}  // namespace unmar::runs
