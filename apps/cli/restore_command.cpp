@@ -44,7 +44,11 @@ int run(RestoreArguments a) {
 
 void declare_files(CLI::App& command, FitRequest& a) {
   const char* group = "Files";
-  command.add_option("IN", a.in.picture, "the damaged picture: PNG, TIFF, JPEG, WebP or FITS")
+  command
+      .add_option(
+          "IN", a.in.picture,
+          "the damaged picture: PNG, TIFF, JPEG, WebP or FITS; channels that are no colours (a "
+          "microscope's) have a range each and share one fit, as they show one scene")
       ->required()
       ->group(group);
   command

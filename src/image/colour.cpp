@@ -1,5 +1,7 @@
 #include "unmar/image/image.h"
 
+#include <algorithm>
+
 namespace unmar {
 namespace {
 
@@ -19,10 +21,30 @@ Image weighted(const Image& image, const Weights& weights) {
   return result;
 }
 
+Image mean_of_channels(const Image& image) {
+  Image result(1, image.height(), image.width());
+  result.source = image.source;
+  result.source.forget_samples();
+  const float share = 1.f / static_cast<float>(image.channels());
+  for (int c = 0; c < image.channels(); ++c)
+    for (std::size_t i = 0; i < result.count(); ++i)
+      result.pixels()[i] += share * image.plane(c)[i];
+  return result;
+}
+
 }  // namespace
 
+Image to_colours(const Image& image) {
+  if (image.channels() == 1 || image.channels() == 3) return image;
+  Image result(image.channels() > 3 ? 3 : 1, image.height(), image.width());
+  for (int c = 0; c < result.channels(); ++c)
+    std::ranges::copy(image.plane(c), result.plane(c).begin());
+  return result;
+}
+
 Image to_gray(const Image& image) {
-  if (image.channels() != 3) return image;
+  if (image.channels() == 1) return image;
+  if (image.channels() != 3) return mean_of_channels(image);
   return weighted(image, {.r = 0.299f, .g = 0.587f, .b = 0.114f, .offset = 0.f});
 }
 

@@ -13,9 +13,8 @@ Tensor to_tensor(const Image& image) {
 
 Image to_image(const Tensor& tensor, const ImageSource& source) {
   const Shape& shape = tensor.shape();
-  if (shape.n != 1 || (shape.c != 1 && shape.c != 3))
-    fail(ErrorCode::bad_argument, "to_image: an image has 1 or 3 channels, got {}",
-         to_string(shape));
+  if (shape.n != 1)
+    fail(ErrorCode::bad_argument, "to_image: want one picture, got {}", to_string(shape));
   Image image(shape.c, shape.h, shape.w);
   std::ranges::copy(tensor.values(), image.pixels().begin());
   image.source = source;

@@ -8,10 +8,10 @@ namespace unmar {
 
 Image::Image(int channels, int height, int width, float value)
     : channels_(channels), height_(height), width_(width) {
-  if ((channels != 1 && channels != 3) || height < 1 || width < 1) {
+  if (channels < 1 || height < 1 || width < 1) {
     fail(ErrorCode::bad_argument,
-         "Image: channels must be 1 or 3 and sides at least 1, got {} channels of {}x{} px",
-         channels, width, height);
+         "Image: channels and sides must be at least 1, got {} channels of {}x{} px", channels,
+         width, height);
   }
   pixels_.assign(static_cast<std::size_t>(channels) * static_cast<std::size_t>(height) *
                      static_cast<std::size_t>(width),

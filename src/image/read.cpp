@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include <vips/vips8>
@@ -8,6 +9,7 @@
 #include "base/fail.h"
 #include "image/file_kind.h"
 #include "image/icc.h"
+#include "image/meaning.h"
 #include "image/samples.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
@@ -24,9 +26,10 @@ constexpr std::string_view kReadImage = "read_image";
 /// Opened, not decoded.
 struct Picture {
   VImage pixels;     ///< gray or RGB, perhaps with alpha
-  int channels = 0;  ///< 1 or 3
+  int channels = 0;  ///< beside alpha
   bool has_alpha = false;
-  bool turned = false;  ///< width and height swap when EXIF orientation is applied
+  std::optional<double> blank = {};  ///< the value of samples that were not measured
+  bool turned = false;               ///< width and height swap when EXIF orientation is applied
   SampleFormat format = SampleFormat::u8;
 };
 
@@ -98,14 +101,11 @@ Picture open_picture(FileKind kind, const fs::path& path, double max_megapixels)
     fail(ErrorCode::bad_input, "{}: '{}' holds complex numbers; save their magnitude instead",
          kReadImage, path.string());
   }
+  const Meaning meaning = meaning_of(kind, path, picture.pixels);
+  picture.has_alpha = meaning.has_alpha;
+  picture.blank = meaning.blank;
   picture.pixels = with_plain_colours(picture.pixels);
-  picture.has_alpha = picture.pixels.has_alpha();
   picture.channels = picture.pixels.bands() - (picture.has_alpha ? 1 : 0);
-  if (picture.channels != 1 && picture.channels != 3) {
-    fail(ErrorCode::bad_input,
-         "{}: '{}' has {} channels; only gray and RGB can be read, so split it", kReadImage,
-         path.string(), picture.channels);
-  }
   picture.format = format_of(picture.pixels);
   if (picture.pixels.get_typeof(VIPS_META_ORIENTATION) != 0) {
     picture.turned = picture.pixels.get_int(VIPS_META_ORIENTATION) >= 5;
@@ -141,14 +141,15 @@ void with_samples(const VImage& pixels, Body body) {
 
 /// Planar, with what is no number marked as missing.
 template <class T>
-Samples samples_of(const T* interleaved, std::size_t bands, const Image& image) {
+Samples samples_of(const T* interleaved, std::size_t bands, const Image& image,
+                   const std::optional<double>& blank) {
   Samples samples{image.channels(), image.height(), image.width(), {}, {}, {}};
   samples.values.resize(image.count());
   const std::size_t plane = samples.plane();
   for (std::size_t i = 0; i < samples.values.size(); ++i) {
     const auto value = static_cast<double>(interleaved[i % plane * bands + i / plane]);
     samples.values[i] = value;
-    if (!std::isfinite(value)) samples.mark(i, SampleUse::missing);
+    if (!std::isfinite(value) || value == blank) samples.mark(i, SampleUse::missing);
   }
   return samples;
 }
@@ -211,13 +212,14 @@ void fill_alpha(Image& image, const T* samples, std::size_t bands) {
 bool is_plain(const Picture& picture, const ReadOptions& options, const Image* known) {
   const bool automatic =
       options.range != RangeMode::data && !options.percentiles && !options.fixed_range;
-  return picture.format == SampleFormat::u8 && automatic && !known;
+  return picture.format == SampleFormat::u8 && automatic && !known && !picture.blank;
 }
 
 /// Makes pixels of them and keeps what is to be known beside.
 void take_samples(Image& image, Samples samples) {
   for (std::size_t i = 0; i < samples.values.size(); ++i)
-    image.pixels()[i] = pixel_of(samples.values[i], image.source.range);
+    image.pixels()[i] =
+        pixel_of(samples.values[i], range_of(image.source, static_cast<int>(i / samples.plane())));
   if (std::ranges::any_of(samples.use, [](SampleUse use) { return use != SampleUse::used; })) {
     for (std::size_t i = 0; i < samples.use.size(); ++i)
       if (samples.use[i] == SampleUse::missing || samples.use[i] == SampleUse::discarded)
@@ -248,6 +250,31 @@ auto reading(const fs::path& path, Body body) {
   }
 }
 
+/// Channels that are no colours have nothing to do with each other: each has its own range.
+void settle_ranges(ImageSource& source, Samples& samples, ReadOptions options,
+                   const fs::path& path) {
+  if (samples.channels == 1 || samples.channels == 3 || source.format == SampleFormat::u8) {
+    source.range = settle_range(samples, source.format, options, path);
+    return;
+  }
+  const std::size_t plane = samples.plane();
+  const std::vector<ValueRange> given = std::move(options.channel_ranges);
+  for (int c = 0; c < samples.channels; ++c) {
+    const std::size_t first = static_cast<std::size_t>(c) * plane;
+    Samples one{1, samples.height, samples.width, {}, {}, samples.uncounted};
+    one.values.assign(samples.values.begin() + static_cast<std::ptrdiff_t>(first),
+                      samples.values.begin() + static_cast<std::ptrdiff_t>(first + plane));
+    for (std::size_t i = 0; i < plane; ++i)
+      if (samples.use_of(first + i) != SampleUse::used) one.mark(i, samples.use_of(first + i));
+    if (given.size() > static_cast<std::size_t>(c))
+      options.fixed_range = given[static_cast<std::size_t>(c)];
+    source.channel_ranges.push_back(settle_range(one, source.format, options, path));
+    for (std::size_t i = 0; i < one.use.size(); ++i)
+      if (one.use[i] != SampleUse::used) samples.mark(first + i, one.use[i]);
+  }
+  source.range = source.channel_ranges.front();
+}
+
 void check_known_size(const Image& picture, const Image* known, const fs::path& path) {
   if (!known || (known->width() == picture.width() && known->height() == picture.height())) return;
   fail(ErrorCode::bad_input,
@@ -271,10 +298,10 @@ Image decoded(Picture picture, const fs::path& path, const ReadOptions& options,
       image.source.range = full_range(picture.format);
       return fill(image, interleaved, bands);
     }
-    Samples samples = samples_of(interleaved, bands, image);
+    Samples samples = samples_of(interleaved, bands, image, picture.blank);
     apply_known(samples, known, image.source.alpha);
     check_missing(samples, options.max_missing, path);
-    image.source.range = settle_range(samples, picture.format, options, path);
+    settle_ranges(image.source, samples, options, path);
     take_samples(image, std::move(samples));
   });
   return image;

@@ -41,6 +41,7 @@ ValueRange range_like(const ImageSource& model, SampleFormat format, InFull in_f
 Image read_like(const Image& model, const std::filesystem::path& path, ReadOptions options) {
   const SampleFormat format = read_image_info(path).format;
   options.percentiles.reset();
+  options.channel_ranges = model.source.channel_ranges;
   options.fixed_range.reset();
   options.range = RangeMode::full;
   options.fixed_range = range_like(model.source, format, [&] { return read_image(path, options); });
@@ -54,7 +55,10 @@ Image read_mask(const std::filesystem::path& path, ReadOptions options) {
 
 std::string describe(const Image& image) {
   return fmt::format("{}x{} px, {}, {}", image.width(), image.height(),
-                     image.channels() == 1 ? "gray" : "RGB", to_string(image.source.format));
+                     image.channels() == 1   ? "gray"
+                     : image.channels() == 3 ? "RGB"
+                                             : fmt::format("{} channels", image.channels()),
+                     to_string(image.source.format));
 }
 
 std::string to_string(SampleFormat format) { return std::string(image::name_of(format)); }

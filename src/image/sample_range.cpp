@@ -129,10 +129,11 @@ ValueRange choose_range(RangeMode mode, SampleFormat format, Extent data) {
   return within ? full : ValueRange{data.low, data.low + std::max(1.0, std::abs(data.low))};
 }
 
-ValueRange range_to_write(const ImageSource& source, SampleFormat target) {
-  if (target == source.format) return source.range;
-  const bool units_fit = target == SampleFormat::f32 && source.range != full_range(source.format);
-  return units_fit ? source.range : full_range(target);
+ValueRange range_to_write(const ImageSource& source, int channel, SampleFormat target) {
+  const ValueRange& range = range_of(source, channel);
+  if (target == source.format) return range;
+  const bool units_fit = target == SampleFormat::f32 && range != full_range(source.format);
+  return units_fit ? range : full_range(target);
 }
 
 }  // namespace unmar::image

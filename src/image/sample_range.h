@@ -21,6 +21,6 @@ struct Extent {
 ValueRange choose_range(RangeMode mode, SampleFormat format, Extent data);
 
 /// The values that 0 and 1 become in a file with samples of format `target`: see write_image.
-ValueRange range_to_write(const ImageSource& source, SampleFormat target);
+ValueRange range_to_write(const ImageSource& source, int channel, SampleFormat target);
 
 }  // namespace unmar::image

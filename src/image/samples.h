@@ -35,6 +35,11 @@ struct Samples {
 ValueRange settle_range(Samples& samples, SampleFormat format, const ReadOptions& options,
                         const std::filesystem::path& path);
 
+inline const ValueRange& range_of(const ImageSource& source, int channel) {
+  const auto c = static_cast<std::size_t>(channel);
+  return c < source.channel_ranges.size() ? source.channel_ranges[c] : source.range;
+}
+
 /// The share of the range at which a stored value lies.
 inline float pixel_of(double value, const ValueRange& range) {
   return static_cast<float>((value - range.black) * (1.0 / (range.white - range.black)));

@@ -16,6 +16,7 @@ Image shrunk_to(const Image& image, int max_side) {
   if (image.empty() || max_side < 1)
     fail(ErrorCode::bad_argument, "shrunk_to: {}",
          image.empty() ? "the picture is empty" : "max_side must be 1 or more");
+  if (image.channels() != 1 && image.channels() != 3) return shrunk_to(to_colours(image), max_side);
   Image small = clamped(image);
   for (float& value : small.pixels())
     if (std::isnan(value)) value = 0.f;

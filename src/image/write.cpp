@@ -11,6 +11,7 @@
 #include "image/file_kind.h"
 #include "image/icc.h"
 #include "image/samples.h"
+#include "image/tiff_tags.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
 
@@ -42,10 +43,20 @@ SampleFormat format_to_write(FileKind kind, const Image& image, const WriteOptio
   return can.u16 ? SampleFormat::u16 : SampleFormat::u8;
 }
 
+bool is_data(const Image& image) { return image.channels() != 1 && image.channels() != 3; }
+
+void check_channels(const Image& image, FileKind kind, const fs::path& path) {
+  if (!is_data(image) || kind == FileKind::tiff || kind == FileKind::fits) return;
+  fail(ErrorCode::bad_argument,
+       "{}: '{}' holds gray or RGB, but the picture has {} channels; use .tif or .fits",
+       kWriteImage, path.string(), image.channels());
+}
+
 void check(const Image& image, FileKind kind, const WriteOptions& options, const fs::path& path) {
   if (image.empty()) {
     fail(ErrorCode::bad_argument, "{}: the picture for '{}' is empty", kWriteImage, path.string());
   }
+  check_channels(image, kind, path);
   if (options.quality < 1 || options.quality > 100) {
     fail(ErrorCode::bad_argument, "{}: quality must be 1 to 100, got {}", kWriteImage,
          options.quality);
@@ -80,13 +91,15 @@ T to_sample(double value) {
 
 /// Samples whose pixels did not change are written as they were: a float has more digits than its
 /// pixel. NaN is never equal.
-void give_back_unchanged(const Image& image, const ValueRange& range, std::vector<float>& samples,
-                         std::size_t bands) {
+void give_back_unchanged(const Image& image, std::vector<float>& samples, std::size_t bands) {
   const auto& stored = image.source.stored;
-  if (!stored || stored->size() != image.count() || range != image.source.range) return;
+  if (!stored || stored->size() != image.count()) return;
   const std::size_t plane = image.plane(0).size();
+  const auto was = [&](std::size_t i) {
+    return pixel_of((*stored)[i], range_of(image.source, static_cast<int>(i / plane)));
+  };
   for (std::size_t i = 0; i < image.count(); ++i)
-    if (image.pixels()[i] == pixel_of((*stored)[i], range))
+    if (image.pixels()[i] == was(i))
       samples[i % plane * bands + i / plane] = static_cast<float>((*stored)[i]);
 }
 
@@ -96,16 +109,16 @@ std::vector<T> interleaved(const Image& image, SampleFormat format, bool with_al
   const auto channels = static_cast<std::size_t>(image.channels());
   const std::size_t bands = channels + (with_alpha ? 1 : 0);
   const std::size_t count = image.plane(0).size();
-  const ValueRange range = range_to_write(image.source, format);
   std::vector<T> samples(count * bands);
   for (std::size_t c = 0; c < channels; ++c) {
     const auto plane = image.plane(static_cast<int>(c));
+    const ValueRange range = range_to_write(image.source, static_cast<int>(c), format);
     for (std::size_t i = 0; i < count; ++i) {
       samples[i * bands + c] =
           to_sample<T>(range.black + static_cast<double>(plane[i]) * (range.white - range.black));
     }
   }
-  if constexpr (std::is_floating_point_v<T>) give_back_unchanged(image, range, samples, bands);
+  if constexpr (std::is_floating_point_v<T>) give_back_unchanged(image, samples, bands);
   if (with_alpha) {
     const double opaque = full_range(format).white;
     for (std::size_t i = 0; i < count; ++i) {
@@ -124,7 +137,7 @@ VImage wrapped(std::vector<T>& samples, const Image& image, SampleFormat format,
                                      : format == SampleFormat::u16 ? VIPS_FORMAT_USHORT
                                                                    : VIPS_FORMAT_FLOAT;
   // Savers take their bit depth from the interpretation.
-  const bool gray = image.channels() == 1;
+  const bool gray = image.channels() < 3;
   const VipsInterpretation interpretation =
       format == SampleFormat::u16 ? (gray ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_RGB16)
                                   : (gray ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB);
@@ -179,9 +192,20 @@ Blob encoded(const VImage& pixels, FileKind kind, int quality) {
   return {VIPS_AREA(blob), vips_area_unref};
 }
 
-void save(const VImage& pixels, FileKind kind, int quality, TemporaryFile& file) {
+/// libvips calls every sample beyond the colours alpha.
+void save_data_tiff(const VImage& pixels, TemporaryFile& file) {
+  const Blob blob = encoded(pixels, FileKind::tiff, kLossless);
+  const auto bytes = bytes_of(blob);
+  std::vector<std::byte> own(bytes.begin(), bytes.end());
+  declare_extra_as_data({reinterpret_cast<unsigned char*>(own.data()), own.size()});
+  file.write(own);
+}
+
+void save(const VImage& pixels, FileKind kind, int quality, TemporaryFile& file, bool data) {
   if (kind == FileKind::fits)
     pixels.fitssave(file.path_for_library().c_str());
+  else if (data)
+    save_data_tiff(pixels, file);
   else
     file.write(bytes_of(encoded(pixels, kind, quality)));
 }
@@ -213,8 +237,8 @@ void with_pixels(const Image& image, SampleFormat format, FileKind kind, Body bo
 }
 
 void encode_to(TemporaryFile& file, const VImage& pixels, std::size_t bytes, FileKind kind,
-               int quality, const fs::path& path) {
-  save(pixels, kind, quality, file);
+               int quality, const fs::path& path, bool data) {
+  save(pixels, kind, quality, file, data);
   // libvips does not pass on every error of its FITS library, such as a full disk at the end.
   if (kind == FileKind::fits && !is_whole_fits(file.size(), bytes)) {
     take_vips_error();
@@ -233,7 +257,7 @@ void write_image(const fs::path& path, const Image& image, const WriteOptions& o
   TemporaryFile file(kWriteImage, path);
   try {
     with_pixels(image, format, kind, [&](const VImage& pixels, std::size_t bytes) {
-      encode_to(file, pixels, bytes, kind, options.quality, path);
+      encode_to(file, pixels, bytes, kind, options.quality, path, is_data(image));
     });
   } catch (const vips::VError&) {
     fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWriteImage, path.string(),
@@ -263,6 +287,10 @@ std::string encode_image(const Image& image, const std::string& extension,
          take_vips_error());
   }
   return bytes;
+}
+
+void check_holds(const fs::path& path, const Image& image) {
+  check_channels(image, kind_of_extension(kWriteImage, path), path);
 }
 
 void check_writable(const fs::path& path) {

@@ -96,7 +96,9 @@ NoiseModel estimate_noise(const Tensor& picture, const NoiseOptions& known) {
     noise.impulses = impulse_share(good);
     y = filled_by_neighbours(picture, good);
   }
-  const Tensor opponent = to_opponent(y);
+  // Channels that are no colours have nothing in common, neither noise nor its unit.
+  const bool colours = y.shape().c == 1 || y.shape().c == 3;
+  const Tensor opponent = colours ? to_opponent(y) : y;
   const std::vector<std::ptrdiff_t> blocks = whole_blocks(y);
   std::vector<Flattest> flat;
   for (int c = 0; c < y.shape().c; ++c) {
@@ -106,7 +108,8 @@ NoiseModel estimate_noise(const Tensor& picture, const NoiseOptions& known) {
   noise.sigma = root_mean_square(noise.channels);
   const auto may_be = [&](NoiseKind kind) { return !known.kind || *known.kind == kind; };
   if (may_be(NoiseKind::correlated)) look_for_correlation(flat, noise, known.kind.has_value());
-  if (noise.kind == NoiseKind::white && may_be(NoiseKind::poisson) && (!known.sigma || known.kind))
+  if ((colours || known.kind) && noise.kind == NoiseKind::white && may_be(NoiseKind::poisson) &&
+      (!known.sigma || known.kind))
     look_for_poisson(y, noise, known.kind.has_value());
   if (noise.kind != NoiseKind::poisson) noise.sigma = root_mean_square(noise.channels);
   if (known.sigma && noise.kind != NoiseKind::poisson) {

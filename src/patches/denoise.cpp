@@ -143,11 +143,9 @@ class Filter {
 };
 
 void check(const Tensor& y, const Tensor& known) {
-  constexpr int kMostChannels = 8;
   const Shape& s = y.shape();
-  if (y.empty() || s.n != 1 || s.c > kMostChannels)
-    fail(ErrorCode::bad_argument, "patches: want one picture of 1 to {} channels, got {}",
-         kMostChannels, to_string(s));
+  if (y.empty() || s.n != 1)
+    fail(ErrorCode::bad_argument, "patches: want one picture, got {}", to_string(s));
   const bool shared = known.shape().c == 1;
   if (!known.empty() &&
       (known.shape().h != s.h || known.shape().w != s.w || (!shared && known.shape().c != s.c)))
@@ -169,12 +167,48 @@ void check(const Tensor& y, const Tensor& known) {
   }
 }
 
+Tensor channel_of(const Tensor& t, int channel) {
+  const Shape& s = t.shape();
+  if (t.empty() || s.c == 1) return t;
+  Tensor plane({1, 1, s.h, s.w});
+  std::copy_n(t.data() + static_cast<std::size_t>(channel) * plane.count(), plane.count(),
+              plane.data());
+  return plane;
+}
+
+/// Channels that are no colours are alike in other places each: `filter` gets them one by one.
+template <class Filter>
+Tensor each_alone(const Shape& shape, const NoiseModel& noise, PatchOptions options,
+                  const Filter& filter) {
+  Tensor result(shape);
+  const auto on_progress = options.on_progress;
+  const std::size_t plane = result.count() / static_cast<std::size_t>(shape.c);
+  for (int c = 0; c < shape.c; ++c) {
+    NoiseModel own = noise;
+    const auto at = static_cast<std::size_t>(c);
+    if (at < noise.channels.size()) own.channels = {noise.channels[at]};
+    if (!own.channels.empty()) own.sigma = own.channels.front();
+    if (on_progress)
+      options.on_progress = [&, c](double done) { on_progress((c + done) / shape.c); };
+    const Tensor part = filter(c, own, options);
+    std::copy_n(part.data(), plane, result.data() + at * plane);
+  }
+  return result;
+}
+
+bool are_colours(const Tensor& y) { return y.shape().c == 1 || y.shape().c == 3; }
+
 }  // namespace
 
 Tensor patches_denoise(const Tensor& y, const NoiseModel& noise, const PatchOptions& options,
                        const Tensor& known) {
   check(y, known);
-  return Filter(y, noise, options, known).denoise();
+  if (are_colours(y)) return Filter(y, noise, options, known).denoise();
+  return each_alone(y.shape(), noise, options,
+                    [&](int c, const NoiseModel& own, const PatchOptions& how) {
+                      const Tensor part = channel_of(y, c), seen = channel_of(known, c);
+                      return Filter(part, own, how, seen).denoise();
+                    });
 }
 
 Tensor patches_step(const Tensor& y, const Tensor& pilot, const NoiseModel& noise,
@@ -184,7 +218,12 @@ Tensor patches_step(const Tensor& y, const Tensor& pilot, const NoiseModel& nois
   if (pilot.shape() != y.shape())
     fail(ErrorCode::bad_argument, "patches: the pilot is {} but the picture is {}",
          to_string(pilot.shape()), to_string(y.shape()));
-  return Filter(y, noise, options, known).step(pilot);
+  if (are_colours(y)) return Filter(y, noise, options, known).step(pilot);
+  return each_alone(y.shape(), noise, options,
+                    [&](int c, const NoiseModel& own, const PatchOptions& how) {
+                      const Tensor part = channel_of(y, c), seen = channel_of(known, c);
+                      return Filter(part, own, how, seen).step(channel_of(pilot, c));
+                    });
 }
 
 Image patches_denoise(const Image& noisy, const NoiseModel& noise, const PatchOptions& options) {

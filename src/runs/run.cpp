@@ -85,6 +85,7 @@ class Run {
     const RunInputs& in = request_.in;
     runs::Pictures pictures = runs::read_pictures(in, resolved);
     result_.input = std::move(pictures.input);
+    check_holds(request_.out.result, result_.input);
     mask_ = std::move(pictures.mask);
     if (!in.reference.empty()) reference_ = read_like(result_.input, in.reference, in.reading);
     if (record) load();

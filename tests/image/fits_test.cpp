@@ -105,13 +105,37 @@ TEST_F(Fits, three_planes_are_red_green_and_blue) {
   EXPECT_EQ(data_of(bytes_of(in("b.fits")), 72), data_of(file, 72));
 }
 
-TEST_F(Fits, with_other_numbers_of_planes_is_refused) {
-  for (const int planes : {2, 4}) {
-    put_bytes(in("a.fits"), fits_file<float>(-32, {2, 2, planes}, std::vector<float>(4 * 4, 1.f)));
-    expect_error(ErrorCode::bad_input,
-                 {"read_image: '", "has " + std::to_string(planes) + " channels"},
-                 [&] { read_image(in("a.fits")); });
+TEST_F(Fits, other_numbers_of_planes_are_data_with_a_range_each) {
+  for (const int planes : {2, 4, 7}) {
+    std::vector<float> samples;
+    for (int i = 0; i < 4 * planes; ++i)
+      samples.push_back(i < 4 ? static_cast<float>(i) : 500.f * static_cast<float>(i));
+    const std::string file = fits_file<float>(-32, {2, 2, planes}, samples);
+    put_bytes(in("a.fits"), file);
+    const Image image = read_image(in("a.fits"));
+    ASSERT_EQ(image.channels(), planes);
+    EXPECT_TRUE(image.source.alpha.empty());
+    EXPECT_EQ(image.source.channel_ranges[0], (ValueRange{0, 3}));
+    EXPECT_EQ(image.source.channel_ranges[1], (ValueRange{2000, 3500}));
+    write_image(in("b.fits"), image);
+    EXPECT_EQ(data_of(bytes_of(in("b.fits")), 16u * static_cast<unsigned>(planes)),
+              data_of(file, 16u * static_cast<unsigned>(planes)));
   }
+}
+
+TEST_F(Fits, what_is_blank_is_missing) {
+  put_bytes(in("a.fits"),
+            fits_file<std::int16_t>(16, {3, 1}, {-500, -32768, 1500}, {{"BLANK", "-32768"}}));
+  const Image image = read_image(in("a.fits"), {.max_missing = 0.5});
+  EXPECT_EQ(image.source.range, (ValueRange{-500, 1500}));
+  EXPECT_EQ((*image.source.use)[1], SampleUse::missing);
+  // Of the numbers in the file, before they are shifted.
+  put_bytes(in("b.fits"), fits_file<std::int16_t>(16, {3, 1}, {-500, -32768, 1500},
+                                                  {{"BLANK", "-500"}, {"BZERO", "32768"}}));
+  const Image shifted = read_image(in("b.fits"), {.max_missing = 0.5});
+  EXPECT_EQ(shifted.source.format, SampleFormat::u16);
+  EXPECT_EQ((*shifted.source.use)[0], SampleUse::missing);
+  EXPECT_EQ((*shifted.source.use)[1], SampleUse::used);
 }
 
 TEST_F(Fits, with_nan_or_infinity_is_refused_and_says_how_many) {

@@ -118,11 +118,5 @@ TEST_F(ReadErrors, limit_of_pixels_is_inclusive) {
                [&] { read_image(in("a.png"), {.max_megapixels = 0.0009}); });
 }
 
-TEST_F(ReadErrors, five_bands_are_refused) {
-  ASSERT_EQ(VIPS_INIT("unmar test"), 0);
-  vips::VImage::black(4, 4, vips::VImage::option()->set("bands", 5)).tiffsave(in("a.tif").c_str());
-  expect_both(ErrorCode::bad_input, {"a.tif' has", "channels; only gray and RGB"}, "a.tif");
-}
-
 }  // namespace
 }  // namespace unmar

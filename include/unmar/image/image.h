@@ -38,6 +38,8 @@ enum class SampleUse : std::uint8_t {
 struct ImageSource {
   SampleFormat format = SampleFormat::u8;
   ValueRange range;
+  /// Pictures whose channels are no colours: the range of each; else empty.
+  std::vector<ValueRange> channel_ranges = {};
   std::vector<std::byte> icc_profile;  ///< empty: none
   std::vector<float> alpha;            ///< h*w values in [0,1]; empty: opaque
   /// Of every pixel of every channel, in their order; null: all are used. The pixel of a sample
@@ -51,11 +53,12 @@ struct ImageSource {
   void forget_samples() { use = nullptr, stored = nullptr; }
 };
 
-/// A gray (1 channel) or RGB (3 channels) picture: planar float32, nominal values in [0,1].
+/// A gray (1 channel) or RGB (3 channels) picture, or one of any other number of channels, which
+/// are data: planar float32, nominal values in [0,1].
 class Image {
  public:
   Image() = default;
-  /// throws Error{bad_argument} unless channels is 1 or 3 and both sides are at least 1.
+  /// throws Error{bad_argument} unless channels and both sides are at least 1.
   Image(int channels, int height, int width, float value = 0.f);
 
   int channels() const { return channels_; }
@@ -80,7 +83,7 @@ class Image {
 };
 
 Tensor to_tensor(const Image& image);  ///< [1,c,h,w]
-/// [1,c,h,w] with c 1 or 3 -> image that carries `source` on; values are not clamped.
+/// [1,c,h,w] -> image that carries `source` on; values are not clamped.
 /// throws Error{bad_argument} for other shapes.
 Image to_image(const Tensor& tensor, const ImageSource& source = {});
 
@@ -106,6 +109,8 @@ struct ReadOptions {
   RangeMode range = RangeMode::automatic;
   /// Overrides `range`; for example that of a picture to compare with.
   std::optional<ValueRange> fixed_range = {};
+  /// Overrides all of it: the range of each channel.
+  std::vector<ValueRange> channel_ranges = {};
   /// Overrides `range`, too: percentiles of the data, as {1, 99}.
   std::optional<ValueRange> percentiles = {};
   Outliers outliers = Outliers::automatic;
@@ -129,7 +134,7 @@ Outliers outliers_named(std::string_view name);  ///< throws Error{bad_argument}
 /// known: of the picture's size, 1 channel: samples where it is 0 are discarded, and the range is
 /// taken where it is 1.
 /// throws Error{io} if the file cannot be read, Error{bad_input} if it is not a picture, is
-/// truncated, has 2 or more than 3 channels beside alpha, is complex, holds more NaN than
+/// truncated, is complex, holds more NaN than
 /// `max_missing` or no value that is known, Error{too_large} above `max_megapixels`,
 /// Error{bad_argument} for an empty `fixed_range` or `known` of another size.
 Image read_image(const std::filesystem::path& path, const ReadOptions& options = {},
@@ -155,6 +160,7 @@ struct WriteOptions {
 /// The file appears complete or not at all: written under a temporary name beside it, then renamed.
 /// A file that is replaced keeps its permissions; a symbolic link keeps pointing to it.
 ///
+/// Only TIFF and FITS hold data, whose channels are neither gray nor RGB.
 /// PNG holds 8 and 16 bit, JPEG and WebP 8 bit, TIFF and FITS also float: a 16-bit or float source
 /// becomes 8 bit in JPEG and WebP, a float source 16 bit in PNG.
 ///
@@ -187,6 +193,9 @@ void write_animation(const std::filesystem::path& path, const std::vector<Image>
 /// Creates and removes an empty hidden file in the directory.
 void check_writable(const std::filesystem::path& path);
 
+/// Throws the error that write_image would throw for such a picture whatever its pixels.
+void check_holds(const std::filesystem::path& path, const Image& image);
+
 /// A file's facts.
 struct ImageInfo {
   int channels = 0, height = 0, width = 0;  ///< as read_image would give (after orientation)
@@ -194,10 +203,13 @@ struct ImageInfo {
   bool has_alpha = false, has_icc_profile = false;
   std::string loader;  ///< "png", "tiff", "jpeg", "webp", "fits", ...
 };
+/// Gray or RGB to show a picture of any kind: of data the first three channels, or the first.
+Image to_colours(const Image& image);
+
 /// Without decoding. Throws as read_image does for what the header shows; no limit of size.
 ImageInfo read_image_info(const std::filesystem::path& path);
 
-/// Rec. 601 weights (0.299, 0.587, 0.114); gray is returned as it is.
+/// Rec. 601 weights (0.299, 0.587, 0.114); gray is returned as it is; of data the mean.
 Image to_gray(const Image& image);
 /// Y of YCbCr as the super-resolution papers use it: (65.481 R + 128.553 G + 24.966 B + 16) / 255.
 /// Gray is scaled likewise: (219 v + 16) / 255.

@@ -23,8 +23,8 @@ struct NoiseModel {
   /// Standard deviation at a pixel, the root mean square over the picture.
   double sigma = 0;
   /// Standard deviation of each channel turned by the orthonormal cosine transform: for RGB
-  /// (R + G + B) / sqrt(3), (R - B) / sqrt(2), (R - 2 G + B) / sqrt(6); for gray the gray. poisson:
-  /// unused, and 1 after the Anscombe transform.
+  /// (R + G + B) / sqrt(3), (R - B) / sqrt(2), (R - 2 G + B) / sqrt(6); for gray the gray; for data
+  /// each channel. poisson: unused, and 1 after the Anscombe transform.
   std::vector<double> channels = {};
   double gain = 0, offset = 0;  ///< poisson: variance = gain * x + offset
   double poisson_share = 0;     ///< of the variance at the mean brightness that is gain * x

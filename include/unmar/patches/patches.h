@@ -35,7 +35,7 @@ struct PatchOptions {
   std::stop_token cancel = {};  ///< ends soon, with the best so far
 };
 
-/// y [1,c,h,w] with 1 to 8 channels -> the clean picture of the same shape, not clamped. A picture
+/// y [1,c,h,w] -> the clean picture of the same shape, not clamped. A picture
 /// smaller than a patch has smaller patches.
 /// known: [1,1,h,w] or y's shape, 0 where a value of y tells nothing (a hole, salt or pepper);
 /// these are filled. Empty: all are known. Memory: about 12 times y and 45 bytes for each pixel.
