@@ -161,8 +161,8 @@ class RefineRun {
     context.restore.on_iteration = [&](const FitProgress& p) { observe(p); };
     context.on_chain = [&](const Refined& r) { observer_.chain_started(r); };
     context.on_step = [&](const SampleProgress& p) { observer_.stepped(p); };
-    result_.refined = refine(request_.task, result_.input, pictures_.mask_ptr(),
-                             std::move(model_), request_.options, context);
+    result_.refined = refine(request_.task, result_.input, pictures_.mask_ptr(), std::move(model_),
+                             request_.options, context);
     observer_.writing();
     write();
     observer_.finished(request_, result_);
