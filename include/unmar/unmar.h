@@ -18,6 +18,7 @@
 #include "unmar/fit/stop.h"
 #include "unmar/graph/graph.h"
 #include "unmar/image/image.h"
+#include "unmar/image/metadata.h"
 #include "unmar/models/ddpm_unet.h"
 #include "unmar/models/models.h"
 #include "unmar/noise/noise.h"

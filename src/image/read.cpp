@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "image/file_kind.h"
 #include "image/icc.h"
+#include "image/metadata_files.h"
 #include "image/sample_range.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
@@ -23,6 +24,7 @@ constexpr std::string_view kReadImage = "read_image";
 
 /// Opened, not decoded.
 struct Picture {
+  VImage opened;     ///< as it came, for its metadata
   VImage pixels;     ///< gray or RGB, perhaps with alpha
   int channels = 0;  ///< 1 or 3
   bool has_alpha = false;
@@ -85,7 +87,7 @@ SampleFormat format_of(const VImage& pixels) {
 
 Picture open_picture(FileKind kind, const fs::path& path, double max_megapixels) {
   Picture picture;
-  picture.pixels = load(kind, path);
+  picture.opened = picture.pixels = load(kind, path);
   const int width = picture.pixels.width(), height = picture.pixels.height();
   const double megapixels = 1e-6 * width * height;
   if (megapixels > max_megapixels) {
@@ -206,12 +208,16 @@ auto reading(const fs::path& path, Body body) {
   }
 }
 
-Image decoded(Picture picture, const fs::path& path, const ReadOptions& options) {
+Image decoded(Picture picture, FileKind kind, const fs::path& path, const ReadOptions& options) {
+  const SharedMetadata metadata = read_metadata(picture.opened, kind, path, 0);
   VImage pixels = picture.pixels.copy_memory();
+  if (kind == FileKind::fits && metadata && is_top_down(metadata->cards))
+    pixels = pixels.flip(VIPS_DIRECTION_VERTICAL).copy_memory();
   if (pixels.get_typeof(VIPS_META_ORIENTATION) != 0) pixels = pixels.autorot().copy_memory();
   Image image(picture.channels, pixels.height(), pixels.width());
   image.source.format = picture.format;
   image.source.icc_profile = profile_of(pixels, picture.channels);
+  image.source.metadata = metadata;
   const auto bands = static_cast<std::size_t>(pixels.bands());
   with_samples(pixels, [&](const auto* samples) {
     const Extent extent = extent_of(samples, image.plane(0).size(), bands,
@@ -236,7 +242,7 @@ Image read_image(const fs::path& path, const ReadOptions& options) {
   start_vips();
   const FileKind kind = kind_of_contents(kReadImage, path);
   return reading(path, [&] {
-    return decoded(open_picture(kind, path, options.max_megapixels), path, options);
+    return decoded(open_picture(kind, path, options.max_megapixels), kind, path, options);
   });
 }
 

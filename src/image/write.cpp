@@ -9,7 +9,9 @@
 #include "base/fail.h"
 #include "base/temporary_file.h"
 #include "image/file_kind.h"
+#include "image/fits_write.h"
 #include "image/icc.h"
+#include "image/metadata_files.h"
 #include "image/sample_range.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
@@ -127,16 +129,8 @@ VImage wrapped(std::vector<T>& samples, const Image& image, SampleFormat format,
   return pixels;
 }
 
-using Blob = std::unique_ptr<VipsArea, void (*)(VipsArea*)>;
-
-std::span<const std::byte> bytes_of(const Blob& blob) {
-  std::size_t size = 0;
-  const void* data = vips_blob_get(reinterpret_cast<VipsBlob*>(blob.get()), &size);
-  return {static_cast<const std::byte*>(data), size};
-}
-
-/// Not FITS, whose library writes to named files only.
-Blob encoded(const VImage& pixels, FileKind kind, int quality) {
+/// By libvips, without what it does not know of the metadata.
+std::string encoded(const VImage& pixels, FileKind kind, int quality) {
   vips::VOption* options = VImage::option();
   VipsBlob* blob = nullptr;
   switch (kind) {
@@ -163,51 +157,37 @@ Blob encoded(const VImage& pixels, FileKind kind, int quality) {
     case FileKind::fits:
       break;
   }
-  return {VIPS_AREA(blob), vips_area_unref};
+  const std::unique_ptr<VipsArea, void (*)(VipsArea*)> owner(VIPS_AREA(blob), vips_area_unref);
+  std::size_t size = 0;
+  const auto* data = static_cast<const char*>(vips_blob_get(blob, &size));
+  return {data, size};
 }
 
-void save(const VImage& pixels, FileKind kind, int quality, TemporaryFile& file) {
-  if (kind == FileKind::fits)
-    pixels.fitssave(file.path_for_library().c_str());
-  else
-    file.write(bytes_of(encoded(pixels, kind, quality)));
-}
-
-/// FITS comes in blocks: at least one of header, then the pixels.
-bool is_whole_fits(std::uintmax_t size, std::uintmax_t pixel_bytes) {
-  constexpr std::uintmax_t kBlock = 2880;
-  return size % kBlock == 0 && size / kBlock > (pixel_bytes + kBlock - 1) / kBlock;
-}
-
-/// Calls body(samples as a picture of libvips, bytes of the samples).
-template <class T, class Body>
-void with_pixels_of(const Image& image, SampleFormat format, FileKind kind, Body body) {
+template <class T>
+std::string file_of(const Image& image, SampleFormat format, FileKind kind,
+                    const WriteOptions& options) {
+  static const Metadata none;
+  const auto& kept = image.source.metadata;
+  const Metadata& metadata = kept && !options.strip ? *kept : none;
   const bool with_alpha = abilities(kind).alpha && !image.source.alpha.empty();
   std::vector<T> samples = interleaved<T>(image, format, with_alpha);
-  body(wrapped(samples, image, format, kind), samples.size() * sizeof(T));
+  const VImage pixels = wrapped(samples, image, format, kind);
+  if (kind == FileKind::fits) return fits_hdu(pixels, metadata, true);
+  return with_metadata(encoded(with_fields(pixels, kind, metadata), kind, options.quality), kind,
+                       metadata, image.width(), image.height());
 }
 
-template <class Body>
-void with_pixels(const Image& image, SampleFormat format, FileKind kind, Body body) {
+std::string file_of(const Image& image, SampleFormat format, FileKind kind,
+                    const WriteOptions& options) {
   switch (format) {
     case SampleFormat::u8:
-      return with_pixels_of<std::uint8_t>(image, format, kind, body);
+      return file_of<std::uint8_t>(image, format, kind, options);
     case SampleFormat::u16:
-      return with_pixels_of<std::uint16_t>(image, format, kind, body);
+      return file_of<std::uint16_t>(image, format, kind, options);
     case SampleFormat::f32:
-      return with_pixels_of<float>(image, format, kind, body);
+      return file_of<float>(image, format, kind, options);
   }
-}
-
-void encode_to(TemporaryFile& file, const VImage& pixels, std::size_t bytes, FileKind kind,
-               int quality, const fs::path& path) {
-  save(pixels, kind, quality, file);
-  // libvips does not pass on every error of its FITS library, such as a full disk at the end.
-  if (kind == FileKind::fits && !is_whole_fits(file.size(), bytes)) {
-    take_vips_error();
-    fail(ErrorCode::io, "{}: cannot write '{}': it came out short; is the disk full?", kWriteImage,
-         path.string());
-  }
+  return {};
 }
 
 }  // namespace
@@ -219,9 +199,7 @@ void write_image(const fs::path& path, const Image& image, const WriteOptions& o
   start_vips();
   TemporaryFile file(kWriteImage, path);
   try {
-    with_pixels(image, format, kind, [&](const VImage& pixels, std::size_t bytes) {
-      encode_to(file, pixels, bytes, kind, options.quality, path);
-    });
+    file.write(std::as_bytes(std::span<const char>(file_of(image, format, kind, options))));
   } catch (const vips::VError&) {
     fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWriteImage, path.string(),
          take_vips_error());
@@ -233,23 +211,15 @@ std::string encode_image(const Image& image, const std::string& extension,
                          const WriteOptions& options) {
   const fs::path path = "picture" + extension;
   const FileKind kind = kind_of_extension("encode_image", path);
-  if (kind == FileKind::fits)
-    fail(ErrorCode::bad_argument, "encode_image: FITS is written to files only; use .tif");
   const SampleFormat format = format_to_write(kind, image, options, path);
   check(image, kind, options, path);
   start_vips();
-  std::string bytes;
   try {
-    with_pixels(image, format, kind, [&](const VImage& pixels, std::size_t) {
-      const Blob blob = encoded(pixels, kind, options.quality);
-      const auto span = bytes_of(blob);
-      bytes.assign(reinterpret_cast<const char*>(span.data()), span.size());
-    });
+    return file_of(image, format, kind, options);
   } catch (const vips::VError&) {
     fail(ErrorCode::io, "encode_image: the {} encoder failed ({})", name_of(kind),
          take_vips_error());
   }
-  return bytes;
 }
 
 void check_writable(const fs::path& path) {

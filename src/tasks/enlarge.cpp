@@ -78,6 +78,7 @@ Image enlarge_bicubic(const Image& image, int factor) {
     std::copy(plane.begin(), plane.end(), large.plane(c).begin());
   }
   large.source = image.source;
+  large.source.metadata = rescaled(image.source.metadata, factor);
   if (!image.source.alpha.empty())
     large.source.alpha = enlarge_plane(image.source.alpha, h, w, factor, linear);
   return large;

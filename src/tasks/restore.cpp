@@ -8,6 +8,7 @@
 #include "tasks/runs.h"
 #include "tasks/stopping.h"
 #include "tasks/task.h"
+#include "unmar/tasks/version.h"
 
 namespace unmar {
 
@@ -23,7 +24,10 @@ Plan make_plan(Task task, const Image& observed, const Image* mask,
                const RestoreOptions& resolved) {
   if (observed.empty())
     fail(ErrorCode::bad_argument, "{}: the picture has no pixels", to_string(task));
-  return task_spec(task).plan(observed, mask, resolved);
+  Plan plan = task_spec(task).plan(observed, mask, resolved);
+  plan.source.metadata =
+      with_provenance(plan.source.metadata, fmt::format("Unmar {} {}", version(), to_string(task)));
+  return plan;
 }
 
 Tensor fully_known(const Plan& plan) {

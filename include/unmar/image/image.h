@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "unmar/image/metadata.h"
 #include "unmar/tensor/tensor.h"
 
 namespace unmar {
@@ -29,6 +30,7 @@ struct ImageSource {
   ValueRange range;
   std::vector<std::byte> icc_profile;  ///< empty: none
   std::vector<float> alpha;            ///< h*w values in [0,1]; empty: opaque
+  SharedMetadata metadata;             ///< resolution, EXIF, keywords ...
 };
 
 /// A gray (1 channel) or RGB (3 channels) picture: planar float32, nominal values in [0,1].
@@ -81,7 +83,8 @@ struct ReadOptions {
 
 /// Reads PNG, TIFF, JPEG, WebP or FITS, told apart by content. Of several pages or animation frames
 /// it reads the first. Samples other than unsigned 8 and 16 bit (signed, 32 bit, double) count as
-/// float. FITS is shown as astronomers do, its first row at the bottom.
+/// float. FITS is shown as astronomers do, its first row at the bottom, unless it says ROWORDER =
+/// 'TOP-DOWN'. What the file tells beside its pixels goes along: see metadata.h.
 /// EXIF orientation is applied; palettes, CMYK and other colour spaces become gray or RGB; alpha is
 /// kept aside, not premultiplied, in `source.alpha`; an RGB or gray ICC profile is carried over
 /// untouched. Memory: 4 bytes per sample, and the decoded file beside it while it is converted.
@@ -102,7 +105,8 @@ std::string to_string(SampleFormat format);  ///< "8 bit", "16 bit", "float"
 struct WriteOptions {
   /// Default: that of the source, as far as the file type can.
   std::optional<SampleFormat> format = {};
-  int quality = 95;  ///< 1 to 100: JPEG, WebP; 100 makes WebP lossless
+  int quality = 95;    ///< 1 to 100: JPEG, WebP; 100 makes WebP lossless
+  bool strip = false;  ///< leaves the metadata out; the colour profile stays
 };
 
 /// Writes by extension: .png .tif .tiff .jpg .jpeg .webp .fits .fit
@@ -125,7 +129,7 @@ struct WriteOptions {
 void write_image(const std::filesystem::path& path, const Image& image,
                  const WriteOptions& options = {});
 
-/// The bytes of such a file of the type that `extension` says: ".png", ".webp"; not FITS.
+/// The bytes of such a file of the type that `extension` says: ".png", ".webp".
 /// throws as write_image.
 std::string encode_image(const Image& image, const std::string& extension,
                          const WriteOptions& options = {});
