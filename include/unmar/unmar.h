@@ -19,6 +19,7 @@
 #include "unmar/graph/graph.h"
 #include "unmar/image/image.h"
 #include "unmar/image/metadata.h"
+#include "unmar/image/pages.h"
 #include "unmar/models/ddpm_unet.h"
 #include "unmar/models/models.h"
 #include "unmar/noise/noise.h"

@@ -21,9 +21,8 @@ std::string header_of(const VImage& pixels, const Metadata& metadata, bool prima
   const char* bitpix = format == VIPS_FORMAT_UCHAR    ? "8"
                        : format == VIPS_FORMAT_USHORT ? "16"
                                                       : "-32";
-  std::string header =
-      primary ? fits_card("SIMPLE", "T", "conforms to FITS standard")
-              : "XTENSION= 'IMAGE   '           / image extension" + std::string(33, ' ');
+  std::string header = primary ? fits_card("SIMPLE", "T", "conforms to FITS standard")
+                               : fits_card("XTENSION", "'IMAGE   '          ");
   header += fits_card("BITPIX", bitpix, "bits per value");
   header += fits_card("NAXIS", pixels.bands() > 1 ? "3" : "2");
   header += fits_card("NAXIS1", std::to_string(pixels.width()));

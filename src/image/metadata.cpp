@@ -180,22 +180,6 @@ std::string resources_of_iptc(std::string_view iptc) {
   return text;
 }
 
-SharedMetadata for_pages(const SharedMetadata& metadata, int pages) {
-  if (!metadata) return nullptr;
-  const Tag* tag = find(metadata->tags, kDescription);
-  if (!tag) return metadata;
-  std::string text = text_of(*tag);
-  if (text.starts_with("ImageJ="))
-    text = imagej_for_pages(std::move(text), pages);
-  else if (text.find("<OME") != text.npos)
-    text = ome_for_pages(std::move(text), pages);
-  else
-    return metadata;
-  auto result = std::make_shared<Metadata>(*metadata);
-  put(result->tags, text_tag(kDescription, text));
-  return result;
-}
-
 }  // namespace image
 
 SharedMetadata rescaled(const SharedMetadata& metadata, double factor) {
@@ -214,6 +198,22 @@ SharedMetadata rescaled(const SharedMetadata& metadata, double factor) {
 SharedMetadata with_provenance(const SharedMetadata& metadata, std::string_view line) {
   auto result = metadata ? std::make_shared<Metadata>(*metadata) : std::make_shared<Metadata>();
   result->software = line;
+  return result;
+}
+
+SharedMetadata for_pages(const SharedMetadata& metadata, int pages) {
+  if (!metadata) return nullptr;
+  const image::Tag* tag = image::find(metadata->tags, image::kDescription);
+  if (!tag) return metadata;
+  std::string text = image::text_of(*tag);
+  if (text.starts_with("ImageJ="))
+    text = image::imagej_for_pages(std::move(text), pages);
+  else if (text.find("<OME") != text.npos)
+    text = image::ome_for_pages(std::move(text), pages);
+  else
+    return metadata;
+  auto result = std::make_shared<Metadata>(*metadata);
+  put(result->tags, image::text_tag(image::kDescription, text));
   return result;
 }
 

@@ -57,9 +57,6 @@ std::string with_values(std::string text, std::string_view name, Change change) 
   return text;
 }
 
-/// For one picture, or several, out of a file of more: what ImageJ and OME say of their number.
-SharedMetadata for_pages(const SharedMetadata& metadata, int pages);
-
 // FITS (fits_cards.cpp).
 
 /// Whether a card says how the data lie in their file, or is not true of others.

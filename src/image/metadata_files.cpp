@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "image/containers.h"
+#include "image/mapped_file.h"
 
 namespace unmar::image {
 namespace {
@@ -48,25 +49,6 @@ std::vector<std::string> fields_of(const VImage& image) {
   for (char** name = names.get(); name && *name; ++name) fields.emplace_back(*name);
   return fields;
 }
-
-/// The bytes of a file while it lives.
-class MappedFile {
- public:
-  explicit MappedFile(const std::filesystem::path& path)
-      : file_(g_mapped_file_new(path.c_str(), FALSE, nullptr)) {}
-  ~MappedFile() {
-    if (file_) g_mapped_file_unref(file_);
-  }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  std::string_view bytes() const {
-    if (!file_) return {};
-    return {g_mapped_file_get_contents(file_), g_mapped_file_get_length(file_)};
-  }
-
- private:
-  GMappedFile* file_;
-};
 
 std::vector<Tag> tiff_tags(std::string_view tiff, int page) {
   auto pages = read_tags(tiff);

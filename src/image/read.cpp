@@ -7,8 +7,11 @@
 
 #include "base/fail.h"
 #include "image/file_kind.h"
+#include "image/fits_read.h"
 #include "image/icc.h"
+#include "image/mapped_file.h"
 #include "image/metadata_files.h"
+#include "image/pages.h"
 #include "image/sample_range.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
@@ -24,6 +27,7 @@ constexpr std::string_view kReadImage = "read_image";
 
 /// Opened, not decoded.
 struct Picture {
+  int place = 0;     ///< of the page in the file, from 0 on
   VImage opened;     ///< as it came, for its metadata
   VImage pixels;     ///< gray or RGB, perhaps with alpha
   int channels = 0;  ///< 1 or 3
@@ -32,7 +36,8 @@ struct Picture {
   SampleFormat format = SampleFormat::u8;
 };
 
-VImage load(FileKind kind, const fs::path& path) {
+/// place: that of the page, from 0 on.
+VImage load(FileKind kind, const fs::path& path, int place) {
   // Each loader by name: the general one takes "[...]" at the end of a name for options.
   // Sequential access decodes once, straight to memory.
   vips::VOption* options =
@@ -41,12 +46,17 @@ VImage load(FileKind kind, const fs::path& path) {
     case FileKind::png:
       return VImage::pngload(path.c_str(), options);
     case FileKind::tiff:
-      return VImage::tiffload(path.c_str(), options);
+      return VImage::tiffload(path.c_str(), options->set("page", place));
     case FileKind::jpeg:
       return VImage::jpegload(path.c_str(), options);
     case FileKind::webp:
-      return VImage::webpload(path.c_str(), options);
+      return VImage::webpload(path.c_str(), options->set("page", place));
     case FileKind::fits:
+      if (place > 0) {  // libvips knows the first image only
+        delete options;
+        const MappedFile file(path);
+        return load_hdu(fits_hdus(file.bytes()).at(static_cast<std::size_t>(place)));
+      }
       return VImage::fitsload(path.c_str(), options);
   }
   return {};
@@ -85,9 +95,10 @@ SampleFormat format_of(const VImage& pixels) {
   }
 }
 
-Picture open_picture(FileKind kind, const fs::path& path, double max_megapixels) {
+Picture open_picture(FileKind kind, const fs::path& path, int page, double max_megapixels) {
   Picture picture;
-  picture.opened = picture.pixels = load(kind, path);
+  picture.place = place_of_page(kReadImage, kind, path, page);
+  picture.opened = picture.pixels = load(kind, path, picture.place);
   const int width = picture.pixels.width(), height = picture.pixels.height();
   const double megapixels = 1e-6 * width * height;
   if (megapixels > max_megapixels) {
@@ -209,7 +220,7 @@ auto reading(const fs::path& path, Body body) {
 }
 
 Image decoded(Picture picture, FileKind kind, const fs::path& path, const ReadOptions& options) {
-  const SharedMetadata metadata = read_metadata(picture.opened, kind, path, 0);
+  const SharedMetadata metadata = read_metadata(picture.opened, kind, path, picture.place);
   VImage pixels = picture.pixels.copy_memory();
   if (kind == FileKind::fits && metadata && is_top_down(metadata->cards))
     pixels = pixels.flip(VIPS_DIRECTION_VERTICAL).copy_memory();
@@ -242,15 +253,16 @@ Image read_image(const fs::path& path, const ReadOptions& options) {
   start_vips();
   const FileKind kind = kind_of_contents(kReadImage, path);
   return reading(path, [&] {
-    return decoded(open_picture(kind, path, options.max_megapixels), kind, path, options);
+    return decoded(open_picture(kind, path, options.page, options.max_megapixels), kind, path,
+                   options);
   });
 }
 
-ImageInfo read_image_info(const fs::path& path) {
+ImageInfo read_image_info(const fs::path& path, int page) {
   start_vips();
   const FileKind kind = kind_of_contents(kReadImage, path);
   return reading(path, [&] {
-    const Picture picture = open_picture(kind, path, std::numeric_limits<double>::infinity());
+    const Picture picture = open_picture(kind, path, page, std::numeric_limits<double>::infinity());
     ImageInfo info;
     info.channels = picture.channels;
     info.height = picture.turned ? picture.pixels.width() : picture.pixels.height();

@@ -9,12 +9,16 @@
 #include "base/fail.h"
 #include "base/temporary_file.h"
 #include "image/file_kind.h"
+#include "image/fits_read.h"
 #include "image/fits_write.h"
 #include "image/icc.h"
+#include "image/mapped_file.h"
 #include "image/metadata_files.h"
+#include "image/pages.h"
 #include "image/sample_range.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
+#include "unmar/image/pages.h"
 
 namespace unmar {
 namespace {
@@ -163,31 +167,132 @@ std::string encoded(const VImage& pixels, FileKind kind, int quality) {
   return {data, size};
 }
 
-template <class T>
-std::string file_of(const Image& image, SampleFormat format, FileKind kind,
-                    const WriteOptions& options) {
+const Metadata& metadata_of(const Image& image, const WriteOptions& options) {
   static const Metadata none;
   const auto& kept = image.source.metadata;
-  const Metadata& metadata = kept && !options.strip ? *kept : none;
+  return kept && !options.strip ? *kept : none;
+}
+
+/// Calls body(pixels as a picture of libvips) and returns what that does.
+template <class T, class Body>
+std::string with_pixels_of(const Image& image, SampleFormat format, FileKind kind, Body body) {
   const bool with_alpha = abilities(kind).alpha && !image.source.alpha.empty();
   std::vector<T> samples = interleaved<T>(image, format, with_alpha);
-  const VImage pixels = wrapped(samples, image, format, kind);
-  if (kind == FileKind::fits) return fits_hdu(pixels, metadata, true);
-  return with_metadata(encoded(with_fields(pixels, kind, metadata), kind, options.quality), kind,
-                       metadata, image.width(), image.height());
+  return body(wrapped(samples, image, format, kind));
+}
+
+template <class Body>
+std::string with_pixels(const Image& image, SampleFormat format, FileKind kind, Body body) {
+  switch (format) {
+    case SampleFormat::u8:
+      return with_pixels_of<std::uint8_t>(image, format, kind, body);
+    case SampleFormat::u16:
+      return with_pixels_of<std::uint16_t>(image, format, kind, body);
+    case SampleFormat::f32:
+      return with_pixels_of<float>(image, format, kind, body);
+  }
+  return {};
 }
 
 std::string file_of(const Image& image, SampleFormat format, FileKind kind,
                     const WriteOptions& options) {
-  switch (format) {
-    case SampleFormat::u8:
-      return file_of<std::uint8_t>(image, format, kind, options);
-    case SampleFormat::u16:
-      return file_of<std::uint16_t>(image, format, kind, options);
-    case SampleFormat::f32:
-      return file_of<float>(image, format, kind, options);
+  const Metadata& metadata = metadata_of(image, options);
+  return with_pixels(image, format, kind, [&](const VImage& pixels) {
+    if (kind == FileKind::fits) return fits_hdu(pixels, metadata, true);
+    return with_metadata(encoded(with_fields(pixels, kind, metadata), kind, options.quality), kind,
+                         metadata, image.width(), image.height());
+  });
+}
+
+std::string tiff_of_pages(const std::vector<Image>& pages, const fs::path& path,
+                          const WriteOptions& options) {
+  std::vector<std::string> files;
+  for (const Image& page : pages)
+    files.push_back(with_pixels(
+        page, format_to_write(FileKind::tiff, page, options, path), FileKind::tiff,
+        [&](const VImage& pixels) { return encoded(pixels, FileKind::tiff, options.quality); }));
+  std::vector<TiffPage> parts;
+  for (std::size_t i = 0; i < pages.size(); ++i)
+    parts.push_back({files[i], tags_to_write(metadata_of(pages[i], options), FileKind::tiff,
+                                             pages[i].width(), pages[i].height())});
+  return to_tiff(parts);
+}
+
+/// The pictures in the places of those of `like`, if that is a FITS file of as many, else alone.
+std::string fits_of_pages(const std::vector<Image>& pages, const fs::path& path,
+                          const fs::path& like, const WriteOptions& options) {
+  const MappedFile old(like);
+  std::vector<FitsHdu> hdus = fits_hdus(old.bytes());
+  const auto images = std::ranges::count_if(hdus, &FitsHdu::is_image);
+  if (static_cast<std::size_t>(images) != pages.size()) {
+    hdus.assign(pages.size(), {});
+    for (FitsHdu& hdu : hdus) hdu.is_image = true;
   }
-  return {};
+  std::string file;
+  auto page = pages.begin();
+  for (const FitsHdu& hdu : hdus) {
+    if (!hdu.is_image) {
+      file += hdu.bytes;
+      continue;
+    }
+    const SampleFormat format = format_to_write(FileKind::fits, *page, options, path);
+    file += with_pixels(*page, format, FileKind::fits, [&](const VImage& pixels) {
+      return fits_hdu(pixels, metadata_of(*page, options), file.empty(), hdus.size() > 1);
+    });
+    ++page;
+  }
+  return file;
+}
+
+std::string animation_of(const std::vector<Image>& frames, const fs::path& like,
+                         const WriteOptions& options) {
+  constexpr int kUsualTime = 100;  // ms
+  const Image& first = frames.front();
+  bool with_alpha = false;
+  for (const Image& frame : frames) {
+    if (!frame.same_size(first))
+      fail(ErrorCode::bad_argument,
+           "{}: the frames of an animation must be of one size, got {}x{} and {}x{}; use .tif",
+           kWriteImage, first.width(), first.height(), frame.width(), frame.height());
+    with_alpha = with_alpha || !frame.source.alpha.empty();
+  }
+  std::vector<std::uint8_t> samples;
+  for (Image frame : frames) {
+    if (with_alpha && frame.source.alpha.empty())
+      frame.source.alpha.assign(frame.plane(0).size(), 1.f);
+    const auto some = interleaved<std::uint8_t>(frame, SampleFormat::u8, with_alpha);
+    samples.insert(samples.end(), some.begin(), some.end());
+  }
+  const int bands = first.channels() + (with_alpha ? 1 : 0);
+  VImage all = VImage::new_from_memory(samples.data(), samples.size(), first.width(),
+                                       first.height() * static_cast<int>(frames.size()), bands,
+                                       VIPS_FORMAT_UCHAR)
+                   .copy(VImage::option()->set("interpretation", first.channels() == 1
+                                                                     ? VIPS_INTERPRETATION_B_W
+                                                                     : VIPS_INTERPRETATION_sRGB));
+  const Metadata& metadata = metadata_of(first, options);
+  all = with_fields(all, FileKind::webp, metadata);
+  FrameTimes times = times_of(kind_of_contents(kWriteImage, like), like);
+  times.milliseconds.resize(frames.size(), kUsualTime);
+  all.set("page-height", first.height());
+  all.set("delay", times.milliseconds);
+  all.set("loop", times.loop);
+  return with_metadata(encoded(all, FileKind::webp, options.quality), FileKind::webp, metadata,
+                       first.width(), first.height());
+}
+
+/// Writes what `make` makes. throws Error{io}.
+template <class Make>
+void write_file(const fs::path& path, Make make) {
+  start_vips();
+  TemporaryFile file(kWriteImage, path);
+  try {
+    file.write(std::as_bytes(std::span<const char>(make())));
+  } catch (const vips::VError&) {
+    fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWriteImage, path.string(),
+         take_vips_error());
+  }
+  file.commit();
 }
 
 }  // namespace
@@ -196,15 +301,36 @@ void write_image(const fs::path& path, const Image& image, const WriteOptions& o
   const FileKind kind = kind_of_extension(kWriteImage, path);
   const SampleFormat format = format_to_write(kind, image, options, path);
   check(image, kind, options, path);
-  start_vips();
-  TemporaryFile file(kWriteImage, path);
-  try {
-    file.write(std::as_bytes(std::span<const char>(file_of(image, format, kind, options))));
-  } catch (const vips::VError&) {
-    fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWriteImage, path.string(),
-         take_vips_error());
+  write_file(path, [&] { return file_of(image, format, kind, options); });
+}
+
+void write_pages(const fs::path& path, const std::vector<Image>& given, const fs::path& like,
+                 const WriteOptions& options) {
+  check_holds_pages(path);
+  const FileKind kind = kind_of_extension(kWriteImage, path);
+  if (given.empty())
+    fail(ErrorCode::bad_argument, "{}: no pages for '{}'", kWriteImage, path.string());
+  std::vector<Image> pages = given;
+  const int count = static_cast<int>(pages.size());
+  const bool all = count == count_pages(like);
+  for (Image& page : pages) {
+    check(page, kind, options, path);
+    if (!all) page.source.metadata = for_pages(page.source.metadata, count);
   }
-  file.commit();
+  write_file(path, [&] {
+    return kind == FileKind::tiff   ? tiff_of_pages(pages, path, options)
+           : kind == FileKind::fits ? fits_of_pages(pages, path, like, options)
+                                    : animation_of(pages, like, options);
+  });
+}
+
+void check_holds_pages(const fs::path& path) {
+  const FileKind kind = kind_of_extension(kWriteImage, path);
+  if (kind != FileKind::tiff && kind != FileKind::fits && kind != FileKind::webp)
+    fail(ErrorCode::bad_argument,
+         "{}: '{}' would have to hold several pictures, which {} cannot; use .tif, or take one "
+         "page",
+         kWriteImage, path.string(), name_of(kind));
 }
 
 std::string encode_image(const Image& image, const std::string& extension,

@@ -76,21 +76,22 @@ enum class RangeMode {
 
 struct ReadOptions {
   double max_megapixels = 100;  ///< larger pictures are refused before they are decoded
+  int page = 1;                 ///< of a file with several: see pages.h
   RangeMode range = RangeMode::automatic;
   /// Overrides `range`; for example that of a picture to compare with.
   std::optional<ValueRange> fixed_range = {};
 };
 
-/// Reads PNG, TIFF, JPEG, WebP or FITS, told apart by content. Of several pages or animation frames
-/// it reads the first. Samples other than unsigned 8 and 16 bit (signed, 32 bit, double) count as
-/// float. FITS is shown as astronomers do, its first row at the bottom, unless it says ROWORDER =
-/// 'TOP-DOWN'. What the file tells beside its pixels goes along: see metadata.h.
-/// EXIF orientation is applied; palettes, CMYK and other colour spaces become gray or RGB; alpha is
-/// kept aside, not premultiplied, in `source.alpha`; an RGB or gray ICC profile is carried over
-/// untouched. Memory: 4 bytes per sample, and the decoded file beside it while it is converted.
-/// throws Error{io} if the file cannot be read, Error{bad_input} if it is not a picture, is
-/// truncated, has 2 or more than 3 channels beside alpha, is complex or holds NaN,
-/// Error{too_large} above `max_megapixels`, Error{bad_argument} for an empty `fixed_range`.
+/// Reads PNG, TIFF, JPEG, WebP or FITS, told apart by content. Samples other than unsigned 8 and 16
+/// bit (signed, 32 bit, double) count as float. FITS is shown as astronomers do, its first row at
+/// the bottom, unless it says ROWORDER = 'TOP-DOWN'. What the file tells beside its pixels goes
+/// along: see metadata.h. EXIF orientation is applied; palettes, CMYK and other colour spaces
+/// become gray or RGB; alpha is kept aside, not premultiplied, in `source.alpha`; an RGB or gray
+/// ICC profile is carried over untouched. Memory: 4 bytes per sample, and the decoded file beside
+/// it while it is converted. throws Error{io} if the file cannot be read, Error{bad_input} if it is
+/// not a picture, is truncated, has 2 or more than 3 channels beside alpha, is complex or holds
+/// NaN, Error{too_large} above `max_megapixels`, Error{bad_argument} for an empty `fixed_range` and
+/// a page that is not there.
 Image read_image(const std::filesystem::path& path, const ReadOptions& options = {});
 
 /// A picture that is to be compared with `model`: if both are stored alike, the same stored values
@@ -153,7 +154,7 @@ struct ImageInfo {
   std::string loader;  ///< "png", "tiff", "jpeg", "webp", "fits", ...
 };
 /// Without decoding. Throws as read_image does for what the header shows; no limit of size.
-ImageInfo read_image_info(const std::filesystem::path& path);
+ImageInfo read_image_info(const std::filesystem::path& path, int page = 1);
 
 /// Rec. 601 weights (0.299, 0.587, 0.114); gray is returned as it is.
 Image to_gray(const Image& image);

@@ -19,4 +19,7 @@ SharedMetadata rescaled(const SharedMetadata& metadata, double factor);
 /// there; HISTORY in FITS. `line`: plain ASCII.
 SharedMetadata with_provenance(const SharedMetadata& metadata, std::string_view line);
 
+/// Of some pages of a file, alone in another: what ImageJ and OME tell of their number is adapted.
+SharedMetadata for_pages(const SharedMetadata& metadata, int pages);
+
 }  // namespace unmar
