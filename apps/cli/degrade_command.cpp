@@ -91,7 +91,7 @@ int run(const DegradeArguments& a) {
   check(a);
   const Image clean = a.pictures.read(a.input);
   Simulated damaged = simulate(clean, simulate_options(a));
-  if (!a.mask.empty()) apply_mask(damaged, read_mask(a.mask, a.pictures.read_options()), a);
+  if (!a.mask.empty()) apply_mask(damaged, read_mask(a.mask, a.pictures.read_options(a.mask)), a);
 
   write_image(a.output, damaged.image);
   if (!a.mask_out.empty()) {

@@ -14,6 +14,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "pictures.h"
 
 namespace unmar::cli {
 namespace {
@@ -23,6 +24,8 @@ namespace fs = std::filesystem;
 struct PickArguments {
   fs::path run, output;
   std::optional<int> iteration;
+  std::optional<double> strength;
+  WriteOptions writing;
   bool list = false;
 };
 
@@ -102,7 +105,7 @@ int run(const PickArguments& a) {
   }
   check_writable(a.output);
   const int iteration = nearest(kept, *a.iteration);
-  write_image(a.output, pick(store, iteration));
+  write_image(a.output, pick(store, iteration, a.strength), a.writing);
   if (iteration != *a.iteration)
     fmt::print(stderr, "iteration {} was not kept; the nearest that was is {}\n", *a.iteration,
                iteration);
@@ -136,6 +139,14 @@ void add_pick_command(CLI::App& program, Action& chosen) {
       ->type_name("N")
       ->check(whole_in_range(0, 1'000'000))
       ->group("Iteration");
+  command
+      ->add_option_function<double>(
+          "--strength", [a](double strength) { a->strength = strength; },
+          "share of the restored picture, the rest is what came in (0 to 1, default as the run)")
+      ->type_name("X")
+      ->check(in_range(0, 1))
+      ->group("Iteration");
+  declare_writing(*command, a->writing);
   command->add_flag("--list", a->list, "show which iterations were kept")->group("Iteration");
   command->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
 }

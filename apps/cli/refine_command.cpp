@@ -114,7 +114,7 @@ RefineRequest request_of(const RefineArguments& a) {
   RefineRequest request = a.request;
   RefineOptions& o = request.options;
   request.task = task_named(a.task);
-  request.in.reading = a.pictures.read_options();
+  request.in.reading = a.pictures.read_options(a.request.in.picture);
   o.from = a.prior == "none"    ? StartFrom::noise
            : a.prior == "input" ? StartFrom::input
                                 : StartFrom::prior;
@@ -139,6 +139,7 @@ int run(const RefineArguments& a) {
 }
 
 bool serves_refine(const OptionSpec& spec) {
+  if (spec.name == "strength") return false;  // of a result without a chain behind it
   return spec.tasks.empty() || std::any_of(spec.tasks.begin(), spec.tasks.end(),
                                            [](Task task) { return task_info(task).refines; });
 }

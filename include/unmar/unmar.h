@@ -28,6 +28,7 @@
 #include "unmar/patches/patches.h"
 #include "unmar/report/report.h"
 #include "unmar/runs/film.h"
+#include "unmar/runs/pages.h"
 #include "unmar/runs/queue.h"
 #include "unmar/runs/refine_run.h"
 #include "unmar/runs/request.h"

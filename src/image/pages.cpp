@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using vips::VImage;
 
-constexpr std::string_view kListPages = "list_pages";
+constexpr std::string_view kListPages = "read_image";
 constexpr std::uint16_t kSubfile = 254, kOldSubfile = 255, kPageName = 285;
 
 /// Neither a reduced copy of another page nor a mask for one.

@@ -6,7 +6,8 @@
 namespace unmar {
 
 Image read_like(const Image& model, const std::filesystem::path& path, ReadOptions options) {
-  if (read_image_info(path).format == model.source.format) options.fixed_range = model.source.range;
+  if (read_image_info(path, options.page).format == model.source.format)
+    options.fixed_range = model.source.range;
   return read_image(path, options);
 }
 

@@ -53,6 +53,9 @@ Json request_to_json(const FitRequest& given) {
   });
   json["max_megapixels"] = in.reading.max_megapixels;
   json["range"] = name_of(in.reading.range);
+  json["page"] = in.reading.page;
+  json["quality"] = out.writing.quality;
+  json["strip"] = out.writing.strip;
   for_outputs(out, [&](const char* name, const fs::path& path) {
     json["writes"][name] = path.empty() ? Json(nullptr) : Json(path.string());
   });
@@ -74,6 +77,9 @@ FitRequest request_of_json(const Json& json) {
   for_inputs(request.in,
              [&](const char* name, fs::path& path) { path = path_of(json.at("reads").at(name)); });
   request.in.reading.max_megapixels = json.at("max_megapixels");
+  request.in.reading.page = json.value("page", 1);
+  request.out.writing.quality = json.value("quality", WriteOptions{}.quality);
+  request.out.writing.strip = json.value("strip", false);
   const auto range = json.at("range").get<std::string>();
   bool known = false;
   for (const auto& [value, name] : kRanges)
@@ -175,6 +181,11 @@ std::string command_line(const FitRequest& request) {
   if (!request.options.seed) line += " --seed 0";
   if (in.reading.range != RangeMode::automatic)
     line += fmt::format(" --range {}", name_of(in.reading.range));
+  if (in.reading.page != 1) line += fmt::format(" --page {}", in.reading.page);
+  const WriteOptions& writing = request.out.writing;
+  if (writing.quality != WriteOptions{}.quality)
+    line += fmt::format(" --quality {}", writing.quality);
+  if (writing.strip) line += " --strip";
   if (in.reading.max_megapixels != ReadOptions{}.max_megapixels)
     line += fmt::format(" --max-pixels {}", in.reading.max_megapixels);
   file("--reference", in.reference);

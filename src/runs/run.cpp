@@ -12,6 +12,7 @@
 #include "unmar/base/checksum.h"
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
+#include "unmar/image/pages.h"
 #include "unmar/report/report.h"
 #include "unmar/runs/film.h"
 #include "unmar/tasks/version.h"
@@ -24,6 +25,21 @@ namespace fs = std::filesystem;
 constexpr int kKeptPictures = 40;
 constexpr double kFlushSeconds = 1;  ///< between writes of the history of a store
 
+/// Files beside the picture may have one page for all of its pages, or as many.
+ReadOptions reading_of(const RunInputs& in, const fs::path& path) {
+  ReadOptions reading = in.reading;
+  if (reading.page > 1 && count_pages(path) == 1) reading.page = 1;
+  return reading;
+}
+
+/// A page that becomes a file of its own is told of as one.
+Image read_picture(const FitRequest& request) {
+  Image image = read_image(request.in.picture, request.in.reading);
+  if (!request.out.result.empty() && count_pages(request.in.picture) > 1)
+    image.source.metadata = for_pages(image.source.metadata, 1);
+  return image;
+}
+
 /// The options with the files they name.
 RestoreOptions with_files(const FitRequest& request) {
   RestoreOptions options = request.options;
@@ -34,10 +50,11 @@ RestoreOptions with_files(const FitRequest& request) {
   if (!in.guide.empty()) {
     if (!options.input) options.input = InputKind::guide;
     if (options.input == InputKind::guide)
-      options.guide = std::make_shared<const Image>(read_image(in.guide, in.reading));
+      options.guide = std::make_shared<const Image>(read_image(in.guide, reading_of(in, in.guide)));
   }
   if (!in.blur.empty())
-    options.blur_kernel = std::make_shared<const Image>(read_image(in.blur, in.reading));
+    options.blur_kernel =
+        std::make_shared<const Image>(read_image(in.blur, reading_of(in, in.blur)));
   return options;
 }
 
@@ -77,9 +94,10 @@ class Run {
     if (Film::is_meant_by(request_.out.snapshots)) film_.emplace();
     if (!request_.out.report.empty() || store_) frames_.emplace(*resolved.iterations);
     const RunInputs& in = request_.in;
-    result_.input = read_image(in.picture, in.reading);
-    if (!in.mask.empty()) mask_ = read_mask(in.mask, in.reading);
-    if (!in.reference.empty()) reference_ = read_like(result_.input, in.reference, in.reading);
+    result_.input = read_picture(request_);
+    if (!in.mask.empty()) mask_ = read_mask(in.mask, reading_of(in, in.mask));
+    if (!in.reference.empty())
+      reference_ = read_like(result_.input, in.reference, reading_of(in, in.reference));
     if (record) load();
   }
 
@@ -165,8 +183,9 @@ class Run {
   /// There is something to look at long before the end; not in place of what came in, which only
   /// the end of the run replaces.
   void write_first(const Candidate& first) {
-    const bool writes = !is_input(request_.in, request_.out.result);
-    if (writes) write_image(request_.out.result, first.image);
+    const fs::path& result = request_.out.result;
+    const bool writes = !result.empty() && !is_input(request_.in, result);
+    if (writes) write_image(result, first.image, request_.out.writing);
     observer_.first_result(first, writes);
   }
 
@@ -219,7 +238,7 @@ class Run {
   void write() {
     const RunOutputs& out = request_.out;
     const Restored& restored = result_.restored;
-    write_image(out.result, restored.image);
+    if (!out.result.empty()) write_image(out.result, restored.image, out.writing);
     if (!out.history.empty()) write_text(out.history, history_csv(restored.fit), "--history");
     if (film_)
       film_->write(out.snapshots, fmt::format("the result, of {}", restored.fit.best_iteration),
@@ -296,16 +315,21 @@ RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& obser
   return Run(request, &store, &record, observer, std::move(stop)).go();
 }
 
-Image pick(const RunStore& store, int iteration) {
+Image pick(const RunStore& store, int iteration, std::optional<double> strength) {
   const RunRecord record = store.read_record();
   const RunInputs& in = record.request.in;
-  const Image input = read_image(in.picture, in.reading);
-  const Image mask = in.mask.empty() ? Image() : read_mask(in.mask, in.reading);
+  const Image input = read_picture(record.request);
+  const Image mask = in.mask.empty() ? Image() : read_mask(in.mask, reading_of(in, in.mask));
   RestoreOptions options = record.resolved;
+  if (strength)
+    set_option(options, record.request.task, option_spec("strength"), OptionValue(*strength));
   if (!in.blur.empty())
-    options.blur_kernel = std::make_shared<const Image>(read_image(in.blur, in.reading));
-  return finish_moment(record.request.task, input, in.mask.empty() ? nullptr : &mask, options,
-                       store.picture(iteration));
+    options.blur_kernel =
+        std::make_shared<const Image>(read_image(in.blur, reading_of(in, in.blur)));
+  Image image = finish_moment(record.request.task, input, in.mask.empty() ? nullptr : &mask,
+                              options, store.picture(iteration));
+  if (record.request.out.writing.strip) image.source.metadata = nullptr;
+  return image;
 }
 
 }  // namespace unmar

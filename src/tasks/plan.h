@@ -10,10 +10,11 @@ namespace unmar {
 /// What a task makes of its input before the fit; how the fitted tensor becomes the result.
 struct Plan {
   std::unique_ptr<Operator> A;
-  Tensor y;            ///< the observation, of A's output shape
-  Image input;         ///< the input in the size of the result: what restoring has to beat
-  ImageSource source;  ///< the result carries it on
-  Image paste;         ///< 1 where the result takes the pixel of `input`; empty: nowhere
+  Tensor y;             ///< the observation, of A's output shape
+  Image input;          ///< the input in the size of the result: what restoring has to beat
+  ImageSource source;   ///< the result carries it on
+  double strength = 1;  ///< share of the fitted tensor in the result
+  Image paste;          ///< 1 where the result takes the pixel of `input`; empty: nowhere
   /// Of y, unless the fit works alone: it need not know.
   std::optional<NoiseModel> noise = {};
 };

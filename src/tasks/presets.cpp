@@ -14,6 +14,7 @@ RestoreOptions common() {
       .kernel = ReduceKernel::lanczos2,
       .invert_mask = false,
       .keep_known = true,
+      .strength = 1,
       .runs = 1,
       .iterations = 3000,
       .stop = StopRule::none,

@@ -25,6 +25,7 @@ Plan make_plan(Task task, const Image& observed, const Image* mask,
   if (observed.empty())
     fail(ErrorCode::bad_argument, "{}: the picture has no pixels", to_string(task));
   Plan plan = task_spec(task).plan(observed, mask, resolved);
+  plan.strength = resolved.strength.value();
   plan.source.metadata =
       with_provenance(plan.source.metadata, fmt::format("Unmar {} {}", version(), to_string(task)));
   return plan;
@@ -214,9 +215,25 @@ void compare_with(const Image& reference, const Plan& plan, Restored& result) {
 
 }  // namespace
 
+namespace {
+
+/// Takes the image back towards what came in, but where that is missing.
+void weaken(const Plan& plan, Image& image) {
+  const Shape shape{1, image.channels(), image.height(), image.width()};
+  const Tensor known = plan.y.shape() == shape ? fully_known(plan) : Tensor(shape, 1.f);
+  const auto share = static_cast<float>(plan.strength);
+  const auto from = plan.input.pixels();
+  const auto to = image.pixels();
+  for (std::size_t i = 0; i < to.size(); ++i)
+    if (known.data()[i] > 0.f) to[i] = share * to[i] + (1 - share) * from[i];
+}
+
+}  // namespace
+
 Image finish(const Plan& plan, const Tensor& restored) {
   Image image = clamped(to_image(restored, plan.source));
   image.source = plan.source;
+  if (plan.strength < 1) weaken(plan, image);
   if (plan.paste.empty()) return image;
   const auto paste = plan.paste.plane(0);
   for (int c = 0; c < image.channels(); ++c) {
