@@ -147,9 +147,10 @@ std::string png_with(std::string_view png, std::string_view exif, const PngTexts
   return out;
 }
 
-std::string webp_with(std::string_view webp, std::string_view exif) {
+std::string webp_with(std::string_view webp, std::string_view exif, int width, int height) {
   constexpr std::size_t kHead = 12;
-  constexpr char kHasExif = 0x08;
+  constexpr char kHasExif = 0x08, kHasAlpha = 0x10;
+  bool alpha = false;
   std::string out(webp.substr(0, kHead));
   bool extended = false;
   for (std::size_t at = kHead; at + 8 <= webp.size();) {
@@ -162,10 +163,19 @@ std::string webp_with(std::string_view webp, std::string_view exif) {
       extended = true;
       chunk[8] = static_cast<char>(exif.empty() ? chunk[8] & ~kHasExif : chunk[8] | kHasExif);
     }
+    // The lossless kind says in its head whether there is alpha.
+    if (chunk.starts_with("VP8L") && chunk.size() > 13) alpha = (chunk[12] & 0x10) != 0;
     out += chunk;
   }
-  // The encoder always puts EXIF there, and with it the head that says so.
-  if (extended && !exif.empty()) {
+  if (!extended && !exif.empty()) {
+    std::string head = "VP8X" + little_endian(10) +
+                       static_cast<char>(alpha ? kHasAlpha | kHasExif : kHasExif) +
+                       std::string(3, '\0');
+    for (const int side : {width, height})
+      head += little_endian(static_cast<std::uint32_t>(side - 1)).substr(0, 3);
+    out.insert(kHead, head);
+  }
+  if (!exif.empty()) {
     out += "EXIF" + little_endian(static_cast<std::uint32_t>(exif.size())) + std::string(exif);
     if (exif.size() % 2 != 0) out += '\0';
   }

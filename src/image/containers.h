@@ -31,6 +31,6 @@ std::optional<Density> png_density(std::string_view png);
 std::string png_with(std::string_view png, std::string_view exif, const PngTexts& texts,
                      bool with_density);
 
-std::string webp_with(std::string_view webp, std::string_view exif);
+std::string webp_with(std::string_view webp, std::string_view exif, int width, int height);
 
 }  // namespace unmar::image

@@ -35,9 +35,11 @@ FitsHdu next_hdu(std::string_view file) {
     ended = hdu.cards.back().starts_with("END     ");
   }
   const std::size_t data_at = (at + kFitsBlock - 1) / kFitsBlock * kFitsBlock;
-  hdu.bitpix = static_cast<int>(whole_value(hdu.cards, "BITPIX", 0));
-  std::uint64_t values = 1;
+  // Bounds, so that sizes of damaged headers do not overflow.
   constexpr std::uint64_t kMost = std::uint64_t{1} << 48;
+  hdu.bitpix =
+      static_cast<int>(std::clamp<std::int64_t>(whole_value(hdu.cards, "BITPIX", 0), -64, 64));
+  std::uint64_t values = 1;
   const auto axes = std::min<std::int64_t>(whole_value(hdu.cards, "NAXIS", 0), 999);
   for (std::int64_t axis = 1; axis <= axes; ++axis) {
     hdu.sides.push_back(whole_value(hdu.cards, "NAXIS" + std::to_string(axis), 0));
@@ -45,9 +47,9 @@ FitsHdu next_hdu(std::string_view file) {
     values = side != 0 && values > kMost / side ? kMost : values * side;
   }
   if (hdu.sides.empty()) values = 0;
-  const auto size = (values + static_cast<std::uint64_t>(
-                                  std::max<std::int64_t>(whole_value(hdu.cards, "PCOUNT", 0), 0))) *
-                    static_cast<std::uint64_t>(std::abs(hdu.bitpix) / 8);
+  const auto heap = static_cast<std::uint64_t>(
+      std::clamp<std::int64_t>(whole_value(hdu.cards, "PCOUNT", 0), 0, std::int64_t{kMost}));
+  const std::uint64_t size = (values + heap) * static_cast<std::uint64_t>(std::abs(hdu.bitpix) / 8);
   const std::uint64_t end = data_at + (size + kFitsBlock - 1) / kFitsBlock * kFitsBlock;
   hdu.bytes = file.substr(0, std::min<std::uint64_t>(end, file.size()));
   if (data_at <= file.size()) hdu.data = file.substr(data_at, size);

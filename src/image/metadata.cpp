@@ -112,28 +112,43 @@ std::string imagej_for_pages(std::string text, int pages) {
   return text;
 }
 
+/// Takes out every element of that name.
+std::string without_elements(std::string text, const std::string& name) {
+  for (std::size_t at = 0; (at = text.find("<" + name, at)) != text.npos;) {
+    std::size_t end = text.find('>', at);
+    if (end == text.npos) break;
+    if (text[end - 1] != '/') {
+      const std::string close = "</" + name + ">";
+      end = text.find(close, end);
+      if (end == text.npos) break;
+      end += close.size() - 1;
+    }
+    text.erase(at, end + 1 - at);
+  }
+  return text;
+}
+
 std::string ome_for_pages(std::string text, int pages) {
   const auto one = [](const std::string&) { return std::string("1"); };
   for (const char* name : {"SizeC", "SizeT"}) text = with_values(std::move(text), name, one);
   text = with_values(std::move(text), "SizeZ",
                      [&](const std::string&) { return std::to_string(pages); });
   // Which page is which no longer holds; without a list they are taken in order.
-  for (std::size_t at = 0; (at = text.find("<TiffData", at)) != text.npos;) {
-    std::size_t end = text.find('>', at);
-    if (end == text.npos) break;
-    if (text[end - 1] != '/') {
-      const std::size_t close = text.find("</TiffData>", end);
-      if (close == text.npos) break;
-      end = close + std::strlen("</TiffData>") - 1;
-    }
-    text.erase(at, end + 1 - at);
-  }
+  text = without_elements(std::move(text), "TiffData");
   const std::size_t close = text.find("</Pixels>");
   if (close != text.npos) text.insert(close, "<TiffData/>");
   return text;
 }
 
 }  // namespace
+
+void forget_old_file(Metadata& metadata) {
+  const Tag* tag = find(metadata.tags, kDescription);
+  if (!tag) return;
+  const std::string text = text_of(*tag);
+  if (text.find("<OME") != text.npos && text.find("<UUID") != text.npos)
+    put(metadata.tags, text_tag(kDescription, without_elements(text, "UUID")));
+}
 
 Resolution resolution_of(const Metadata& metadata) {
   const auto number = [&](std::uint16_t id) {

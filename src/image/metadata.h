@@ -24,6 +24,9 @@ struct Metadata {
 
 namespace unmar::image {
 
+/// Takes out what names the file that it came from (OME: else readers look for the pixels there).
+void forget_old_file(Metadata& metadata);
+
 struct Resolution {
   double x = 0, y = 0;  ///< pixels per millimetre; 0: not known
   bool inches = true;   ///< told in pixels per inch, not per centimetre

@@ -188,6 +188,7 @@ SharedMetadata read_metadata(const VImage& opened, FileKind kind, const std::fil
   take_texts(*m, opened);
   take_density(*m, kind, file.bytes());
   make_upright(*m, opened);
+  forget_old_file(*m);
   return is_empty(*m) ? nullptr : m;
 }
 
@@ -257,7 +258,7 @@ std::string with_metadata(std::string_view encoded, FileKind kind, const Metadat
     case FileKind::png:
       return png_with(encoded, exif, png_texts(metadata), resolution_of(metadata).x > 0);
     case FileKind::webp:
-      return webp_with(encoded, exif);
+      return webp_with(encoded, exif, width, height);
     default:
       return std::string(encoded);
   }

@@ -14,7 +14,8 @@ constexpr std::uint16_t kText = 2, kShort = 3, kLong = 4, kRational = 5, kSigned
                         kFloat = 11, kDouble = 12, kLong8 = 16, kIfd8 = 18;
 constexpr std::uint16_t kStripOffsets = 273, kStripSizes = 279, kTileOffsets = 324,
                         kTileSizes = 325, kExifDirectory = 34665, kGpsDirectory = 34853,
-                        kInteropDirectory = 40965, kSubDirectories = 330;
+                        kInteropDirectory = 40965, kSubDirectories = 330, kImageJSizes = 50838,
+                        kImageJBlocks = 50839;
 constexpr std::size_t kMostPages = 1'000'000;
 
 std::size_t size_of(std::uint16_t type) {
@@ -47,6 +48,45 @@ void replace_number(std::string& out, std::size_t at, std::uint64_t value, std::
   out.replace(at, size, bytes);
 }
 
+void turn(std::string& bytes, std::size_t at, std::size_t end, std::size_t word) {
+  for (; at + word <= end; at += word)
+    std::reverse(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                 bytes.begin() + static_cast<std::ptrdiff_t>(at + word));
+}
+
+/// ImageJ's labels and the like are bytes for TIFF, but hold numbers in the order of the file:
+/// "IJIJ", then kind and count of each kind, then as many blocks, whose sizes another tag has.
+void turn_imagej(std::vector<Tag>& tags) {
+  const auto at = [&](std::uint16_t id) {
+    return std::ranges::find_if(
+        tags, [&](const Tag& tag) { return tag.id == id && tag.place == Tag::Place::picture; });
+  };
+  const auto sizes = at(kImageJSizes), blocks = at(kImageJBlocks);
+  if (sizes == tags.end() || blocks == tags.end() || sizes->bytes.size() < 4) return;
+  const auto size = [&](std::size_t i) {
+    return i * 4 + 4 <= sizes->bytes.size()
+               ? number_at(std::string_view(sizes->bytes).substr(i * 4), 4)
+               : 0;
+  };
+  std::string& bytes = blocks->bytes;
+  const std::size_t head = size(0);
+  if (head > bytes.size()) return;
+  const std::string kinds = bytes.substr(0, head);
+  turn(bytes, 0, head, 4);
+  std::size_t from = head, block = 1;
+  for (std::size_t entry = 4; entry + 8 <= head; entry += 8) {
+    const std::string kind = kinds.substr(entry, 4);
+    const std::uint64_t count = number_at(std::string_view(kinds).substr(entry + 4), 4, true);
+    const std::size_t word = kind == "labl" || kind == "info" ? 2 : kind == "rang" ? 8 : 1;
+    for (std::uint64_t i = 0; i < count && from < bytes.size(); ++i, ++block) {
+      const std::size_t end = from + std::min<std::size_t>(size(block), bytes.size() - from);
+      turn(bytes, from, end, word);
+      from = end;
+      if (size(block) == 0) return;
+    }
+  }
+}
+
 class TagReader {
  public:
   explicit TagReader(std::string_view tiff) : tiff_(tiff) {}
@@ -68,6 +108,7 @@ class TagReader {
     const std::uint64_t count = number(at, head);
     if (count > 65536 || !inside(at + head, count * entry)) return 0;
     for (std::uint64_t i = 0; i < count; ++i) read(at + head + i * entry, place, tags);
+    if (big_endian_ && place == Tag::Place::picture) turn_imagej(tags);
     const std::uint64_t end = at + head + count * entry;
     return inside(end, big_ ? 8 : 4) ? number(end, big_ ? 8 : 4) : 0;
   }
@@ -99,10 +140,7 @@ class TagReader {
     tag.bytes = tiff_.substr(from, size * count);
     // IPTC is bytes, though many say that it is numbers.
     const std::size_t word = tag.id == kIptc ? 1 : word_of(tag.type);
-    if (big_endian_)
-      for (std::size_t i = 0; i + word <= tag.bytes.size(); i += word)
-        std::reverse(tag.bytes.begin() + static_cast<std::ptrdiff_t>(i),
-                     tag.bytes.begin() + static_cast<std::ptrdiff_t>(i + word));
+    if (big_endian_) turn(tag.bytes, 0, tag.bytes.size(), word);
     tags.push_back(std::move(tag));
   }
 

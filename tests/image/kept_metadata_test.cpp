@@ -1,6 +1,8 @@
 #include <cstring>
 #include <vips/vips8>
 
+#include "image/containers.h"
+#include "image/tags.h"
 #include "support.h"
 
 namespace unmar {
@@ -230,7 +232,8 @@ TEST_F(KeptMetadata, EnlargingChangesWhatIsToldOfPixels) {
 }
 
 /// A TIFF file of one gray pixel row, big-endian, with entries that libvips does not know.
-std::string big_endian_tiff(const std::string& description) {
+std::string big_endian_tiff(const std::string& description, const std::string& counts = {},
+                            const std::string& labels = {}) {
   const auto number = [](std::uint32_t value, int size) {
     std::string bytes;
     for (int i = size - 1; i >= 0; --i) bytes += static_cast<char>(value >> 8 * i & 0xff);
@@ -242,7 +245,7 @@ std::string big_endian_tiff(const std::string& description) {
   };
   std::string doubles;  // 0.5, 0.5, 0: metres per pixel
   doubles += std::string("\x3f\xe0\0\0\0\0\0\0\x3f\xe0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24);
-  const std::vector<Entry> entries = {
+  std::vector<Entry> entries = {
       {256, 3, 1, number(4, 2)},
       {257, 3, 1, number(1, 2)},
       {258, 3, 1, number(8, 2)},
@@ -260,6 +263,11 @@ std::string big_endian_tiff(const std::string& description) {
       {33550, 12, 3, doubles},
       {65000, 4, 2, number(0x01020304, 4) + number(5, 4)},
   };
+  if (!labels.empty()) {
+    entries.pop_back();
+    entries.push_back({50838, 4, static_cast<std::uint32_t>(counts.size() / 4), counts});
+    entries.push_back({50839, 1, static_cast<std::uint32_t>(labels.size()), labels});
+  }
   std::string file = "MM" + number(42, 2) + number(0, 4) + std::string("\x10\x20\x30\x40", 4);
   std::string directory = number(static_cast<std::uint32_t>(entries.size()), 2);
   for (const Entry& e : entries) {
@@ -308,6 +316,44 @@ TEST_F(KeptMetadata, EnlargingAdaptsTheSizesOfPixelsInTiff) {
             "<OME><Pixels PhysicalSizeX=\"0.0325\" SizeX=\"8\" SizeY=\"2\" "
             "PhysicalSizeY=\"0.035\"/></OME>");
   EXPECT_NE(bytes_of(in("b.tif")).find(quarter + quarter), std::string::npos);
+}
+
+TEST_F(KeptMetadata, WebpWithoutAHeadGetsOne) {
+  std::string exif = image::to_exif({image::text_tag(image::kCopyright, kCopyright)});
+  for (const bool alpha : {false, true})
+    for (const bool lossless : {false, true}) {
+      VImage image = VImage::black(24, 16, VImage::option()->set("bands", alpha ? 4 : 3))
+                         .linear(1, 77)
+                         .cast(VIPS_FORMAT_UCHAR)
+                         .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB));
+      image.webpsave(in("a.webp").c_str(),
+                     VImage::option()->set("strip", true)->set("lossless", lossless));
+      put_bytes(in("b.webp"), image::webp_with(bytes_of(in("a.webp")), exif, 24, 16));
+      const VImage b = load(in("b.webp"));
+      EXPECT_EQ(b.bands(), alpha ? 4 : 3);
+      EXPECT_THAT(text_of(b, "exif-ifd0-Copyright"), testing::StartsWith(kCopyright));
+      EXPECT_EQ((b != load(in("a.webp"))).max(), 0);
+    }
+}
+
+TEST_F(KeptMetadata, LabelsOfImageJAreTurnedWithTheRest) {
+  // What ImageJ writes beside a picture, big-endian: how many bytes, and the label "A1" in UTF-16.
+  const std::string counts("\0\0\0\x0c\0\0\0\x04", 8);
+  const std::string label("IJIJlabl\0\0\0\1\0A\0001", 16);
+  put_bytes(in("a.tif"), big_endian_tiff("ImageJ=1.53k\n", counts, label));
+  write_image(in("b.tif"), read_image(in("a.tif")));
+  const std::string bytes = bytes_of(in("b.tif"));
+  EXPECT_NE(bytes.find(std::string("JIJIlbal\1\0\0\0A\0001\0", 16)), bytes.npos);
+  EXPECT_NE(bytes.find(std::string("\x0c\0\0\0\x04\0\0\0", 8)), bytes.npos);
+}
+
+TEST_F(KeptMetadata, OmeDoesNotPointToTheOldFile) {
+  put_bytes(in("a.tif"),
+            big_endian_tiff("<OME><Pixels><TiffData IFD=\"0\"><UUID FileName=\"a.tif\">urn:uuid:1"
+                            "</UUID></TiffData></Pixels></OME>"));
+  write_image(in("b.tif"), read_image(in("a.tif")));
+  EXPECT_EQ(text_of(load(in("b.tif")), "image-description"),
+            "<OME><Pixels><TiffData IFD=\"0\"></TiffData></Pixels></OME>");
 }
 
 TEST_F(KeptMetadata, DamagedExifAndDirectoriesAreLeftOut) {

@@ -185,6 +185,19 @@ TEST_F(Pages, OfFitsAreItsImages) {
               testing::ElementsAre(1.f, 2.f));
 }
 
+TEST_F(Pages, OfDamagedFitsHeadersTheReadingEnds) {
+  const std::string good = extensions();
+  for (const std::string& number :
+       {std::string("9223372036854775807"), std::string("-5"), std::string("4611686018427387904")})
+    for (const char* key : {"PCOUNT  = ", "NAXIS1  = ", "BITPIX  = ", "NAXIS   = "}) {
+      std::string bad = good;
+      for (std::size_t at = 0; (at = bad.find(key, at)) != bad.npos; at += 80)
+        bad.replace(at + 10, 20, std::string(20 - number.size(), ' ') + number);
+      put_bytes(in("a.fits"), bad);
+      EXPECT_GE(count_pages(in("a.fits")), 1) << key << number;
+    }
+}
+
 TEST_F(Pages, ThatAreNotThereOrCannotBeHeldAreErrors) {
   stack(2, VIPS_FORMAT_UCHAR).tiffsave(in("a.tif").c_str());
   expect_error(ErrorCode::bad_argument, {"a.tif' has 2 pages, there is no page 3"},
