@@ -25,6 +25,7 @@ struct DegradeArguments {
   bool clip = true, invert_mask = false;
   std::uint64_t seed = 0;
   PictureArguments pictures;
+  WriteOptions writing;
 };
 
 const std::vector<std::pair<std::string, ReduceKernel>> kKernels = {
@@ -93,7 +94,7 @@ int run(const DegradeArguments& a) {
   Simulated damaged = simulate(clean, simulate_options(a));
   if (!a.mask.empty()) apply_mask(damaged, read_mask(a.mask, a.pictures.read_options(a.mask)), a);
 
-  write_image(a.output, damaged.image);
+  write_image(a.output, damaged.image, a.writing);
   if (!a.mask_out.empty()) {
     if (damaged.mask.empty())  // --missing 0
       damaged.mask = Image(1, damaged.image.height(), damaged.image.width(), 1.f);
@@ -192,6 +193,7 @@ void add_degrade_command(CLI::App& program, Action& chosen) {
   command->add_option("--mask-out", a->mask_out, "where to write which pixels are left: white")
       ->type_name("MASK")
       ->group("Files");
+  declare_writing(*command, a->writing);
   declare_damage(*command, *a);
   a->pictures.declare(*command);
   command->callback([a, &chosen] { chosen = [a] { return run(*a); }; });

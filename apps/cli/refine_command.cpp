@@ -226,6 +226,7 @@ void add_refine_command(CLI::App& program, Action& chosen) {
   command->set_help_all_flag("--help-all", "show all options, those above are the most used ones");
   Declaration d(*command);
   declare_files(d, *arguments);
+  declare_writing(*command, arguments->request.writing);
   declare_chain(d, *arguments);
   d.group("Reports");
   d.add("--manifest", arguments->request.manifest, "FILE.json",

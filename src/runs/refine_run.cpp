@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "runs/inputs.h"
 #include "runs/json.h"
 #include "runs/manifest.h"
 #include "runs/record.h"
@@ -119,6 +120,7 @@ std::string manifest_json(const RefineRequest& request, const RefineRunResult& r
                                                .mask = request.in.mask,
                                                .reference = request.in.reference,
                                                .options = fitted});
+  json["options"].erase("strength");  // which only a result without a chain has
   json["options"].update(chain_options(request, r.options));
   json["prior_file"] =
       request.prior_file.empty() ? Json(nullptr) : Json(request.prior_file.string());
@@ -178,11 +180,12 @@ RefineRunResult run(const RefineRequest& request, RefineObserver& observer, std:
   if (!request.manifest.empty()) check_text_writable(request.manifest, "--manifest");
   const RunInputs& in = request.in;
   const bool has_prior = !request.prior_file.empty(), has_reference = !in.reference.empty();
-  result.input = read_image(in.picture, in.reading);
-  const Image mask = in.mask.empty() ? Image() : read_mask(in.mask, in.reading);
-  const Image prior = has_prior ? read_mask(request.prior_file, in.reading) : Image();
+  result.input = read_picture(in);
+  const Image mask = in.mask.empty() ? Image() : read_mask(in.mask, reading_of(in, in.mask));
+  const Image prior =
+      has_prior ? read_mask(request.prior_file, reading_of(in, request.prior_file)) : Image();
   const Image reference =
-      has_reference ? read_like(result.input, in.reference, in.reading) : Image();
+      has_reference ? read_like(result.input, in.reference, reading_of(in, in.reference)) : Image();
   DiffusersModel model = read_diffusers(request.model);
   const Json model_json = request.manifest.empty() ? Json(nullptr) : model_facts(request);
 
@@ -198,7 +201,7 @@ RefineRunResult run(const RefineRequest& request, RefineObserver& observer, std:
   result.refined = refine(request.task, result.input, in.mask.empty() ? nullptr : &mask,
                           std::move(model), request.options, context);
   observer.writing();
-  write_image(request.result, result.refined.image);
+  write_image(request.result, result.refined.image, request.writing);
   if (!request.save_prior.empty()) save_prior(request.save_prior, result.refined.prior);
   result.seconds = seconds_since(start);
   if (!request.manifest.empty())

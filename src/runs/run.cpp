@@ -6,13 +6,13 @@
 
 #include "base/fail.h"
 #include "report/frames.h"
+#include "runs/inputs.h"
 #include "runs/json.h"
 #include "runs/outputs.h"
 #include "runs/record.h"
 #include "unmar/base/checksum.h"
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
-#include "unmar/image/pages.h"
 #include "unmar/report/report.h"
 #include "unmar/runs/film.h"
 #include "unmar/tasks/version.h"
@@ -24,21 +24,6 @@ namespace fs = std::filesystem;
 
 constexpr int kKeptPictures = 40;
 constexpr double kFlushSeconds = 1;  ///< between writes of the history of a store
-
-/// Files beside the picture may have one page for all of its pages, or as many.
-ReadOptions reading_of(const RunInputs& in, const fs::path& path) {
-  ReadOptions reading = in.reading;
-  if (reading.page > 1 && count_pages(path) == 1) reading.page = 1;
-  return reading;
-}
-
-/// A page that becomes a file of its own is told of as one.
-Image read_picture(const FitRequest& request) {
-  Image image = read_image(request.in.picture, request.in.reading);
-  if (!request.out.result.empty() && count_pages(request.in.picture) > 1)
-    image.source.metadata = for_pages(image.source.metadata, 1);
-  return image;
-}
 
 /// The options with the files they name.
 RestoreOptions with_files(const FitRequest& request) {
@@ -94,7 +79,7 @@ class Run {
     if (Film::is_meant_by(request_.out.snapshots)) film_.emplace();
     if (!request_.out.report.empty() || store_) frames_.emplace(*resolved.iterations);
     const RunInputs& in = request_.in;
-    result_.input = read_picture(request_);
+    result_.input = read_picture(in, !request_.out.result.empty());
     if (!in.mask.empty()) mask_ = read_mask(in.mask, reading_of(in, in.mask));
     if (!in.reference.empty())
       reference_ = read_like(result_.input, in.reference, reading_of(in, in.reference));
@@ -197,7 +182,7 @@ class Run {
     else  // a folder; the pictures have the type of the result
       write_image(where / (fmt::format("iteration_{:06}", iteration) +
                            request_.out.result.extension().string()),
-                  preview);
+                  preview, request_.out.writing);
   }
 
   /// The state of the fit comes last.
@@ -318,7 +303,7 @@ RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& obser
 Image pick(const RunStore& store, int iteration, std::optional<double> strength) {
   const RunRecord record = store.read_record();
   const RunInputs& in = record.request.in;
-  const Image input = read_picture(record.request);
+  const Image input = read_picture(in);
   const Image mask = in.mask.empty() ? Image() : read_mask(in.mask, reading_of(in, in.mask));
   RestoreOptions options = record.resolved;
   if (strength)

@@ -17,6 +17,7 @@ struct RefineRequest {
   std::filesystem::path model;       ///< folder, as the library diffusers writes them
   std::string model_name;            ///< for manifests: as the user named it
   std::filesystem::path result, manifest, save_prior;  ///< to write; the last two may be empty
+  WriteOptions writing = {};                           ///< of the result
   RefineOptions options = {};
 };
 

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+
+#include "unmar/image/pages.h"
+#include "unmar/runs/request.h"
+
+namespace unmar {
+
+/// Files beside the picture may have one page for all of its pages, or as many.
+inline ReadOptions reading_of(const RunInputs& in, const std::filesystem::path& path) {
+  ReadOptions reading = in.reading;
+  if (reading.page > 1 && count_pages(path) == 1) reading.page = 1;
+  return reading;
+}
+
+/// alone: the page becomes a file of its own, which is told of as one.
+inline Image read_picture(const RunInputs& in, bool alone = true) {
+  Image image = read_image(in.picture, in.reading);
+  if (alone && count_pages(in.picture) > 1)
+    image.source.metadata = for_pages(image.source.metadata, 1);
+  return image;
+}
+
+}  // namespace unmar
