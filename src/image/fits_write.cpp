@@ -32,6 +32,8 @@ std::string header_of(const VImage& pixels, const Metadata& metadata, bool prima
   if (extensions_follow) header += fits_card("EXTEND", "T");
   if (format == VIPS_FORMAT_USHORT)
     header += fits_card("BZERO", "32768", "unsigned numbers") + fits_card("BSCALE", "1");
+  if (primary)
+    for (const std::string& card : metadata.inherited) header += card;
   for (const std::string& card : metadata.cards) header += card;
   if (!metadata.software.empty())
     for (const std::string& card : history_cards(metadata.software)) header += card;

@@ -16,8 +16,9 @@ struct Metadata {
   std::string xmp;
   std::string photoshop;  ///< image resources ("8BIM"), IPTC among them
   std::vector<std::pair<std::string, std::string>> texts;  ///< of PNG: keyword, text
-  std::vector<std::string> cards;  ///< of FITS, 80 columns each; nothing structural
-  std::string software;            ///< a line of provenance
+  std::vector<std::string> cards;      ///< of FITS, 80 columns each; nothing structural
+  std::vector<std::string> inherited;  ///< of the header without data before an extension
+  std::string software;                ///< a line of provenance
 };
 
 }  // namespace unmar

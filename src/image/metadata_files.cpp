@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "image/containers.h"
+#include "image/fits_read.h"
 #include "image/mapped_file.h"
 
 namespace unmar::image {
@@ -103,6 +104,19 @@ void take_texts(Metadata& m, const VImage& opened) {
   }
 }
 
+/// An extension behind a header without data goes on from that.
+void take_inherited(Metadata& m, std::string_view file) {
+  const auto hdus = fits_hdus(file);
+  if (hdus.empty() || hdus.front().is_image) return;
+  for (const std::string& card : hdus.front().cards) {
+    const std::string key = card.substr(0, 9);
+    const bool told = card[8] == '=' && std::ranges::any_of(m.cards, [&](const std::string& own) {
+                        return own.starts_with(key);
+                      });
+    if (!is_structural_card(card) && !told) m.inherited.push_back(card);
+  }
+}
+
 /// Where a file tells it beside EXIF, too.
 void take_density(Metadata& m, FileKind kind, std::string_view file) {
   const auto density = kind == FileKind::png    ? png_density(file)
@@ -151,7 +165,7 @@ void make_upright(Metadata& m, const VImage& opened) {
 
 bool is_empty(const Metadata& m) {
   return m.tags.empty() && m.xmp.empty() && m.photoshop.empty() && m.texts.empty() &&
-         m.cards.empty() && m.software.empty();
+         m.cards.empty() && m.inherited.empty() && m.software.empty();
 }
 
 /// "Scanner; Unmar 0.1.0"
@@ -187,6 +201,7 @@ SharedMetadata read_metadata(const VImage& opened, FileKind kind, const std::fil
   take_blocks(*m, opened, kind);
   take_texts(*m, opened);
   take_density(*m, kind, file.bytes());
+  if (kind == FileKind::fits && page > 0) take_inherited(*m, file.bytes());
   make_upright(*m, opened);
   forget_old_file(*m);
   return is_empty(*m) ? nullptr : m;

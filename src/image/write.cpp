@@ -224,7 +224,7 @@ std::string fits_of_pages(const std::vector<Image>& pages, const fs::path& path,
   const MappedFile old(like);
   std::vector<FitsHdu> hdus = fits_hdus(old.bytes());
   const auto images = std::ranges::count_if(hdus, &FitsHdu::is_image);
-  if (static_cast<std::size_t>(images) != pages.size()) {
+  if (static_cast<std::size_t>(images) != pages.size() || options.strip) {
     hdus.assign(pages.size(), {});
     for (FitsHdu& hdu : hdus) hdu.is_image = true;
   }
@@ -272,7 +272,9 @@ std::string animation_of(const std::vector<Image>& frames, const fs::path& like,
                                                                      : VIPS_INTERPRETATION_sRGB));
   const Metadata& metadata = metadata_of(first, options);
   all = with_fields(all, FileKind::webp, metadata);
-  FrameTimes times = times_of(kind_of_contents(kWriteImage, like), like);
+  std::error_code error;
+  FrameTimes times =
+      fs::exists(like, error) ? times_of(kind_of_contents(kWriteImage, like), like) : FrameTimes();
   times.milliseconds.resize(frames.size(), kUsualTime);
   all.set("page-height", first.height());
   all.set("delay", times.milliseconds);
@@ -306,13 +308,17 @@ void write_image(const fs::path& path, const Image& image, const WriteOptions& o
 
 void write_pages(const fs::path& path, const std::vector<Image>& given, const fs::path& like,
                  const WriteOptions& options) {
-  check_holds_pages(path);
   const FileKind kind = kind_of_extension(kWriteImage, path);
+  // FITS may hold more than one picture.
+  if (given.size() == 1 && kind != FileKind::fits) return write_image(path, given[0], options);
+  check_holds_pages(path);
   if (given.empty())
     fail(ErrorCode::bad_argument, "{}: no pages for '{}'", kWriteImage, path.string());
   std::vector<Image> pages = given;
   const int count = static_cast<int>(pages.size());
-  const bool all = count == count_pages(like);
+  std::error_code error;
+  const bool there = fs::exists(like, error);  // else a result is not lost for it
+  const bool all = there && count == count_pages(like);
   for (Image& page : pages) {
     check(page, kind, options, path);
     if (!all) page.source.metadata = for_pages(page.source.metadata, count);

@@ -99,13 +99,20 @@ PagesResult run_pages(const FitRequest& request, const std::vector<int>& pages,
         observer.warned(fmt::format("page {} stays as it is: {}", pages[i], error.what()));
       }
     }
-    images.push_back(read_image(one.in.picture, one.in.reading));
-    if (request.task == Task::upscale && request.options.factor)
-      images.back() = enlarge_bicubic(images.back(), *request.options.factor);
-    result.kept.push_back(pages[i]);
+    try {
+      Image image = read_image(one.in.picture, one.in.reading);
+      if (request.task == Task::upscale && request.options.factor)
+        image = enlarge_bicubic(image, *request.options.factor);
+      images.push_back(std::move(image));
+      result.kept.push_back(pages[i]);
+    } catch (const Error& error) {  // what is restored must not be lost for it
+      result.failed = true;
+      observer.warned(fmt::format("page {} is left out: {}", pages[i], error.what()));
+    }
   }
   if (failure && result.restored == 0) std::rethrow_exception(failure);
   observer.writing();
+  if (images.empty()) fail(ErrorCode::io, "no page could be restored or read");
   write_pages(request.out.result, images, request.in.picture, request.out.writing);
   return result;
 }

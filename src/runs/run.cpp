@@ -223,7 +223,8 @@ class Run {
   void write() {
     const RunOutputs& out = request_.out;
     const Restored& restored = result_.restored;
-    if (!out.result.empty()) write_image(out.result, restored.image, out.writing);
+    if (!out.result.empty())
+      write_pages(out.result, {restored.image}, request_.in.picture, out.writing);
     if (!out.history.empty()) write_text(out.history, history_csv(restored.fit), "--history");
     if (film_)
       film_->write(out.snapshots, fmt::format("the result, of {}", restored.fit.best_iteration),

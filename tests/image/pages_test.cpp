@@ -185,6 +185,39 @@ TEST_F(Pages, OfFitsAreItsImages) {
               testing::ElementsAre(1.f, 2.f));
 }
 
+TEST_F(Pages, AnImageOfFitsAloneTakesTheFirstHeaderAlong) {
+  put_bytes(in("a.fits"), extensions());
+  const Image err = read_image(in("a.fits"), {.page = 2});
+  write_image(in("b.fits"), err);
+  const std::string b = bytes_of(in("b.fits"));
+  EXPECT_NE(b.find("OBJECT  = 'M31'"), b.npos);
+  EXPECT_NE(b.find("EXTNAME = 'ERR     '"), b.npos);
+  EXPECT_EQ(b.size(), 2u * 2880);
+  // In its old place it does not repeat what stands before it.
+  write_pages(in("c.fits"), read_all("a.fits"), in("a.fits"));
+  const std::string c = bytes_of(in("c.fits"));
+  EXPECT_EQ(c.find("OBJECT", c.find("OBJECT") + 1), c.npos);
+  write_pages(in("d.fits"), read_all("a.fits"), in("a.fits"), {.strip = true});
+  EXPECT_EQ(bytes_of(in("d.fits")).find("OBJECT"), std::string::npos);
+  EXPECT_EQ(count_pages(in("d.fits")), 2);
+}
+
+TEST_F(Pages, TablesStayBesideTheOnlyImage) {
+  const std::string all = extensions();
+  put_bytes(in("a.fits"), all.substr(0, 5 * 2880));  // without the second image
+  ASSERT_EQ(count_pages(in("a.fits")), 1);
+  write_pages(in("b.fits"), read_all("a.fits"), in("a.fits"));
+  const std::string b = bytes_of(in("b.fits"));
+  EXPECT_EQ(b.substr(3 * 2880), all.substr(3 * 2880, 2 * 2880));
+  write_pages(in("b.png"), read_all("a.fits"), in("a.fits"));
+  EXPECT_EQ(read_image(in("b.png")).width(), 2);
+  // A file that is gone by then costs what stood beside the pictures, not them.
+  for (const char* name : {"c.fits", "c.tif", "c.webp"}) {
+    write_pages(in(name), {smooth_picture(1, 4, 4), busy_picture(1, 4, 4)}, in("gone.fits"));
+    EXPECT_EQ(count_pages(in(name)), 2) << name;
+  }
+}
+
 TEST_F(Pages, OfDamagedFitsHeadersTheReadingEnds) {
   const std::string good = extensions();
   for (const std::string& number :

@@ -25,6 +25,7 @@ std::vector<PageInfo> list_pages(const std::filesystem::path& path);
 /// metadata. `like`: the file that they came from; where all its pages are written into its own
 /// type, what it holds beside them stays (tables of FITS, times of an animation), and else what it
 /// tells of their number is adapted.
+/// One page may go into a file of any type.
 /// throws as write_image(), Error{bad_argument} for other types and for frames of different sizes.
 void write_pages(const std::filesystem::path& path, const std::vector<Image>& pages,
                  const std::filesystem::path& like, const WriteOptions& options = {});
