@@ -56,7 +56,8 @@ void say_pages(const FitRequest& request, const PagesResult& result) {
 
 bool RestoreFiles::into_folder() const {
   std::error_code error;
-  return inputs.size() > 1 || fs::is_directory(output, error) || !output.has_filename();
+  const bool folder = output.extension().empty() && fs::is_directory(output, error);
+  return inputs.size() > 1 || folder || !output.has_filename();
 }
 
 std::vector<FitRequest> requests_for(const RestoreFiles& files, const FitRequest& common,
@@ -64,9 +65,13 @@ std::vector<FitRequest> requests_for(const RestoreFiles& files, const FitRequest
   std::error_code error;
   if (files.inputs.size() > 1) {
     check_single(common, has_store);
-    if (fs::exists(files.output, error) && !fs::is_directory(files.output, error))
+    const bool there = fs::exists(files.output, error);
+    const bool like_a_file =
+        there ? !fs::is_directory(files.output, error) : !files.output.extension().empty();
+    if (like_a_file)
       throw Error(ErrorCode::bad_argument,
-                  fmt::format("-o: '{}' is a file, but {} pictures need a folder; name one",
+                  fmt::format("-o: '{}' is a file, but {} pictures need a folder; name one that is "
+                              "there, or end it in '/'",
                               files.output.string(), files.inputs.size()));
   }
   std::vector<FitRequest> requests;

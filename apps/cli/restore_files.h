@@ -15,7 +15,7 @@ namespace unmar::cli {
 struct RestoreFiles {
   std::vector<std::filesystem::path> inputs;
   std::filesystem::path
-      output;        ///< a file; a folder if it is one, ends in '/' or for several inputs
+      output;  ///< a file; a folder if it is one without extension, ends in '/' or for several
   std::string page;  ///< N, FIRST..LAST or all; empty: the only one
 
   bool into_folder() const;
