@@ -23,7 +23,7 @@ struct CompareArguments {
 
 int run(const CompareArguments& arguments) {
   const Image a = arguments.pictures.read(arguments.a);
-  const Image b = read_like(a, arguments.b, arguments.pictures.read_options());
+  const Image b = read_like(a, arguments.b, arguments.pictures.read_options(arguments.b));
   if (!a.same_size(b))
     throw Error(ErrorCode::bad_input,
                 fmt::format("compare: '{}' ({}) and '{}' ({}) differ in size or colour; give two "

@@ -19,6 +19,7 @@ struct DegradeArguments {
   bool invert_mask = false;
   DamageOptions damage;
   PictureArguments pictures;
+  WriteOptions writing;
 };
 
 /// What --blur names: a shape, or a picture of the kernel.
@@ -68,7 +69,7 @@ int run(const DegradeArguments& a) {
   Simulated damaged = simulate(clean, options);
   if (!a.mask.empty()) apply_mask(damaged, read_mask(a.mask, a.pictures.read_options()), a);
 
-  write_image(a.output, damaged.image);
+  write_image(a.output, damaged.image, a.writing);
   if (!a.mask_out.empty()) {
     if (damaged.mask.empty())  // --missing 0
       damaged.mask = Image(1, damaged.image.height(), damaged.image.width(), 1.f);
@@ -101,6 +102,7 @@ void add_degrade_command(CLI::App& program, Action& chosen) {
   command->add_option("--mask-out", a->mask_out, "where to write which pixels are left: white")
       ->type_name("MASK")
       ->group("Files");
+  declare_writing(*command, a->writing);
   command
       ->add_option("--mask", a->mask,
                    "lose the pixels where this picture is black, e.g. under a text")

@@ -28,11 +28,19 @@ void announce(const RunStart& run) {
 
 }  // namespace
 
+void FitConsole::file(int number, int all) {
+  file_ = {number, all};
+  page_ = {};
+  if (!options_.quiet) say("{}file {} of {}", number > 1 ? "\n" : "", number, all);
+}
+
+void FitConsole::page(int number, int all) { page_ = {number, all, page_.start}; }
+
 void FitConsole::started(const RunStart& start) {
   output_ = start.request.out.result.string();
   progress_.emplace(to_string(start.request.task), start.start.options.stop != StopRule::none,
-                    options_.quiet);
-  if (options_.quiet) return;
+                    options_.quiet, page_);
+  if (options_.quiet || page_.number > 1) return;
   announce(start);
   if (start.resumed)
     say("{}", start.has_checkpoint ? "going on from the checkpoint"
@@ -61,16 +69,18 @@ void FitConsole::warned(const std::string& text) {
 }
 
 void FitConsole::writing() {
-  interrupt_.hold_off();
-  progress_->finish();
+  if (!options_.several) interrupt_.hold_off();
+  if (progress_) progress_->finish();
 }
 
 void FitConsole::finished(const FitRequest& request, const RunResult& result) {
+  if (page_.all > 1 && progress_) progress_->finish();
   if (!options_.quiet) {
     const bool unfinished = result.restored.fit.stopped_by == StoppedBy::cancelled;
     if (unfinished && !options_.folder.empty())
       say("'unmar resume {}' goes on from here", options_.folder);
-    say("{}", summary(request, result));
+    const std::string page = page_.all > 1 ? fmt::format("page {}: ", request.in.reading.page) : "";
+    say("{}{}", page, summary(request, result));
   }
   if (options_.json) print("{}\n", result_json(request, result));
 }

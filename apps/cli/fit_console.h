@@ -16,13 +16,18 @@ class FitConsole : public RunObserver {
  public:
   struct Options {
     bool quiet = false;
-    bool json = false;   ///< facts as one line on stdout
-    std::string folder;  ///< of the store, as the user named it; empty: there is none
+    bool json = false;     ///< facts as one line on stdout
+    std::string folder;    ///< of the store, as the user named it; empty: there is none
+    bool several = false;  ///< files one after the other, announced by file()
   };
   explicit FitConsole(Options options) : options_(std::move(options)) {}
 
   std::stop_token stop() const { return interrupt_.token(); }
 
+  /// The next of several files begins.
+  void file(int number, int all);
+
+  void page(int number, int all) override;
   void started(const RunStart& start) override;
   void filtered(double share) override;
   void first_result(const Candidate& first, bool written) override;
@@ -35,6 +40,7 @@ class FitConsole : public RunObserver {
   const Options options_;
   Interrupt interrupt_;
   std::optional<Progress> progress_;
+  Place file_, page_;
   std::string output_;
   Clock::time_point filter_start_ = Clock::now();
   double last_share_ = 1;  ///< of the filter's work

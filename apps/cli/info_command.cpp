@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <unmar/engine/engine.h>
+#include <unmar/image/pages.h>
 #include <unmar/noise/noise.h>
 #include <unmar/runs/request.h>
 #include <unmar/tasks/options.h>
@@ -30,11 +31,38 @@ int show_program() {
   return 0;
 }
 
+std::string facts_of(const ImageInfo& info) {
+  return fmt::format("{}x{} px, {}, {}, {}{}{}", info.width, info.height,
+                     info.channels == 1 ? "gray" : "RGB", to_string(info.format), info.loader,
+                     info.has_alpha ? ", alpha" : "",
+                     info.has_icc_profile ? ", colour profile" : "");
+}
+
+/// "3..7", each run of pages that are alike on one line.
+void list(const std::vector<PageInfo>& pages) {
+  const auto line_of = [](const PageInfo& page) {
+    return fmt::format("{}{}{}", facts_of(page.image), page.name.empty() ? "" : ", " + page.name,
+                       page.milliseconds > 0 ? fmt::format(", {} ms", page.milliseconds) : "");
+  };
+  for (std::size_t first = 0; first < pages.size();) {
+    std::size_t end = first + 1;
+    while (end < pages.size() && line_of(pages[end]) == line_of(pages[first])) ++end;
+    const std::string numbers = end - first == 1 ? fmt::format("page {}", first + 1)
+                                                 : fmt::format("pages {}..{}", first + 1, end);
+    print("  {}: {}\n", numbers, line_of(pages[first]));
+    first = end;
+  }
+}
+
 int show_picture(const std::filesystem::path& path) {
-  const ImageInfo info = read_image_info(path);
-  print("{}: {}x{} px, {}, {}, {}{}{}\n", path.string(), info.width, info.height,
-        info.channels == 1 ? "gray" : "RGB", to_string(info.format), info.loader,
-        info.has_alpha ? ", alpha" : "", info.has_icc_profile ? ", colour profile" : "");
+  const std::vector<PageInfo> pages = list_pages(path);
+  if (pages.size() == 1) {
+    print("{}: {}\n", path.string(), facts_of(pages.front().image));
+  } else {
+    print("{}: {} pages\n", path.string(), pages.size());
+    list(pages);
+    print("page 1: ");
+  }
   print("{}\n", to_string(estimate_noise(read_image(path))));
   return 0;
 }

@@ -15,6 +15,7 @@
 #include "checks.h"
 #include "commands.h"
 #include "console.h"
+#include "pictures.h"
 
 namespace unmar::cli {
 namespace {
@@ -24,6 +25,8 @@ namespace fs = std::filesystem;
 struct PickArguments {
   fs::path run, output;
   std::optional<int> iteration;
+  std::optional<double> strength;
+  WriteOptions writing;
   bool list = false;
 };
 
@@ -108,7 +111,7 @@ int run(const PickArguments& a) {
   check_writable(a.output);
   const int iteration = nearest(kept, *a.iteration);
   Teller teller;
-  write_image(a.output, pick(store, iteration, &teller));
+  write_image(a.output, pick(store, iteration, a.strength, &teller), a.writing);
   if (iteration != *a.iteration)
     say("iteration {} was not kept; the nearest that was is {}", *a.iteration, iteration);
   say("wrote {} as it was at iteration {}", a.output.string(), iteration);
@@ -141,6 +144,14 @@ void add_pick_command(CLI::App& program, Action& chosen) {
       ->type_name("N")
       ->check(whole_in_range(0, 1'000'000))
       ->group("Iteration");
+  command
+      ->add_option_function<double>(
+          "--strength", [a](double strength) { a->strength = strength; },
+          "share of the restored picture, the rest is what came in (0 to 1, default as the run)")
+      ->type_name("X")
+      ->check(in_range(0, 1))
+      ->group("Iteration");
+  declare_writing(*command, a->writing);
   command->add_flag("--list", a->list, "show which iterations were kept")->group("Iteration");
   command->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <unmar/base/error.h>
+#include <unmar/image/pages.h>
+#include <unmar/runs/pages.h>
 
 #include <CLI/CLI.hpp>
 
@@ -9,7 +11,15 @@
 
 namespace unmar::cli {
 
-void PictureArguments::declare(CLI::App& command) {
+void PictureArguments::declare(CLI::App& command, bool several_pages) {
+  CLI::Option* pages = command.add_option(
+      "--page", page,
+      several_pages
+          ? "which pages of a stack, frames of an animation or images of a FITS file; all are "
+            "written back as such a file, some as a shorter one (default the only one)"
+          : "which page of a stack, frame of an animation or image of a FITS file (default the "
+            "only one)");
+  pages->type_name(several_pages ? "N|FIRST..LAST|all" : "N")->group("Pictures");
   command
       .add_option("--max-pixels", max_megapixels,
                   "largest picture to accept, in megapixels (default 100)")
@@ -43,6 +53,30 @@ ReadOptions PictureArguments::read_options() const {
   parse_range(range, options);
   options.outliers = outliers_named(outliers);
   return options;
+}
+
+ReadOptions PictureArguments::read_options(const std::filesystem::path& path) const {
+  ReadOptions options = read_options();
+  if (count_pages(path) == 1) return options;
+  const std::vector<int> pages = chosen_pages(page, path);
+  if (pages.size() > 1)
+    throw Error(ErrorCode::bad_argument,
+                fmt::format("--page {}: this command takes one page; give its number", page));
+  options.page = pages.front();
+  return options;
+}
+
+void declare_writing(CLI::App& command, WriteOptions& options) {
+  command
+      .add_option("--quality", options.quality,
+                  "of JPEG and WebP; 100 makes WebP lossless (1 to 100, default 95)")
+      ->type_name("N")
+      ->check(whole_in_range(1, 100))
+      ->group("Files");
+  command
+      .add_flag("--strip", options.strip,
+                "leave out what IN tells beside its pixels: resolution, EXIF, texts, keywords")
+      ->group("Files");
 }
 
 std::unique_ptr<Operator> blur_in_words(const std::string& text, const char* where) {

@@ -13,16 +13,26 @@ class App;  // its header takes seconds to compile
 
 namespace unmar::cli {
 
-/// --max-pixels, --range and --outliers: how the pictures of a command are read.
+/// --max-pixels, --range, --outliers and --page: how the pictures of a command are read.
 struct PictureArguments {
   double max_megapixels = 100;
   std::string range = "auto", outliers = "auto";
+  std::string page;  ///< N, FIRST..LAST or all; empty: the only one
 
-  void declare(CLI::App& command);
+  /// several_pages: the command takes more than one.
+  void declare(CLI::App& command, bool several_pages = false);
   void declare_outliers(CLI::App& command);  ///< for those that restore
+  /// But for the page.
   ReadOptions read_options() const;
-  Image read(const std::filesystem::path& path) const { return read_image(path, read_options()); }
+  /// With the page, if the file has several. throws Error{bad_argument} unless it is one.
+  ReadOptions read_options(const std::filesystem::path& path) const;
+  Image read(const std::filesystem::path& path) const {
+    return read_image(path, read_options(path));
+  }
 };
+
+/// --quality and --strip: how a result is written.
+void declare_writing(CLI::App& command, WriteOptions& options);
 
 /// --blur in words. throws Error, opened by `where`, if that is neither one nor the name of a file.
 std::unique_ptr<Operator> blur_in_words(const std::string& text, const char* where);

@@ -36,14 +36,23 @@ std::string duration(double seconds) {
 }
 
 std::vector<std::string> progress_parts(const std::string& label, const FitProgress& progress,
-                                        bool may_end_sooner) {
+                                        bool may_end_sooner, const Place& page) {
   const HistoryRow& row = progress.row;
   const int done = row.iteration + 1;
   std::vector<std::string> parts = {fmt::format("{} {}/{}", label, done, progress.iterations)};
   if (progress.runs > 1)
     parts.push_back(fmt::format("run {} of {}", progress.run + 1, progress.runs));
   const double rate = rate_of(done, progress.seconds);
-  if (rate > 0)
+  if (page.all > 1) {
+    const double run = (progress.run + static_cast<double>(done) / progress.iterations) /
+                       std::max(progress.runs, 1);
+    const double share = (page.number - 1 + run) / page.all;
+    parts.front() =
+        fmt::format("{} page {}/{} {}/{}", label, page.number, page.all, done, progress.iterations);
+    parts.push_back(fmt::format("{:.0f} % of all", 100 * share));
+    parts.push_back(
+        fmt::format("about {} left", duration(seconds_since(page.start) * (1 - share) / share)));
+  } else if (rate > 0)
     parts.push_back(fmt::format("{}{} left", may_end_sooner ? "at most " : "",
                                 duration((progress.iterations - done) / rate)));
   if (row.psnr_average)
@@ -65,11 +74,12 @@ std::string fit_line(const std::vector<std::string>& parts, std::size_t width) {
   return line;
 }
 
-Progress::Progress(std::string label, bool may_end_sooner, bool quiet)
+Progress::Progress(std::string label, bool may_end_sooner, bool quiet, const Place& page)
     : label_(std::move(label)),
       may_end_sooner_(may_end_sooner),
       quiet_(quiet),
-      terminal_(can_redraw()) {}
+      terminal_(can_redraw()),
+      page_(page) {}
 
 bool Progress::due(int done, int all) {
   const auto now = Clock::now();
@@ -85,7 +95,7 @@ bool Progress::due(int done, int all) {
 
 void Progress::update(const FitProgress& progress) {
   if (quiet_ || !due(progress.row.iteration + 1, progress.iterations)) return;
-  draw(progress_parts(label_, progress, may_end_sooner_));
+  draw(progress_parts(label_, progress, may_end_sooner_, page_));
 }
 
 void Progress::update_loss(int iteration, int iterations, double seconds, double loss) {

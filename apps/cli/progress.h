@@ -8,12 +8,18 @@
 
 namespace unmar::cli {
 
+/// Which of several it is, such as the pages of a file.
+struct Place {
+  int number = 1, all = 1;
+  Clock::time_point start = Clock::now();  ///< of the first
+};
+
 /// Shows how a fit goes on stderr: one line that is re-drawn on a terminal, a line now and then
 /// elsewhere.
 class Progress {
  public:
   /// may_end_sooner: a stopper is on, so the time left is an upper bound.
-  Progress(std::string label, bool may_end_sooner, bool quiet);
+  Progress(std::string label, bool may_end_sooner, bool quiet, const Place& page = {});
   void update(const FitProgress& progress);
   /// Of something that has a loss but no picture.
   void update_loss(int iteration, int iterations, double seconds, double loss);
@@ -30,15 +36,16 @@ class Progress {
 
   std::string label_;
   bool may_end_sooner_, quiet_, terminal_;
+  Place page_;
   bool drawn_ = false;
   Clock::time_point last_{};
   int last_tenth_ = 0;
 };
 
 std::string duration(double seconds);  ///< "1:05", "2:30:00"
-/// What a progress line says, most important first.
+/// What a progress line says, most important first. Of several pages: how far all of them are.
 std::vector<std::string> progress_parts(const std::string& label, const FitProgress& progress,
-                                        bool may_end_sooner);
+                                        bool may_end_sooner, const Place& page = {});
 /// As many of the parts as fit into `width` columns; the first one always, cut if need be.
 std::string fit_line(const std::vector<std::string>& parts, std::size_t width);
 

@@ -42,7 +42,7 @@ struct RefineArguments {
 RefineRequest request_of(const RefineArguments& a) {
   RefineRequest request = a.request;
   request.task = task_named(a.task);
-  request.in.reading = a.pictures.read_options();
+  request.in.reading = a.pictures.read_options(a.request.in.picture);
   for (const GivenOption& given : a.given)
     parse_option(request.options.restore, request.task, *given.spec, given.text);
   request.model_name = a.model;
@@ -58,6 +58,7 @@ int run(const RefineArguments& a) {
 }
 
 bool serves_refine(const OptionSpec& spec) {
+  if (spec.name == "strength") return false;  // of a result without a chain behind it
   return spec.tasks.empty() || std::any_of(spec.tasks.begin(), spec.tasks.end(),
                                            [](Task task) { return task_info(task).refines; });
 }
@@ -102,6 +103,7 @@ void add_refine_command(CLI::App& program, Action& chosen) {
   command->set_help_all_flag("--help-all", "show all options, those above are the most used ones");
   Declaration d(*command);
   declare_files(d, *arguments);
+  declare_writing(*command, arguments->request.out.writing);
   declare_options(*command, refine_options(), arguments->request.options, "refine");
   d.group("Reports");
   d.add("--manifest", arguments->request.out.manifest, "FILE.json",

@@ -9,12 +9,14 @@
 #include "help.h"
 #include "option_flags.h"
 #include "pictures.h"
+#include "restore_files.h"
 
 namespace unmar::cli {
 namespace {
 
 struct RestoreArguments {
-  FitRequest request;
+  FitRequest request;  ///< but for the picture and the result
+  RestoreFiles files;
   std::filesystem::path run;  ///< folder of the store
   bool quiet = false, json = false;
   PictureArguments pictures;
@@ -35,26 +37,30 @@ void take_blur(FitRequest& request) {
 int run(RestoreArguments a) {
   a.request.in.reading = a.pictures.read_options();
   take_blur(a.request);
+  a.files.page = a.pictures.page;
+  const std::vector<FitRequest> requests = requests_for(a.files, a.request, !a.run.empty());
+  FitConsole console({a.quiet, a.json, a.run.string(), requests.size() > 1});
+  if (requests.size() > 1) return restore_all(requests, a.files.page, a.quiet, console);
   std::optional<RunStore> store;
   if (!a.run.empty()) store.emplace(a.run, "--run");
-  FitConsole console({a.quiet, a.json, a.run.string()});
-  unmar::run(a.request, store ? &*store : nullptr, console, console.stop());
-  return 0;
+  return restore_one(requests.front(), a.files.page, store ? &*store : nullptr, a.quiet, console);
 }
 
-void declare_files(CLI::App& command, FitRequest& a) {
+void declare_files(CLI::App& command, RestoreArguments& arguments) {
+  FitRequest& a = arguments.request;
   const char* group = "Files";
   command
       .add_option(
-          "IN", a.in.picture,
-          "the damaged picture: PNG, TIFF, JPEG, WebP or FITS; channels that are no colours (a "
-          "microscope's) have a range each and share one fit, as they show one scene")
+          "IN", arguments.files.inputs,
+          "the damaged picture, or several: PNG, TIFF, JPEG, WebP or FITS; channels that are no "
+          "colours (a microscope's) have a range each and share one fit, as they show one scene")
       ->required()
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(group);
   command
-      .add_option("-o,--output", a.out.result,
+      .add_option("-o,--output", arguments.files.output,
                   "where to write the result; the extension says the type, depth and colour "
-                  "profile are those of IN")
+                  "profile are those of IN; a folder for several")
       ->required()
       ->type_name("OUT")
       ->group(group);
@@ -77,6 +83,7 @@ void declare_files(CLI::App& command, FitRequest& a) {
                     "pixels of IN are filled")
         ->type_name("MASK")
         ->group(group);
+  declare_writing(command, a.out.writing);
 }
 
 void declare_reports(CLI::App& command, RestoreArguments& a) {
@@ -142,12 +149,12 @@ void add_restore_command(CLI::App& program, Task task, Action& chosen) {
       program.add_subcommand(info.name, fmt::format("{}\n\n{}", info.summary, info.details));
   command->footer(fmt::format("Examples:\n{}", info.examples));
   command->set_help_all_flag("--help-all", "show all options, those above are the most used ones");
-  declare_files(*command, arguments->request);
+  declare_files(*command, *arguments);
   for (const OptionSpec& spec : option_table())
     if (spec.serves(task)) declare_option(*command, spec, task, arguments->request.options);
   declare_reports(*command, *arguments);
   declare_run(*command, *arguments);
-  arguments->pictures.declare(*command);
+  arguments->pictures.declare(*command, true);
   arguments->pictures.declare_outliers(*command);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }

@@ -8,8 +8,13 @@
 
 #include "base/fail.h"
 #include "image/file_kind.h"
+#include "image/fits_read.h"
 #include "image/icc.h"
+#include "image/mapped_file.h"
 #include "image/meaning.h"
+#include "image/metadata_files.h"
+#include "image/pages.h"
+#include "image/sample_range.h"
 #include "image/samples.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
@@ -25,6 +30,8 @@ constexpr std::string_view kReadImage = "read_image";
 
 /// Opened, not decoded.
 struct Picture {
+  int place = 0;     ///< of the page in the file, from 0 on
+  VImage opened;     ///< as it came, for its metadata
   VImage pixels;     ///< gray or RGB, perhaps with alpha
   int channels = 0;  ///< beside alpha
   bool has_alpha = false;
@@ -33,7 +40,8 @@ struct Picture {
   SampleFormat format = SampleFormat::u8;
 };
 
-VImage load(FileKind kind, const fs::path& path) {
+/// place: that of the page, from 0 on.
+VImage load(FileKind kind, const fs::path& path, int place) {
   // Each loader by name: the general one takes "[...]" at the end of a name for options.
   // Sequential access decodes once, straight to memory.
   vips::VOption* options =
@@ -42,12 +50,17 @@ VImage load(FileKind kind, const fs::path& path) {
     case FileKind::png:
       return VImage::pngload(path.c_str(), options);
     case FileKind::tiff:
-      return VImage::tiffload(path.c_str(), options);
+      return VImage::tiffload(path.c_str(), options->set("page", place));
     case FileKind::jpeg:
       return VImage::jpegload(path.c_str(), options);
     case FileKind::webp:
-      return VImage::webpload(path.c_str(), options);
+      return VImage::webpload(path.c_str(), options->set("page", place));
     case FileKind::fits:
+      if (place > 0) {  // libvips knows the first image only
+        delete options;
+        const MappedFile file(path);
+        return load_hdu(fits_hdus(file.bytes()).at(static_cast<std::size_t>(place)));
+      }
       return VImage::fitsload(path.c_str(), options);
   }
   return {};
@@ -86,9 +99,10 @@ SampleFormat format_of(const VImage& pixels) {
   }
 }
 
-Picture open_picture(FileKind kind, const fs::path& path, double max_megapixels) {
+Picture open_picture(FileKind kind, const fs::path& path, int page, double max_megapixels) {
   Picture picture;
-  picture.pixels = load(kind, path);
+  picture.place = place_of_page(kReadImage, kind, path, page);
+  picture.opened = picture.pixels = load(kind, path, picture.place);
   const int width = picture.pixels.width(), height = picture.pixels.height();
   const double megapixels = 1e-6 * width * height;
   if (megapixels > max_megapixels) {
@@ -283,14 +297,18 @@ void check_known_size(const Image& picture, const Image* known, const fs::path& 
        picture.height());
 }
 
-Image decoded(Picture picture, const fs::path& path, const ReadOptions& options,
+Image decoded(Picture picture, FileKind kind, const fs::path& path, const ReadOptions& options,
               const Image* known) {
+  const SharedMetadata metadata = read_metadata(picture.opened, kind, path, picture.place);
   VImage pixels = picture.pixels.copy_memory();
+  if (kind == FileKind::fits && metadata && is_top_down(metadata->cards))
+    pixels = pixels.flip(VIPS_DIRECTION_VERTICAL).copy_memory();
   if (pixels.get_typeof(VIPS_META_ORIENTATION) != 0) pixels = pixels.autorot().copy_memory();
   Image image(picture.channels, pixels.height(), pixels.width());
   check_known_size(image, known, path);
   image.source.format = picture.format;
   image.source.icc_profile = profile_of(pixels, picture.channels);
+  image.source.metadata = metadata;
   const auto bands = static_cast<std::size_t>(pixels.bands());
   with_samples(pixels, [&](const auto* interleaved) {
     fill_alpha(image, interleaved, bands);
@@ -320,15 +338,16 @@ Image read_image(const fs::path& path, const ReadOptions& options, const Image* 
   start_vips();
   const FileKind kind = kind_of_contents(kReadImage, path);
   return reading(path, [&] {
-    return decoded(open_picture(kind, path, options.max_megapixels), path, options, known);
+    return decoded(open_picture(kind, path, options.page, options.max_megapixels), kind, path,
+                   options, known);
   });
 }
 
-ImageInfo read_image_info(const fs::path& path) {
+ImageInfo read_image_info(const fs::path& path, int page) {
   start_vips();
   const FileKind kind = kind_of_contents(kReadImage, path);
   return reading(path, [&] {
-    const Picture picture = open_picture(kind, path, std::numeric_limits<double>::infinity());
+    const Picture picture = open_picture(kind, path, page, std::numeric_limits<double>::infinity());
     ImageInfo info;
     info.channels = picture.channels;
     info.height = picture.turned ? picture.pixels.width() : picture.pixels.height();

@@ -39,7 +39,7 @@ ValueRange range_like(const ImageSource& model, SampleFormat format, InFull in_f
 }  // namespace
 
 Image read_like(const Image& model, const std::filesystem::path& path, ReadOptions options) {
-  const SampleFormat format = read_image_info(path).format;
+  const SampleFormat format = read_image_info(path, options.page).format;
   options.percentiles.reset();
   options.channel_ranges = model.source.channel_ranges;
   options.fixed_range.reset();

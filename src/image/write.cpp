@@ -9,11 +9,18 @@
 #include "base/fail.h"
 #include "base/temporary_file.h"
 #include "image/file_kind.h"
+#include "image/fits_read.h"
+#include "image/fits_write.h"
 #include "image/icc.h"
+#include "image/mapped_file.h"
+#include "image/metadata_files.h"
+#include "image/pages.h"
+#include "image/sample_range.h"
 #include "image/samples.h"
 #include "image/tiff_tags.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
+#include "unmar/image/pages.h"
 
 namespace unmar {
 namespace {
@@ -153,16 +160,8 @@ VImage wrapped(std::vector<T>& samples, const Image& image, SampleFormat format,
   return pixels;
 }
 
-using Blob = std::unique_ptr<VipsArea, void (*)(VipsArea*)>;
-
-std::span<const std::byte> bytes_of(const Blob& blob) {
-  std::size_t size = 0;
-  const void* data = vips_blob_get(reinterpret_cast<VipsBlob*>(blob.get()), &size);
-  return {static_cast<const std::byte*>(data), size};
-}
-
-/// Not FITS, whose library writes to named files only.
-Blob encoded(const VImage& pixels, FileKind kind, int quality) {
+/// By libvips, without what it does not know of the metadata.
+std::string encoded(const VImage& pixels, FileKind kind, int quality) {
   vips::VOption* options = VImage::option();
   VipsBlob* blob = nullptr;
   switch (kind) {
@@ -189,43 +188,36 @@ Blob encoded(const VImage& pixels, FileKind kind, int quality) {
     case FileKind::fits:
       break;
   }
-  return {VIPS_AREA(blob), vips_area_unref};
+  const std::unique_ptr<VipsArea, void (*)(VipsArea*)> owner(VIPS_AREA(blob), vips_area_unref);
+  std::size_t size = 0;
+  const auto* data = static_cast<const char*>(vips_blob_get(blob, &size));
+  return {data, size};
 }
 
 /// libvips calls every sample beyond the colours alpha.
-void save_data_tiff(const VImage& pixels, TemporaryFile& file) {
-  const Blob blob = encoded(pixels, FileKind::tiff, kLossless);
-  const auto bytes = bytes_of(blob);
-  std::vector<std::byte> own(bytes.begin(), bytes.end());
-  declare_extra_as_data({reinterpret_cast<unsigned char*>(own.data()), own.size()});
-  file.write(own);
+std::string encoded_as(const VImage& pixels, FileKind kind, const Image& image, int quality) {
+  std::string file = encoded(pixels, kind, quality);
+  if (kind == FileKind::tiff && is_data(image))
+    declare_extra_as_data({reinterpret_cast<unsigned char*>(file.data()), file.size()});
+  return file;
 }
 
-void save(const VImage& pixels, FileKind kind, int quality, TemporaryFile& file, bool data) {
-  if (kind == FileKind::fits)
-    pixels.fitssave(file.path_for_library().c_str());
-  else if (data)
-    save_data_tiff(pixels, file);
-  else
-    file.write(bytes_of(encoded(pixels, kind, quality)));
+const Metadata& metadata_of(const Image& image, const WriteOptions& options) {
+  static const Metadata none;
+  const auto& kept = image.source.metadata;
+  return kept && !options.strip ? *kept : none;
 }
 
-/// FITS comes in blocks: at least one of header, then the pixels.
-bool is_whole_fits(std::uintmax_t size, std::uintmax_t pixel_bytes) {
-  constexpr std::uintmax_t kBlock = 2880;
-  return size % kBlock == 0 && size / kBlock > (pixel_bytes + kBlock - 1) / kBlock;
-}
-
-/// Calls body(samples as a picture of libvips, bytes of the samples).
+/// Calls body(pixels as a picture of libvips) and returns what that does.
 template <class T, class Body>
-void with_pixels_of(const Image& image, SampleFormat format, FileKind kind, Body body) {
+std::string with_pixels_of(const Image& image, SampleFormat format, FileKind kind, Body body) {
   const bool with_alpha = abilities(kind).alpha && !image.source.alpha.empty();
   std::vector<T> samples = interleaved<T>(image, format, with_alpha);
-  body(wrapped(samples, image, format, kind), samples.size() * sizeof(T));
+  return body(wrapped(samples, image, format, kind));
 }
 
 template <class Body>
-void with_pixels(const Image& image, SampleFormat format, FileKind kind, Body body) {
+std::string with_pixels(const Image& image, SampleFormat format, FileKind kind, Body body) {
   switch (format) {
     case SampleFormat::u8:
       return with_pixels_of<std::uint8_t>(image, format, kind, body);
@@ -234,17 +226,112 @@ void with_pixels(const Image& image, SampleFormat format, FileKind kind, Body bo
     case SampleFormat::f32:
       return with_pixels_of<float>(image, format, kind, body);
   }
+  return {};
 }
 
-void encode_to(TemporaryFile& file, const VImage& pixels, std::size_t bytes, FileKind kind,
-               int quality, const fs::path& path, bool data) {
-  save(pixels, kind, quality, file, data);
-  // libvips does not pass on every error of its FITS library, such as a full disk at the end.
-  if (kind == FileKind::fits && !is_whole_fits(file.size(), bytes)) {
-    take_vips_error();
-    fail(ErrorCode::io, "{}: cannot write '{}': it came out short; is the disk full?", kWriteImage,
-         path.string());
+std::string file_of(const Image& image, SampleFormat format, FileKind kind,
+                    const WriteOptions& options) {
+  const Metadata& metadata = metadata_of(image, options);
+  return with_pixels(image, format, kind, [&](const VImage& pixels) {
+    if (kind == FileKind::fits) return fits_hdu(pixels, metadata, true);
+    return with_metadata(
+        encoded_as(with_fields(pixels, kind, metadata), kind, image, options.quality), kind,
+        metadata, image.width(), image.height());
+  });
+}
+
+std::string tiff_of_pages(const std::vector<Image>& pages, const fs::path& path,
+                          const WriteOptions& options) {
+  std::vector<std::string> files;
+  for (const Image& page : pages)
+    files.push_back(with_pixels(page, format_to_write(FileKind::tiff, page, options, path),
+                                FileKind::tiff, [&](const VImage& pixels) {
+                                  return encoded_as(pixels, FileKind::tiff, page, options.quality);
+                                }));
+  std::vector<TiffPage> parts;
+  for (std::size_t i = 0; i < pages.size(); ++i)
+    parts.push_back({files[i], tags_to_write(metadata_of(pages[i], options), FileKind::tiff,
+                                             pages[i].width(), pages[i].height())});
+  return to_tiff(parts);
+}
+
+/// The pictures in the places of those of `like`, if that is a FITS file of as many, else alone.
+std::string fits_of_pages(const std::vector<Image>& pages, const fs::path& path,
+                          const fs::path& like, const WriteOptions& options) {
+  const MappedFile old(like);
+  std::vector<FitsHdu> hdus = fits_hdus(old.bytes());
+  const auto images = std::ranges::count_if(hdus, &FitsHdu::is_image);
+  if (static_cast<std::size_t>(images) != pages.size() || options.strip) {
+    hdus.assign(pages.size(), {});
+    for (FitsHdu& hdu : hdus) hdu.is_image = true;
   }
+  std::string file;
+  auto page = pages.begin();
+  for (const FitsHdu& hdu : hdus) {
+    if (!hdu.is_image) {
+      file += hdu.bytes;
+      continue;
+    }
+    const SampleFormat format = format_to_write(FileKind::fits, *page, options, path);
+    file += with_pixels(*page, format, FileKind::fits, [&](const VImage& pixels) {
+      return fits_hdu(pixels, metadata_of(*page, options), file.empty(), hdus.size() > 1);
+    });
+    ++page;
+  }
+  return file;
+}
+
+std::string animation_of(const std::vector<Image>& frames, const fs::path& like,
+                         const WriteOptions& options) {
+  constexpr int kUsualTime = 100;  // ms
+  const Image& first = frames.front();
+  bool with_alpha = false;
+  for (const Image& frame : frames) {
+    if (!frame.same_size(first))
+      fail(ErrorCode::bad_argument,
+           "{}: the frames of an animation must be of one size, got {}x{} and {}x{}; use .tif",
+           kWriteImage, first.width(), first.height(), frame.width(), frame.height());
+    with_alpha = with_alpha || !frame.source.alpha.empty();
+  }
+  std::vector<std::uint8_t> samples;
+  for (Image frame : frames) {
+    if (with_alpha && frame.source.alpha.empty())
+      frame.source.alpha.assign(frame.plane(0).size(), 1.f);
+    const auto some = interleaved<std::uint8_t>(frame, SampleFormat::u8, with_alpha);
+    samples.insert(samples.end(), some.begin(), some.end());
+  }
+  const int bands = first.channels() + (with_alpha ? 1 : 0);
+  VImage all = VImage::new_from_memory(samples.data(), samples.size(), first.width(),
+                                       first.height() * static_cast<int>(frames.size()), bands,
+                                       VIPS_FORMAT_UCHAR)
+                   .copy(VImage::option()->set("interpretation", first.channels() == 1
+                                                                     ? VIPS_INTERPRETATION_B_W
+                                                                     : VIPS_INTERPRETATION_sRGB));
+  const Metadata& metadata = metadata_of(first, options);
+  all = with_fields(all, FileKind::webp, metadata);
+  std::error_code error;
+  FrameTimes times =
+      fs::exists(like, error) ? times_of(kind_of_contents(kWriteImage, like), like) : FrameTimes();
+  times.milliseconds.resize(frames.size(), kUsualTime);
+  all.set("page-height", first.height());
+  all.set("delay", times.milliseconds);
+  all.set("loop", times.loop);
+  return with_metadata(encoded(all, FileKind::webp, options.quality), FileKind::webp, metadata,
+                       first.width(), first.height());
+}
+
+/// Writes what `make` makes. throws Error{io}.
+template <class Make>
+void write_file(const fs::path& path, Make make) {
+  start_vips();
+  TemporaryFile file(kWriteImage, path);
+  try {
+    file.write(std::as_bytes(std::span<const char>(make())));
+  } catch (const vips::VError&) {
+    fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWriteImage, path.string(),
+         take_vips_error());
+  }
+  file.commit();
 }
 
 }  // namespace
@@ -253,40 +340,55 @@ void write_image(const fs::path& path, const Image& image, const WriteOptions& o
   const FileKind kind = kind_of_extension(kWriteImage, path);
   const SampleFormat format = format_to_write(kind, image, options, path);
   check(image, kind, options, path);
-  start_vips();
-  TemporaryFile file(kWriteImage, path);
-  try {
-    with_pixels(image, format, kind, [&](const VImage& pixels, std::size_t bytes) {
-      encode_to(file, pixels, bytes, kind, options.quality, path, is_data(image));
-    });
-  } catch (const vips::VError&) {
-    fail(ErrorCode::io, "{}: cannot write '{}' ({}); is the disk full?", kWriteImage, path.string(),
-         take_vips_error());
+  write_file(path, [&] { return file_of(image, format, kind, options); });
+}
+
+void write_pages(const fs::path& path, const std::vector<Image>& given, const fs::path& like,
+                 const WriteOptions& options) {
+  const FileKind kind = kind_of_extension(kWriteImage, path);
+  // FITS may hold more than one picture.
+  if (given.size() == 1 && kind != FileKind::fits) return write_image(path, given[0], options);
+  check_holds_pages(path);
+  if (given.empty())
+    fail(ErrorCode::bad_argument, "{}: no pages for '{}'", kWriteImage, path.string());
+  std::vector<Image> pages = given;
+  const int count = static_cast<int>(pages.size());
+  std::error_code error;
+  const bool there = fs::exists(like, error);  // else a result is not lost for it
+  const bool all = there && count == count_pages(like);
+  for (Image& page : pages) {
+    check(page, kind, options, path);
+    if (!all) page.source.metadata = for_pages(page.source.metadata, count);
   }
-  file.commit();
+  write_file(path, [&] {
+    return kind == FileKind::tiff   ? tiff_of_pages(pages, path, options)
+           : kind == FileKind::fits ? fits_of_pages(pages, path, like, options)
+                                    : animation_of(pages, like, options);
+  });
+}
+
+void check_holds_pages(const fs::path& path) {
+  const FileKind kind = kind_of_extension(kWriteImage, path);
+  if (kind != FileKind::tiff && kind != FileKind::fits && kind != FileKind::webp)
+    fail(ErrorCode::bad_argument,
+         "{}: '{}' would have to hold several pictures, which {} cannot; use .tif, or take one "
+         "page",
+         kWriteImage, path.string(), name_of(kind));
 }
 
 std::string encode_image(const Image& image, const std::string& extension,
                          const WriteOptions& options) {
   const fs::path path = "picture" + extension;
   const FileKind kind = kind_of_extension("encode_image", path);
-  if (kind == FileKind::fits)
-    fail(ErrorCode::bad_argument, "encode_image: FITS is written to files only; use .tif");
   const SampleFormat format = format_to_write(kind, image, options, path);
   check(image, kind, options, path);
   start_vips();
-  std::string bytes;
   try {
-    with_pixels(image, format, kind, [&](const VImage& pixels, std::size_t) {
-      const Blob blob = encoded(pixels, kind, options.quality);
-      const auto span = bytes_of(blob);
-      bytes.assign(reinterpret_cast<const char*>(span.data()), span.size());
-    });
+    return file_of(image, format, kind, options);
   } catch (const vips::VError&) {
     fail(ErrorCode::io, "encode_image: the {} encoder failed ({})", name_of(kind),
          take_vips_error());
   }
-  return bytes;
 }
 
 void check_holds(const fs::path& path, const Image& image) {

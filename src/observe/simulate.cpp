@@ -37,6 +37,7 @@ Image shrunk(const Image& clean, ReduceKernel kernel, int factor) {
       crop(clean, (clean.height() - height) / 2, (clean.width() - width) / 2, height, width);
   ImageSource source = clean.source;
   source.alpha.clear();
+  source.metadata = rescaled(source.metadata, 1. / factor);
   return to_image(apply(*A, to_tensor(part)), source);
 }
 

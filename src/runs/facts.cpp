@@ -43,6 +43,7 @@ Json facts(const FitRequest& request, const RunResult& run) {
   const Restored& r = run.restored;
   Json object = {
       {"output", request.out.result.string()},
+      {"page", request.in.reading.page},
       {"width", r.image.width()},
       {"height", r.image.height()},
   };
@@ -119,6 +120,7 @@ std::string summary(const FitRequest& request, const RunResult& run) {
   if (r.psnr)
     text += fmt::format("\nPSNR {:.2f} -> {:.2f} dB, SSIM {:.4f} -> {:.4f}", *r.psnr_input, *r.psnr,
                         *r.ssim_input, *r.ssim);
+  if (request.out.result.empty()) return text;
   return text + fmt::format("\nwrote {} ({})", request.out.result.string(), describe(r.image));
 }
 

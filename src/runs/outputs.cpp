@@ -39,7 +39,7 @@ void check_outputs(const FitRequest& request, const RestoreOptions& resolved, co
                    bool resumed) {
   check_method(request, resolved, store != nullptr);
   const RunOutputs& out = request.out;
-  check_writable(out.result);
+  if (!out.result.empty()) check_writable(out.result);
   if (!out.history.empty()) check_text_writable(out.history, "--history");
   if (!out.manifest.empty()) check_text_writable(out.manifest, "--manifest");
   if (!out.report.empty()) check_text_writable(out.report, "--report");

@@ -1,21 +1,23 @@
 #include "runs/pictures.h"
 
+#include "runs/inputs.h"
 #include "unmar/tasks/tasks.h"
 
 namespace unmar::runs {
 
-Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved) {
+Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool alone) {
   constexpr double kMostMissing = 0.5;  // of more, most of the picture would be made up
   ReadOptions reading = in.reading;
   reading.max_missing = kMostMissing;
   Pictures pictures;
-  if (in.mask.empty()) {
-    pictures.input = read_image(in.picture, reading);
-    return pictures;
+  Image known;
+  if (!in.mask.empty()) {
+    pictures.mask = read_mask(in.mask, reading_of(in, in.mask));
+    known = known_pixels(pictures.mask, resolved);
   }
-  pictures.mask = read_mask(in.mask, in.reading);
-  const Image known = known_pixels(pictures.mask, resolved);
-  pictures.input = read_image(in.picture, reading, &known);
+  pictures.input = read_image(in.picture, reading, known.empty() ? nullptr : &known);
+  if (alone && count_pages(in.picture) > 1)
+    pictures.input.source.metadata = for_pages(pictures.input.source.metadata, 1);
   return pictures;
 }
 

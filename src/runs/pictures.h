@@ -12,8 +12,9 @@ struct Pictures {
 };
 
 /// The mask comes first: what it discards counts neither for the range of the picture nor as NaN.
-/// resolved: of the task. throws as read_image() and known_pixels().
-Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved);
+/// alone: the page becomes a file of its own, which is told of as one. resolved: of the task.
+/// throws as read_image() and known_pixels().
+Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool alone = true);
 
 /// How a picture is read whose values have nothing to do with those of the input.
 ReadOptions reading_of_others(const ReadOptions& reading);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "runs/inputs.h"
 #include "runs/json.h"
 #include "runs/manifest.h"
 #include "runs/pictures.h"
@@ -103,6 +104,7 @@ std::string manifest_json(const RefineRequest& request, const RefineRunResult& r
                                                .mask = request.in.mask,
                                                .reference = request.in.reference,
                                                .options = fitted});
+  json["options"].erase("strength");  // which only a result without a chain has
   json["options"].update(chain_options(request, r.options));
   json["prior_file"] =
       request.prior_file.empty() ? Json(nullptr) : Json(request.prior_file.string());
@@ -142,8 +144,10 @@ class RefineRun {
     const RunInputs& in = request_.in;
     pictures_ = runs::read_pictures(in, resolved_);
     result_.input = std::move(pictures_.input);
-    if (!request_.prior_file.empty()) prior_ = read_mask(request_.prior_file, in.reading);
-    if (!in.reference.empty()) reference_ = read_like(result_.input, in.reference, in.reading);
+    if (!request_.prior_file.empty())
+      prior_ = read_mask(request_.prior_file, reading_of(in, request_.prior_file));
+    if (!in.reference.empty())
+      reference_ = read_like(result_.input, in.reference, reading_of(in, in.reference));
     model_ = read_diffusers(request_.model);
     if (!request_.out.manifest.empty() || is_kept()) model_facts_ = model_facts(request_);
     if (is_kept()) record ? load() : begin();
@@ -239,7 +243,7 @@ class RefineRun {
   }
 
   void write() {
-    write_image(request_.out.result, result_.refined.image);
+    write_image(request_.out.result, result_.refined.image, request_.out.writing);
     if (!request_.save_prior.empty()) save_prior(request_.save_prior, result_.refined.prior);
     result_.seconds = earlier_seconds_ + seconds_since(start_);
     if (request_.out.manifest.empty() && !is_kept()) return;

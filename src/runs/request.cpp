@@ -49,6 +49,9 @@ Json files_to_json(const RunInputs& in, const RunOutputs& out, const Cadence& ca
   json["max_megapixels"] = in.reading.max_megapixels;
   json["range"] = range_in_words(in.reading);
   json["outliers"] = to_string(in.reading.outliers);
+  json["page"] = in.reading.page;
+  json["quality"] = out.writing.quality;
+  json["strip"] = out.writing.strip;
   for_outputs(out, [&](const char* name, const fs::path& path) {
     json["writes"][name] = path_to_json(path);
   });
@@ -75,6 +78,9 @@ void files_of_json(const Json& json, RunInputs& in, RunOutputs& out, Cadence& ca
   in.reading.max_megapixels = json.at("max_megapixels");
   parse_range(json.at("range").get<std::string>(), in.reading);
   in.reading.outliers = outliers_named(json.value("outliers", "auto"));
+  in.reading.page = json.value("page", 1);
+  out.writing.quality = json.value("quality", WriteOptions{}.quality);
+  out.writing.strip = json.value("strip", false);
   for_outputs(out, [&](const char* name, fs::path& path) {
     path = path_of_json(json.at("writes").at(name));
   });
@@ -179,6 +185,11 @@ std::string command_line(const FitRequest& request) {
     line += fmt::format(" --range {}", range);
   if (in.reading.outliers != Outliers::automatic)
     line += fmt::format(" --outliers {}", to_string(in.reading.outliers));
+  if (in.reading.page != 1) line += fmt::format(" --page {}", in.reading.page);
+  const WriteOptions& writing = request.out.writing;
+  if (writing.quality != WriteOptions{}.quality)
+    line += fmt::format(" --quality {}", writing.quality);
+  if (writing.strip) line += " --strip";
   if (in.reading.max_megapixels != ReadOptions{}.max_megapixels)
     line += fmt::format(" --max-pixels {}", in.reading.max_megapixels);
   file("--reference", in.reference);

@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "report/frames.h"
+#include "runs/inputs.h"
 #include "runs/json.h"
 #include "runs/outputs.h"
 #include "runs/pictures.h"
@@ -83,11 +84,12 @@ class Run {
     if (Film::is_meant_by(request_.out.snapshots)) film_.emplace();
     if (!request_.out.report.empty() || store_) frames_.emplace(*resolved.iterations);
     const RunInputs& in = request_.in;
-    runs::Pictures pictures = runs::read_pictures(in, resolved);
+    runs::Pictures pictures = runs::read_pictures(in, resolved, !request_.out.result.empty());
     result_.input = std::move(pictures.input);
-    check_holds(request_.out.result, result_.input);
+    if (!request_.out.result.empty()) check_holds(request_.out.result, result_.input);
     mask_ = std::move(pictures.mask);
-    if (!in.reference.empty()) reference_ = read_like(result_.input, in.reference, in.reading);
+    if (!in.reference.empty())
+      reference_ = read_like(result_.input, in.reference, reading_of(in, in.reference));
     if (record) load();
   }
 
@@ -181,11 +183,12 @@ class Run {
   /// There is something to look at long before the end; not in place of what came in, which only
   /// the end of the run replaces.
   void write_first(const Candidate& first) {
-    bool writes = !is_input(request_.in, request_.out.result);
+    const fs::path& result = request_.out.result;
+    bool writes = !result.empty() && !is_input(request_.in, result);
     if (writes)
       beside("the first result", [&] {
         writes = false;
-        write_image(request_.out.result, first.image);
+        write_image(result, first.image, request_.out.writing);
         writes = true;
       });
     observer_.first_result(first, writes);
@@ -199,7 +202,7 @@ class Run {
     else  // a folder; the pictures have the type of the result
       write_image(where / (fmt::format("iteration_{:06}", iteration) +
                            request_.out.result.extension().string()),
-                  preview);
+                  preview, request_.out.writing);
   }
 
   /// The state of the fit comes last.
@@ -240,7 +243,8 @@ class Run {
   void write() {
     const RunOutputs& out = request_.out;
     const Restored& restored = result_.restored;
-    write_image(out.result, restored.image);
+    if (!out.result.empty())
+      write_pages(out.result, {restored.image}, request_.in.picture, out.writing);
     written_ = true;
     result_.seconds = earlier_seconds_ + seconds_since(start_);
     if (!out.history.empty())
@@ -330,16 +334,21 @@ RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& obser
   return Run(request, &store, &record, observer, std::move(stop)).go();
 }
 
-Image pick(const RunStore& store, int iteration, RunObserver* observer) {
+Image pick(const RunStore& store, int iteration, std::optional<double> strength,
+           RunObserver* observer) {
   const RunRecord record = store.read_record();
   for (const std::string& what : record.moved)
     if (observer) observer->warned(what);
   const RunInputs& in = record.request.in;
   RestoreOptions options = record.resolved;
+  if (strength)
+    set_option(options, record.request.task, option_spec("strength"), OptionValue(*strength));
   const runs::Pictures pictures = runs::read_pictures(in, options);
   if (!in.blur.empty()) options.blur_kernel = kernel_of(in);
-  return finish_moment(record.request.task, pictures.input, pictures.mask_ptr(), options,
-                       store.picture(iteration));
+  Image image = finish_moment(record.request.task, pictures.input, pictures.mask_ptr(), options,
+                              store.picture(iteration));
+  if (record.request.out.writing.strip) image.source.metadata = nullptr;
+  return image;
 }
 
 }  // namespace unmar

@@ -79,6 +79,7 @@ Image enlarge_bicubic(const Image& image, int factor) {
   }
   large.source = image.source;
   large.source.forget_samples();
+  large.source.metadata = rescaled(image.source.metadata, factor);
   if (!image.source.alpha.empty())
     large.source.alpha = enlarge_plane(image.source.alpha, h, w, factor, linear);
   return large;

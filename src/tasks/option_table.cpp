@@ -263,7 +263,10 @@ std::vector<OptionSpec> make_table() {
                   {{"auto", Method::automatic}, {"patches", Method::patches}, {"dip", Method::dip}},
                   "what removes noise; patches: a filter that takes seconds, only for "
                   "denoise; dip: the fit; auto: both, and of them the blend that pixels "
-                  "hidden from both speak for; deblur takes dip alone")))});
+                  "hidden from both speak for; deblur takes dip alone"))),
+       basic(number("strength", &R::strength, 0, 1,
+                    "share of the restored picture in the result; the rest is what came in "
+                    "(upscale: enlarged by bicubic); missing pixels are filled in any case"))});
   add_group(table, "Damage", damage());
   add_group(table, "Duration", duration());
   add_group(table, "Network", network());

@@ -15,6 +15,7 @@ struct Plan {
   ImageSource source;  ///< the result carries it on
   /// How much of the result is `input`, 0 to 1; of its channels or one; empty: nothing.
   Image paste;
+  double strength = 1;  ///< share of the fitted tensor in the result
   ValueCounts counts = {};
   /// Of y, unless the fit works alone: it need not know.
   std::optional<NoiseModel> noise = {};

@@ -16,6 +16,7 @@ RestoreOptions common() {
       .mask_grow = 0,
       .mask_feather = 0,
       .keep_known = true,
+      .strength = 1,
       .runs = 1,
       .iterations = 3000,
       .stop = StopRule::none,

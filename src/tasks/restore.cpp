@@ -8,6 +8,7 @@
 #include "tasks/runs.h"
 #include "tasks/stopping.h"
 #include "tasks/task.h"
+#include "unmar/tasks/version.h"
 
 namespace unmar {
 
@@ -23,7 +24,11 @@ Plan make_plan(Task task, const Image& observed, const Image* mask,
                const RestoreOptions& resolved) {
   if (observed.empty())
     fail(ErrorCode::bad_argument, "{}: the picture has no pixels", to_string(task));
-  return task_spec(task).plan(observed, mask, resolved);
+  Plan plan = task_spec(task).plan(observed, mask, resolved);
+  plan.strength = resolved.strength.value();
+  plan.source.metadata =
+      with_provenance(plan.source.metadata, fmt::format("Unmar {} {}", version(), to_string(task)));
+  return plan;
 }
 
 Tensor fully_known(const Plan& plan) {
@@ -212,9 +217,25 @@ void compare_with(const Image& reference, const Plan& plan, Restored& result) {
 
 }  // namespace
 
+namespace {
+
+/// Takes the image back towards what came in, but where that is missing.
+void weaken(const Plan& plan, Image& image) {
+  const Shape shape{1, image.channels(), image.height(), image.width()};
+  const Tensor known = plan.y.shape() == shape ? fully_known(plan) : Tensor(shape, 1.f);
+  const auto share = static_cast<float>(plan.strength);
+  const auto from = plan.input.pixels();
+  const auto to = image.pixels();
+  for (std::size_t i = 0; i < to.size(); ++i)
+    if (known.data()[i] > 0.f) to[i] = share * to[i] + (1 - share) * from[i];
+}
+
+}  // namespace
+
 Image finish(const Plan& plan, const Tensor& restored) {
   Image image = clamped(to_image(restored, plan.source));
   image.source = plan.source;
+  if (plan.strength < 1) weaken(plan, image);
   if (plan.paste.empty()) return image;
   for (int c = 0; c < image.channels(); ++c) {
     const auto paste = plan.paste.plane(plan.paste.channels() == 1 ? 0 : c);

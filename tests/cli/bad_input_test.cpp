@@ -94,7 +94,8 @@ TEST_F(BadInput, WordsThatTheCommandDoesNotKnowAreUsageErrors) {
   expect_refusal({"polish", "good.png"}, kUsage, {"no command 'polish'", "denoise, inpaint"});
   expect_refusal({"--polish"}, kUsage, {"--polish", "see unmar --help"});
   expect_refusal({"denoise", "good.png", "-o"}, kUsage, {"--output needs a value"});
-  expect_refusal({"denoise", "good.png", "more.png", "-o", "out.png"}, kUsage, {"more.png"});
+  expect_refusal({"denoise", "good.png", "more.png", "-o", "out.png"}, kUsage,
+                 {"out.png' is a file", "folder"});
 }
 
 TEST_F(BadInput, AnOutputThatCannotBeWrittenIsKnownBeforeTheFit) {

@@ -46,11 +46,10 @@ TEST_F(Animation, RefusesWhatItCannotShow) {
 
 TEST_F(EncodeImage, GivesTheBytesOfTheFile) {
   const Image image(3, 5, 7, 0.25f);
-  for (const std::string extension : {".png", ".webp", ".jpg", ".tif"}) {
+  for (const std::string extension : {".png", ".webp", ".jpg", ".tif", ".fits"}) {
     write_image(in("a" + extension), image);
     EXPECT_EQ(encode_image(image, extension), bytes_of(in("a" + extension)));
   }
-  EXPECT_THAT(test::error_text([&] { encode_image(image, ".fits"); }), testing::HasSubstr("FITS"));
 }
 
 TEST(ShrunkTo, KeepsTheShapeAndTheMean) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unmar/image/metadata.h"
 #include "unmar/tensor/tensor.h"
 
 namespace unmar {
@@ -42,6 +43,7 @@ struct ImageSource {
   std::vector<ValueRange> channel_ranges = {};
   std::vector<std::byte> icc_profile;  ///< empty: none
   std::vector<float> alpha;            ///< h*w values in [0,1]; empty: opaque
+  SharedMetadata metadata = {};        ///< resolution, EXIF, keywords ...
   /// Of every pixel of every channel, in their order; null: all are used. The pixel of a sample
   /// that is missing or discarded is 0.
   std::shared_ptr<const std::vector<SampleUse>> use = {};
@@ -106,6 +108,7 @@ enum class Outliers {
 
 struct ReadOptions {
   double max_megapixels = 100;  ///< larger pictures are refused before they are decoded
+  int page = 1;                 ///< of a file with several: see pages.h
   RangeMode range = RangeMode::automatic;
   /// Overrides `range`; for example that of a picture to compare with.
   std::optional<ValueRange> fixed_range = {};
@@ -125,18 +128,19 @@ std::string range_in_words(const ReadOptions& options);  ///< which parse_range(
 const char* to_string(Outliers outliers);        ///< "auto", "keep", "fill"
 Outliers outliers_named(std::string_view name);  ///< throws Error{bad_argument}
 
-/// Reads PNG, TIFF, JPEG, WebP or FITS, told apart by content. Of several pages or animation frames
-/// it reads the first. Samples other than unsigned 8 and 16 bit (signed, 32 bit, double) count as
-/// float. FITS is shown as astronomers do, its first row at the bottom.
-/// EXIF orientation is applied; palettes, CMYK and other colour spaces become gray or RGB; alpha is
-/// kept aside, not premultiplied, in `source.alpha`; an RGB or gray ICC profile is carried over
-/// untouched. Memory: 4 bytes per sample, and the decoded file beside it while it is converted.
+/// Reads PNG, TIFF, JPEG, WebP or FITS, told apart by content. Samples other than unsigned 8 and 16
+/// bit (signed, 32 bit, double) count as float. FITS is shown as astronomers do, its first row at
+/// the bottom, unless it says ROWORDER = 'TOP-DOWN'. What the file tells beside its pixels goes
+/// along: see metadata.h. EXIF orientation is applied; palettes, CMYK and other colour spaces
+/// become gray or RGB; alpha is kept aside, not premultiplied, in `source.alpha`; an RGB or gray
+/// ICC profile is carried over untouched. Memory: 4 bytes per sample, and the decoded file beside
+/// it while it is converted.
 /// known: of the picture's size, 1 channel: samples where it is 0 are discarded, and the range is
 /// taken where it is 1.
 /// throws Error{io} if the file cannot be read, Error{bad_input} if it is not a picture, is
-/// truncated, is complex, holds more NaN than
-/// `max_missing` or no value that is known, Error{too_large} above `max_megapixels`,
-/// Error{bad_argument} for an empty `fixed_range` or `known` of another size.
+/// truncated, is complex, holds more NaN than `max_missing` or no value that is known,
+/// Error{too_large} above `max_megapixels`, Error{bad_argument} for an empty `fixed_range`, `known`
+/// of another size and a page that is not there.
 Image read_image(const std::filesystem::path& path, const ReadOptions& options = {},
                  const Image* known = nullptr);
 
@@ -153,7 +157,8 @@ std::string to_string(SampleFormat format);  ///< "8 bit", "16 bit", "float"
 struct WriteOptions {
   /// Default: that of the source, as far as the file type can.
   std::optional<SampleFormat> format = {};
-  int quality = 95;  ///< 1 to 100: JPEG, WebP; 100 makes WebP lossless
+  int quality = 95;    ///< 1 to 100: JPEG, WebP; 100 makes WebP lossless
+  bool strip = false;  ///< leaves the metadata out; the colour profile stays
 };
 
 /// Writes by extension: .png .tif .tiff .jpg .jpeg .webp .fits .fit
@@ -177,7 +182,7 @@ struct WriteOptions {
 void write_image(const std::filesystem::path& path, const Image& image,
                  const WriteOptions& options = {});
 
-/// The bytes of such a file of the type that `extension` says: ".png", ".webp"; not FITS.
+/// The bytes of such a file of the type that `extension` says: ".png", ".webp".
 /// throws as write_image.
 std::string encode_image(const Image& image, const std::string& extension,
                          const WriteOptions& options = {});
@@ -207,7 +212,7 @@ struct ImageInfo {
 Image to_colours(const Image& image);
 
 /// Without decoding. Throws as read_image does for what the header shows; no limit of size.
-ImageInfo read_image_info(const std::filesystem::path& path);
+ImageInfo read_image_info(const std::filesystem::path& path, int page = 1);
 
 /// Rec. 601 weights (0.299, 0.587, 0.114); gray is returned as it is; of data the mean.
 Image to_gray(const Image& image);

@@ -24,7 +24,8 @@ struct RunInputs {
 
 /// The files that a run writes. Empty: it does not.
 struct RunOutputs {
-  std::filesystem::path result;
+  std::filesystem::path result;    ///< empty for a page whose file is written later
+  WriteOptions writing = {};       ///< of the result; `format` is not kept
   std::filesystem::path history;   ///< CSV, a row per iteration
   std::filesystem::path manifest;  ///< JSON, all that is needed to repeat the run
   std::filesystem::path report;    ///< a page that shows the run

@@ -33,6 +33,8 @@ struct RunResult {
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
+  /// Of several pages of a file the next one begins, the `number`th of `all`: see pages.h.
+  virtual void page(int /*number*/, int /*all*/) {}
   virtual void started(const RunStart&) {}
   /// The share of a filter's work that is done, before and after the fit.
   virtual void filtered(double /*share*/) {}
@@ -59,8 +61,10 @@ RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& obser
                  std::stop_token stop = {});
 
 /// The result of a kept run as it would be, had the fit ended at `iteration`, one of store.kept().
-/// observer: is warned of files that were moved; null: nobody is.
-Image pick(const RunStore& store, int iteration, RunObserver* observer = nullptr);
+/// strength: instead of that of the run. observer: is warned of files that were moved; null: nobody
+/// is. throws Error{bad_argument} if strength is not 0 to 1.
+Image pick(const RunStore& store, int iteration, std::optional<double> strength = {},
+           RunObserver* observer = nullptr);
 
 // What there is to tell of a run that went well.
 std::string result_json(const FitRequest& request, const RunResult& result);  ///< one line

@@ -70,6 +70,7 @@ struct RestoreOptions {
   std::optional<int> mask_grow = {};            ///< inpaint: pixels
   std::optional<int> mask_feather = {};         ///< inpaint: pixels
   std::optional<bool> keep_known = {};          ///< inpaint: known pixels stay as they are
+  std::optional<double> strength = {};          ///< share of the restored picture in the result
   std::optional<std::string> blur = {};         ///< deblur: in words, as parse_blur() reads it
   /// deblur: instead of `blur`, a picture of the kernel, whose centre is its middle.
   std::shared_ptr<const Image> blur_kernel = {};

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// What stands around the pixels in files that are encoded already, read and in place of what the
+/// encoder put there. `exif`: what is behind "Exif\0\0"; empty: none.
+namespace unmar::image {
+
+constexpr std::size_t kMostExifInJpeg = 65'000;  ///< bytes; a segment has a length of 16 bits
+
+/// Pixels per inch, centimetre or metre.
+struct Density {
+  enum class Unit : std::uint8_t { none, inch, centimetre, metre };
+  std::uint32_t x = 1, y = 1;
+  Unit unit = Unit::none;
+};
+
+/// Of JFIF; empty: the file does not say.
+std::optional<Density> jpeg_density(std::string_view jpeg);
+std::string jpeg_with(std::string_view jpeg, std::string_view exif, const Density& density);
+
+constexpr std::string_view kXmpKeyword = "XML:com.adobe.xmp";
+/// Keyword and text, which is UTF-8 or else Latin-1.
+using PngTexts = std::vector<std::pair<std::string, std::string>>;
+std::optional<Density> png_density(std::string_view png);
+std::string png_with(std::string_view png, std::string_view exif, const PngTexts& texts,
+                     bool with_density);
+
+std::string webp_with(std::string_view webp, std::string_view exif, int width, int height);
+
+}  // namespace unmar::image

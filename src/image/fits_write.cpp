@@ -1,0 +1,81 @@
+#include "image/fits_write.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+namespace unmar::image {
+namespace {
+
+using vips::VImage;
+
+constexpr std::size_t kBlock = 2880;
+
+void fill_block(std::string& bytes, char with) {
+  bytes.resize((bytes.size() + kBlock - 1) / kBlock * kBlock, with);
+}
+
+std::string header_of(const VImage& pixels, const Metadata& metadata, bool primary,
+                      bool extensions_follow) {
+  const VipsBandFormat format = pixels.format();
+  const char* bitpix = format == VIPS_FORMAT_UCHAR    ? "8"
+                       : format == VIPS_FORMAT_USHORT ? "16"
+                                                      : "-32";
+  std::string header = primary ? fits_card("SIMPLE", "T", "conforms to FITS standard")
+                               : fits_card("XTENSION", "'IMAGE   '          ");
+  header += fits_card("BITPIX", bitpix, "bits per value");
+  header += fits_card("NAXIS", pixels.bands() > 1 ? "3" : "2");
+  header += fits_card("NAXIS1", std::to_string(pixels.width()));
+  header += fits_card("NAXIS2", std::to_string(pixels.height()));
+  if (pixels.bands() > 1) header += fits_card("NAXIS3", std::to_string(pixels.bands()));
+  if (!primary) header += fits_card("PCOUNT", "0") + fits_card("GCOUNT", "1");
+  if (extensions_follow) header += fits_card("EXTEND", "T");
+  if (format == VIPS_FORMAT_USHORT)
+    header += fits_card("BZERO", "32768", "unsigned numbers") + fits_card("BSCALE", "1");
+  if (primary)
+    for (const std::string& card : metadata.inherited) header += card;
+  for (const std::string& card : metadata.cards) header += card;
+  if (!metadata.software.empty())
+    for (const std::string& card : history_cards(metadata.software)) header += card;
+  header += "END";
+  fill_block(header, ' ');
+  return header;
+}
+
+template <class Sample, class Bits, class Convert>
+void append_data(std::string& out, const VImage& pixels, bool top_down, Convert convert) {
+  const auto* samples = static_cast<const Sample*>(pixels.data());
+  const auto width = static_cast<std::size_t>(pixels.width());
+  const auto height = static_cast<std::size_t>(pixels.height());
+  const auto bands = static_cast<std::size_t>(pixels.bands());
+  for (std::size_t band = 0; band < bands; ++band)
+    for (std::size_t row = 0; row < height; ++row) {
+      const std::size_t y = top_down ? row : height - 1 - row;
+      for (std::size_t x = 0; x < width; ++x) {
+        const Bits bits = convert(samples[(y * width + x) * bands + band]);
+        for (std::size_t shift = 8 * sizeof(Bits); shift > 0; shift -= 8)
+          out += static_cast<char>(bits >> (shift - 8) & 0xff);
+      }
+    }
+}
+
+}  // namespace
+
+std::string fits_hdu(const VImage& pixels, const Metadata& metadata, bool primary,
+                     bool extensions_follow) {
+  std::string out = header_of(pixels, metadata, primary, extensions_follow);
+  out.reserve(out.size() + VIPS_IMAGE_SIZEOF_IMAGE(pixels.get_image()) + kBlock);
+  const bool top_down = is_top_down(metadata.cards);
+  if (pixels.format() == VIPS_FORMAT_UCHAR)
+    append_data<std::uint8_t, std::uint8_t>(out, pixels, top_down, [](auto v) { return v; });
+  else if (pixels.format() == VIPS_FORMAT_USHORT)
+    append_data<std::uint16_t, std::uint16_t>(
+        out, pixels, top_down, [](auto v) { return static_cast<std::uint16_t>(v ^ 0x8000u); });
+  else
+    append_data<float, std::uint32_t>(out, pixels, top_down,
+                                      [](float v) { return std::bit_cast<std::uint32_t>(v); });
+  fill_block(out, '\0');
+  return out;
+}
+
+}  // namespace unmar::image

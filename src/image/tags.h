@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The directories of TIFF, which are those of EXIF, too.
+namespace unmar::image {
+
+/// One entry of a directory. Numbers are little-endian whatever the file's are.
+struct Tag {
+  enum class Place : std::uint8_t { picture, exif, gps };
+  Place place = Place::picture;
+  std::uint16_t id = 0, type = 0;
+  std::string bytes;
+};
+
+// Those that mean something here.
+inline constexpr std::uint16_t kDescription = 270, kXResolution = 282, kYResolution = 283,
+                               kResolutionUnit = 296, kSoftware = 305, kOrientation = 274,
+                               kXmp = 700, kIptc = 33723, kPhotoshop = 34377, kDocumentName = 269,
+                               kArtist = 315, kCopyright = 33432, kPixelScale = 33550,
+                               kExifWidth = 40962, kExifHeight = 40963;
+
+/// All directories of a TIFF file, or of what EXIF holds behind its "Exif\0\0", page after page.
+/// Broken entries are left out.
+std::vector<std::vector<Tag>> read_tags(std::string_view tiff);
+
+/// Whether it says how the samples lie in their file, and so is another file's business.
+bool is_structural(const Tag& tag);
+
+/// What EXIF holds behind its "Exif\0\0".
+std::string to_exif(std::vector<Tag> tags);
+
+/// A page of a TIFF file: as libvips encoded it, alone in its file, and the tags to go with it.
+struct TiffPage {
+  std::string_view encoded;
+  std::vector<Tag> tags;
+};
+/// One file of them.
+std::string to_tiff(const std::vector<TiffPage>& pages);
+
+// Values.
+const Tag* find(const std::vector<Tag>& tags, std::uint16_t id,
+                Tag::Place place = Tag::Place::picture);
+/// Replaces the tag, or adds it.
+void put(std::vector<Tag>& tags, Tag tag);
+void remove(std::vector<Tag>& tags, std::uint16_t id, Tag::Place place = Tag::Place::picture);
+Tag text_tag(std::uint16_t id, std::string_view text);
+Tag short_tag(std::uint16_t id, std::uint16_t value);
+Tag long_tag(std::uint16_t id, std::uint32_t value, Tag::Place place);
+/// With as many digits as fit.
+Tag rational_tag(std::uint16_t id, double value);
+std::string text_of(const Tag& tag);  ///< without the zeros at its end
+/// The first number; empty for texts.
+std::optional<double> number_of(const Tag& tag);
+
+}  // namespace unmar::image
