@@ -244,14 +244,27 @@ class RefineRun {
 
   void write() {
     write_image(request_.out.result, result_.refined.image, request_.out.writing);
-    if (!request_.save_prior.empty()) save_prior(request_.save_prior, result_.refined.prior);
     result_.seconds = earlier_seconds_ + seconds_since(start_);
+    if (!request_.save_prior.empty())
+      beside([&] { save_prior(request_.save_prior, result_.refined.prior); });
     if (request_.out.manifest.empty() && !is_kept()) return;
-    const std::string manifest = manifest_json(request_, result_, model_facts_);
-    if (!request_.out.manifest.empty()) write_text(request_.out.manifest, manifest, "--manifest");
-    if (!is_kept()) return;
-    write_text(folder_.manifest(), manifest, "--run");
-    if (!result_.refined.cancelled) fs::remove(folder_.checkpoint());
+    beside([&] {
+      const std::string manifest = manifest_json(request_, result_, model_facts_);
+      if (!request_.out.manifest.empty()) write_text(request_.out.manifest, manifest, "--manifest");
+      if (!is_kept()) return;
+      write_text(folder_.manifest(), manifest, "--run");
+      if (!result_.refined.cancelled) fs::remove(folder_.checkpoint());
+    });
+  }
+
+  /// What stands beside the result cannot cost it.
+  template <class Write>
+  void beside(Write write) {
+    try {
+      write();
+    } catch (const std::exception& error) {
+      observer_.warned(fmt::format("{}; the result is written", error.what()));
+    }
   }
 
   const RefineRequest& request_;

@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <unmar/base/checksum.h>
 
 #include <csignal>
@@ -45,6 +46,18 @@ TEST_F(Refine, PrintsWhatItDidAndWhatItTook) {
   EXPECT_THAT(outcome.err, testing::HasSubstr("3 network evaluations"));
   EXPECT_THAT(outcome.err, testing::HasSubstr("its error put at 25.5 of 255"));
   EXPECT_THAT(outcome.err, testing::ContainsRegex("PSNR .* -> prior .* -> .* dB"));
+  EXPECT_EQ(get("out.png").width(), 8);
+}
+
+TEST_F(Refine, AManifestThatCannotBeWrittenCostsNothingElse) {
+  Process process(folder(), refine({"--task", "denoise", "--sigma", "51", "--manifest", "m.json"}),
+                  [] {
+                    const rlimit limit{1000, 1000};
+                    setrlimit(RLIMIT_FSIZE, &limit);
+                  });
+  const Outcome outcome = process.wait();
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.err, testing::HasSubstr("warning: --manifest"));
   EXPECT_EQ(get("out.png").width(), 8);
 }
 

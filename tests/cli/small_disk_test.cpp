@@ -119,5 +119,25 @@ TEST_F(SideOutput, ANameThatIsNotUtf8IsNoReasonToFail) {
   EXPECT_TRUE(nlohmann::json::accept(outcome.out));
 }
 
+TEST_F(SmallDisk, ALinkThatLeadsToNoFileYetIsFollowed) {
+  std::filesystem::create_directory(in("there"));
+  std::filesystem::create_symlink("there/real.png", in("link.png"));
+  std::filesystem::create_symlink("there/real.json", in("link.json"));
+  const Outcome outcome =
+      run(Words{"denoise", "noisy.png", "-o", "link.png", "--manifest", "link.json"} + kTiny);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(std::filesystem::is_symlink(in("link.png")));
+  EXPECT_TRUE(std::filesystem::is_symlink(in("link.json")));
+  EXPECT_EQ(get("there/real.png").width(), 64);
+  EXPECT_TRUE(nlohmann::json::accept(contents(in("there/real.json"))));
+}
+
+TEST_F(SmallDisk, ASeedOneAboveTheGreatestIsRefused) {
+  for (const Words& words : {Words{"denoise", "noisy.png", "-o", "o.png"},
+                             Words{"degrade", "noisy.png", "-o", "o.png", "--noise", "5"}}) {
+    expect_refusal(words + Words{"--seed", "9007199254740993"}, 2, {"9007199254740992"});
+  }
+}
+
 }  // namespace small_disk_test
 }  // namespace unmar::cli_test

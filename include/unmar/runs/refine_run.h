@@ -42,6 +42,7 @@ class RefineObserver {
   virtual void progressed(const FitProgress&) {}
   virtual void chain_started(const Refined&) {}
   virtual void stepped(const SampleProgress&) {}
+  /// Something failed that does not cost the result, such as a manifest on a full disk.
   virtual void warned(const std::string&) {}
   virtual void writing() {}
   virtual void finished(const RefineRequest&, const RefineRunResult&) {}
