@@ -21,10 +21,11 @@ Image noise_picture(const Tensor& z) {
   const int channels = s.c >= 3 ? 3 : 1;
   Image image(channels, s.h, s.w);
   const auto size = image.count();
-  const auto [low, high] = std::minmax_element(z.data(), z.data() + size);
-  const float range = *high > *low ? *high - *low : 1.f;
+  const auto ends = std::minmax_element(z.data(), z.data() + size);
+  const float low = *ends.first, high = *ends.second;
+  const float range = high > low ? high - low : 1.f;
   std::transform(z.data(), z.data() + size, image.pixels().begin(),
-                 [&](float v) { return (v - *low) / range; });
+                 [&](float v) { return (v - low) / range; });
   return image;
 }
 
@@ -97,8 +98,7 @@ std::vector<int> FrameRecorder::chosen(int iterations) {
   for (int i = 0; i < kEven; ++i)  // equal distances
     list.push_back(static_cast<int>(std::lround(last * i / (kEven - 1.0))));
   std::ranges::sort(list);
-  const auto repeated = std::ranges::unique(list);
-  list.erase(repeated.begin(), repeated.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
   return list;
 }
 
