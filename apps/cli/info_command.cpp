@@ -33,7 +33,9 @@ int show_program() {
 
 std::string facts_of(const ImageInfo& info) {
   return fmt::format("{}x{} px, {}, {}, {}{}{}", info.width, info.height,
-                     info.channels == 1 ? "gray" : "RGB", to_string(info.format), info.loader,
+                     info.channels == 1   ? "gray"
+                     : info.channels == 3 ? "RGB"
+                                          : fmt::format("{} channels", info.channels), to_string(info.format), info.loader,
                      info.has_alpha ? ", alpha" : "",
                      info.has_icc_profile ? ", colour profile" : "");
 }
@@ -63,7 +65,8 @@ int show_picture(const std::filesystem::path& path) {
     list(pages);
     print("page 1: ");
   }
-  print("{}\n", to_string(estimate_noise(read_image(path))));
+  constexpr double kMostMissing = 0.5;
+  print("{}\n", to_string(estimate_noise(read_image(path, {.max_missing = kMostMissing}))));
   return 0;
 }
 

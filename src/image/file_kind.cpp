@@ -19,7 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::string_view_literals;
 
-constexpr std::string_view kReadable = "PNG, TIFF, JPEG, WebP or FITS";
+constexpr std::string_view kReadable =
+    "PNG, TIFF, JPEG, WebP, FITS, GIF, BMP, AVIF, HEIC or JPEG XL";
 
 struct Signature {
   std::size_t at;
@@ -36,6 +37,12 @@ constexpr std::array kSignatures{
     Signature{0, "MM\0\x2b"sv, FileKind::tiff},
     Signature{8, "WEBP"sv, FileKind::webp},
     Signature{0, "SIMPLE  ="sv, FileKind::fits},
+    Signature{0, "\x1f\x8b"sv, FileKind::fits},  // packed by gzip; its library unpacks it
+    Signature{0, "GIF8"sv, FileKind::gif},
+    Signature{0, "BM"sv, FileKind::bmp},
+    Signature{4, "ftyp"sv, FileKind::heif},  // AVIF, too
+    Signature{0, "\xff\x0a"sv, FileKind::jxl},
+    Signature{0, "\0\0\0\x0cJXL "sv, FileKind::jxl},
 };
 
 }  // namespace
@@ -52,6 +59,14 @@ std::string_view name_of(FileKind kind) {
       return "webp";
     case FileKind::fits:
       return "fits";
+    case FileKind::gif:
+      return "gif";
+    case FileKind::bmp:
+      return "bmp";
+    case FileKind::heif:
+      return "heif";
+    case FileKind::jxl:
+      return "jxl";
   }
   return "?";
 }
@@ -99,9 +114,10 @@ FileKind kind_of_extension(std::string_view where, const fs::path& path) {
   if (extension == ".tif" || extension == ".tiff") return FileKind::tiff;
   if (extension == ".jpg" || extension == ".jpeg") return FileKind::jpeg;
   if (extension == ".webp") return FileKind::webp;
-  if (extension == ".fits" || extension == ".fit") return FileKind::fits;
+  if (extension == ".fits" || extension == ".fit" || extension == ".fts") return FileKind::fits;
   fail(ErrorCode::bad_argument,
-       "{}: '{}' has {}; use .png .tif .tiff .jpg .jpeg .webp .fits or .fit", where, path.string(),
+       "{}: '{}' has {}; use .png .tif .tiff .jpg .jpeg .webp .fits .fit or .fts", where,
+       path.string(),
        extension.empty() ? "no extension" : "the unknown extension '" + extension + "'");
 }
 
@@ -118,6 +134,11 @@ Abilities abilities(FileKind kind) {
       return {.u16 = false, .f32 = false, .alpha = true, .profile = true, .max_side = 16383};
     case FileKind::fits:
       return {.u16 = true, .f32 = true, .alpha = false, .profile = false, .max_side = kAny};
+    case FileKind::gif:
+    case FileKind::bmp:
+    case FileKind::heif:
+    case FileKind::jxl:
+      break;  // read only
   }
   return {};
 }

@@ -8,7 +8,7 @@
 
 namespace unmar::image {
 
-enum class FileKind { png, tiff, jpeg, webp, fits };
+enum class FileKind { png, tiff, jpeg, webp, fits, gif, bmp, heif, jxl };
 
 /// "png", "tiff", ...
 std::string_view name_of(FileKind kind);

@@ -42,8 +42,9 @@ std::vector<int> places_of(FileKind kind, const fs::path& path) {
     const auto hdus = fits_hdus(file.bytes());
     for (std::size_t i = 0; i < hdus.size(); ++i)
       if (hdus[i].is_image) places.push_back(static_cast<int>(i));
-  } else if (kind == FileKind::webp) {
-    const VImage opened = VImage::webpload(path.c_str());
+  } else if (kind == FileKind::webp || kind == FileKind::gif) {
+    const VImage opened =
+        kind == FileKind::gif ? VImage::gifload(path.c_str()) : VImage::webpload(path.c_str());
     const int count =
         opened.get_typeof(VIPS_META_N_PAGES) != 0 ? opened.get_int(VIPS_META_N_PAGES) : 1;
     for (int i = 0; i < count; ++i) places.push_back(i);
@@ -81,8 +82,10 @@ auto looking_into(const fs::path& path, Body body) {
 }  // namespace
 
 FrameTimes times_of(FileKind kind, const fs::path& path) {
-  if (kind != FileKind::webp) return {};
-  const VImage opened = VImage::webpload(path.c_str(), VImage::option()->set("n", -1));
+  if (kind != FileKind::webp && kind != FileKind::gif) return {};
+  vips::VOption* all = VImage::option()->set("n", -1);
+  const VImage opened = kind == FileKind::gif ? VImage::gifload(path.c_str(), all)
+                                              : VImage::webpload(path.c_str(), all);
   FrameTimes times;
   if (opened.get_typeof("delay") != 0) times.milliseconds = opened.get_array_int("delay");
   if (opened.get_typeof("loop") != 0) times.loop = opened.get_int("loop");

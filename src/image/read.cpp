@@ -40,12 +40,13 @@ struct Picture {
   SampleFormat format = SampleFormat::u8;
 };
 
-/// place: that of the page, from 0 on.
-VImage load(FileKind kind, const fs::path& path, int place) {
+/// place: that of the page, from 0 on. lenient: takes what there is of a file that ends too soon.
+VImage load(FileKind kind, const fs::path& path, int place, bool lenient) {
   // Each loader by name: the general one takes "[...]" at the end of a name for options.
   // Sequential access decodes once, straight to memory.
-  vips::VOption* options =
-      VImage::option()->set("access", VIPS_ACCESS_SEQUENTIAL)->set("fail_on", VIPS_FAIL_ON_ERROR);
+  vips::VOption* options = VImage::option()
+                               ->set("access", VIPS_ACCESS_SEQUENTIAL)
+                               ->set("fail_on", lenient ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_ERROR);
   switch (kind) {
     case FileKind::png:
       return VImage::pngload(path.c_str(), options);
@@ -62,6 +63,12 @@ VImage load(FileKind kind, const fs::path& path, int place) {
         return load_hdu(fits_hdus(file.bytes()).at(static_cast<std::size_t>(place)));
       }
       return VImage::fitsload(path.c_str(), options);
+    case FileKind::gif:
+      return VImage::gifload(path.c_str(), options->set("page", place));
+    case FileKind::bmp:
+    case FileKind::heif:
+    case FileKind::jxl:
+      return VImage::new_from_source(vips::VSource::new_from_file(path.c_str()), "", options);
   }
   return {};
 }
@@ -99,10 +106,11 @@ SampleFormat format_of(const VImage& pixels) {
   }
 }
 
-Picture open_picture(FileKind kind, const fs::path& path, int page, double max_megapixels) {
+Picture open_picture(FileKind kind, const fs::path& path, int page, double max_megapixels,
+                     bool lenient = false) {
   Picture picture;
   picture.place = place_of_page(kReadImage, kind, path, page);
-  picture.opened = picture.pixels = load(kind, path, picture.place);
+  picture.opened = picture.pixels = load(kind, path, picture.place, lenient);
   const int width = picture.pixels.width(), height = picture.pixels.height();
   const double megapixels = 1e-6 * width * height;
   if (megapixels > max_megapixels) {
@@ -337,9 +345,23 @@ Image read_image(const fs::path& path, const ReadOptions& options, const Image* 
   }
   start_vips();
   const FileKind kind = kind_of_contents(kReadImage, path);
+  const auto read = [&](bool lenient) {
+    return decoded(open_picture(kind, path, options.page, options.max_megapixels, lenient), kind,
+                   path, options, known);
+  };
   return reading(path, [&] {
-    return decoded(open_picture(kind, path, options.page, options.max_megapixels), kind, path,
-                   options, known);
+    if (kind != FileKind::jpeg) return read(false);
+    try {
+      return read(false);
+    } catch (const vips::VError&) {
+      const std::string why = take_vips_error();
+      Image image = read(true);
+      image.source.warning = fmt::format(
+          "the file is damaged or ends too soon ({}); what there is "
+          "of it was taken",
+          why);
+      return image;
+    }
   });
 }
 

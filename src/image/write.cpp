@@ -186,6 +186,10 @@ std::string encoded(const VImage& pixels, FileKind kind, int quality) {
       break;
     }
     case FileKind::fits:
+    case FileKind::gif:
+    case FileKind::bmp:
+    case FileKind::heif:
+    case FileKind::jxl:
       break;
   }
   const std::unique_ptr<VipsArea, void (*)(VipsArea*)> owner(VIPS_AREA(blob), vips_area_unref);

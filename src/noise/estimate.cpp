@@ -121,7 +121,12 @@ NoiseModel estimate_noise(const Tensor& picture, const NoiseOptions& known) {
 
 NoiseModel estimate_noise(const Image& image, const NoiseOptions& known) {
   if (image.empty()) fail(ErrorCode::bad_argument, "noise: the picture has no pixels");
-  return estimate_noise(to_tensor(image), known);
+  const auto& use = image.source.use;
+  if (!use || use->size() != image.count()) return estimate_noise(to_tensor(image), known);
+  Tensor usable({1, image.channels(), image.height(), image.width()});
+  std::ranges::transform(*use, usable.data(),
+                         [](SampleUse u) { return u == SampleUse::used ? 1.f : 0.f; });
+  return estimate_noise(filled_by_neighbours(to_tensor(image), usable), known);
 }
 
 }  // namespace unmar

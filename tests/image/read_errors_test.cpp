@@ -70,6 +70,7 @@ TEST_F(ReadErrors, cut_file_fails_at_every_length_and_prints_nothing) {
     write_image(in(name), busy_picture(3, 64, 64));
     const std::string whole = bytes_of(in(name));
     for (const double share : {0.02, 0.3, 0.6, 0.9}) {
+      if (share > 0.02 && std::string_view(name).ends_with(".jpg")) continue;  // see below
       put_bytes(in(name), whole.substr(0, static_cast<std::size_t>(share * double(whole.size()))));
       testing::internal::CaptureStderr();
       testing::internal::CaptureStdout();
@@ -80,6 +81,42 @@ TEST_F(ReadErrors, cut_file_fails_at_every_length_and_prints_nothing) {
     put_bytes(in(name), whole);
     EXPECT_NO_THROW(read_image(in(name))) << name;
   }
+}
+
+TEST_F(ReadErrors, jpeg_without_its_end_gives_what_there_is_and_warns) {
+  const Image picture = smooth_picture(3, 64, 64);
+  write_image(in("a.jpg"), picture);
+  const std::string whole = bytes_of(in("a.jpg"));
+  EXPECT_EQ(read_image(in("a.jpg")).source.warning, "");
+  put_bytes(in("b.jpg"), whole.substr(0, whole.size() * 3 / 4));
+  testing::internal::CaptureStderr();
+  const Image part = read_image(in("b.jpg"));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_THAT(part.source.warning, testing::HasSubstr("ends too soon"));
+  ASSERT_TRUE(part.same_size(picture));
+  constexpr float kLossy = 0.03f;
+  for (int x = 0; x < 64; ++x) EXPECT_NEAR(part.at(1, 5, x), picture.at(1, 5, x), kLossy);
+}
+
+TEST_F(ReadErrors, other_kinds_are_read_where_libvips_reads_them) {
+  ASSERT_EQ(VIPS_INIT("unmar test"), 0);
+  const Image picture = smooth_picture(3, 24, 32);
+  write_image(in("a.png"), picture);
+  const vips::VImage pixels = vips::VImage::new_from_file(in("a.png").c_str());
+  int read = 0;
+  for (const char* name : {"a.gif", "a.bmp", "a.avif", "a.heic", "a.jxl"}) {
+    try {
+      pixels.write_to_file(in(name).c_str());
+    } catch (const vips::VError&) {
+      vips_error_clear();  // this one is not built in
+      continue;
+    }
+    const Image back = read_image(in(name));
+    EXPECT_TRUE(back.same_size(picture)) << name;
+    EXPECT_LT(largest_difference(back, picture), 0.2) << name;
+    ++read;
+  }
+  EXPECT_GT(read, 0);  // there is always GIF
 }
 
 TEST_F(ReadErrors, one_failure_does_not_spoil_the_next_message) {

@@ -44,6 +44,7 @@ struct ImageSource {
   std::vector<std::byte> icc_profile;  ///< empty: none
   std::vector<float> alpha;            ///< h*w values in [0,1]; empty: opaque
   SharedMetadata metadata = {};        ///< resolution, EXIF, keywords ...
+  std::string warning = {};            ///< what was wrong with the file, if it could be read still
   /// Of every pixel of every channel, in their order; null: all are used. The pixel of a sample
   /// that is missing or discarded is 0.
   std::shared_ptr<const std::vector<SampleUse>> use = {};
@@ -128,8 +129,9 @@ std::string range_in_words(const ReadOptions& options);  ///< which parse_range(
 const char* to_string(Outliers outliers);        ///< "auto", "keep", "fill"
 Outliers outliers_named(std::string_view name);  ///< throws Error{bad_argument}
 
-/// Reads PNG, TIFF, JPEG, WebP or FITS, told apart by content. Samples other than unsigned 8 and 16
-/// bit (signed, 32 bit, double) count as float. FITS is shown as astronomers do, its first row at
+/// Reads PNG, TIFF, JPEG, WebP, FITS (packed by gzip, too), GIF, BMP, AVIF, HEIC and JPEG XL, as
+/// far as libvips was built for them, told apart by content. Of a JPEG that ends too soon it takes
+/// what there is and says so in `source.warning`. Samples other than unsigned 8 and 16 bit (signed, 32 bit, double) count as float. FITS is shown as astronomers do, its first row at
 /// the bottom, unless it says ROWORDER = 'TOP-DOWN'. What the file tells beside its pixels goes
 /// along: see metadata.h. EXIF orientation is applied; palettes, CMYK and other colour spaces
 /// become gray or RGB; alpha is kept aside, not premultiplied, in `source.alpha`; an RGB or gray
@@ -161,7 +163,7 @@ struct WriteOptions {
   bool strip = false;  ///< leaves the metadata out; the colour profile stays
 };
 
-/// Writes by extension: .png .tif .tiff .jpg .jpeg .webp .fits .fit
+/// Writes by extension: .png .tif .tiff .jpg .jpeg .webp .fits .fit .fts
 /// The file appears complete or not at all: written under a temporary name beside it, then renamed.
 /// A file that is replaced keeps its permissions; a symbolic link keeps pointing to it.
 ///
