@@ -42,8 +42,25 @@ TEST(Filter, is_the_reference_in_gray) { expect_reference({1, 1, 22, 19}, {6, 24
 
 TEST(Filter, is_the_reference_in_colour) { expect_reference({1, 3, 22, 19}, {6, 24, 20, 3, 3}, 1); }
 
-TEST(Filter, is_the_reference_with_four_channels) {
-  expect_reference({1, 4, 22, 19}, {6, 24, 20, 3, 3}, 1);
+TEST(Filter, takes_channels_that_are_no_colours_one_by_one) {
+  const Tensor y = noisy(waves({1, 4, 22, 19}), kSigma, 1);
+  NoiseModel noise = white(kSigma);
+  noise.channels = {kSigma, 2 * kSigma, kSigma / 2, kSigma};
+  const Tensor together = patches_denoise(y, noise);
+  const Tensor step = patches_step(y, together, noise);
+  const std::size_t plane = y.count() / 4;
+  const auto channel = [&](const Tensor& t, std::size_t c) {
+    Tensor one({1, 1, 22, 19});
+    std::copy_n(t.data() + c * plane, plane, one.data());
+    return one;
+  };
+  for (std::size_t c = 0; c < 4; ++c) {
+    const Tensor own = channel(y, c), alone = patches_denoise(own, white(noise.channels[c]));
+    EXPECT_EQ(largest_difference(channel(together, c), alone), 0) << c;
+    EXPECT_EQ(
+        largest_difference(channel(step, c), patches_step(own, alone, white(noise.channels[c]))), 0)
+        << c;
+  }
 }
 
 TEST(Filter, is_the_reference_in_windows_that_borders_clip) {
