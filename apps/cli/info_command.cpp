@@ -35,8 +35,8 @@ std::string facts_of(const ImageInfo& info) {
   return fmt::format("{}x{} px, {}, {}, {}{}{}", info.width, info.height,
                      info.channels == 1   ? "gray"
                      : info.channels == 3 ? "RGB"
-                                          : fmt::format("{} channels", info.channels), to_string(info.format), info.loader,
-                     info.has_alpha ? ", alpha" : "",
+                                          : fmt::format("{} channels", info.channels),
+                     to_string(info.format), info.loader, info.has_alpha ? ", alpha" : "",
                      info.has_icc_profile ? ", colour profile" : "");
 }
 

@@ -52,7 +52,8 @@ void declare_files(CLI::App& command, RestoreArguments& arguments) {
   command
       .add_option(
           "IN", arguments.files.inputs,
-          "the damaged picture, or several: PNG, TIFF, JPEG, WebP or FITS; channels that are no "
+          "the damaged picture, or several: PNG, TIFF, JPEG, WebP, FITS, GIF, BMP, AVIF, HEIC or "
+          "JPEG XL; channels that are no "
           "colours (a microscope's) have a range each and share one fit, as they show one scene")
       ->required()
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)

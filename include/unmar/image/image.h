@@ -131,18 +131,17 @@ Outliers outliers_named(std::string_view name);  ///< throws Error{bad_argument}
 
 /// Reads PNG, TIFF, JPEG, WebP, FITS (packed by gzip, too), GIF, BMP, AVIF, HEIC and JPEG XL, as
 /// far as libvips was built for them, told apart by content. Of a JPEG that ends too soon it takes
-/// what there is and says so in `source.warning`. Samples other than unsigned 8 and 16 bit (signed, 32 bit, double) count as float. FITS is shown as astronomers do, its first row at
-/// the bottom, unless it says ROWORDER = 'TOP-DOWN'. What the file tells beside its pixels goes
-/// along: see metadata.h. EXIF orientation is applied; palettes, CMYK and other colour spaces
-/// become gray or RGB; alpha is kept aside, not premultiplied, in `source.alpha`; an RGB or gray
-/// ICC profile is carried over untouched. Memory: 4 bytes per sample, and the decoded file beside
-/// it while it is converted.
-/// known: of the picture's size, 1 channel: samples where it is 0 are discarded, and the range is
-/// taken where it is 1.
-/// throws Error{io} if the file cannot be read, Error{bad_input} if it is not a picture, is
-/// truncated, is complex, holds more NaN than `max_missing` or no value that is known,
-/// Error{too_large} above `max_megapixels`, Error{bad_argument} for an empty `fixed_range`, `known`
-/// of another size and a page that is not there.
+/// what there is and says so in `source.warning`. Samples other than unsigned 8 and 16 bit (signed,
+/// 32 bit, double) count as float. FITS is shown as astronomers do, its first row at the bottom,
+/// unless it says ROWORDER = 'TOP-DOWN'. What the file tells beside its pixels goes along: see
+/// metadata.h. EXIF orientation is applied; palettes, CMYK and other colour spaces become gray or
+/// RGB; alpha is kept aside, not premultiplied, in `source.alpha`; an RGB or gray ICC profile is
+/// carried over untouched. Memory: 4 bytes per sample, and the decoded file beside it while it is
+/// converted. known: of the picture's size, 1 channel: samples where it is 0 are discarded, and the
+/// range is taken where it is 1. throws Error{io} if the file cannot be read, Error{bad_input} if
+/// it is not a picture, is truncated, is complex, holds more NaN than `max_missing` or no value
+/// that is known, Error{too_large} above `max_megapixels`, Error{bad_argument} for an empty
+/// `fixed_range`, `known` of another size and a page that is not there.
 Image read_image(const std::filesystem::path& path, const ReadOptions& options = {},
                  const Image* known = nullptr);
 
