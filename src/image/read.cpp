@@ -65,7 +65,13 @@ VImage load(FileKind kind, const fs::path& path, int place, bool lenient) {
       return VImage::fitsload(path.c_str(), options);
     case FileKind::gif:
       return VImage::gifload(path.c_str(), options->set("page", place));
-    case FileKind::bmp:
+    case FileKind::bmp: {  // from memory: ImageMagick reads more into a name than a name
+      const MappedFile file(path);
+      VipsBlob* bytes = vips_blob_copy(file.bytes().data(), file.bytes().size());
+      const VImage image = VImage::magickload_buffer(bytes, options).copy_memory();
+      vips_area_unref(VIPS_AREA(bytes));
+      return image;
+    }
     case FileKind::heif:
     case FileKind::jxl:
       return VImage::new_from_source(vips::VSource::new_from_file(path.c_str()), "", options);

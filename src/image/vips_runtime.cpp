@@ -54,6 +54,7 @@ void start_vips() {
     vips_concurrency_set(1);  // its threads would compete with those of a running fit
     vips_cache_set_max(0);    // a file that is written again must be read again
   });
+  vips_error_clear();  // what was said of an earlier file, if nobody took it
 }
 
 std::string take_vips_error() {

@@ -1,6 +1,6 @@
 #include "runs/pictures.h"
 
-#include "runs/inputs.h"
+#include "unmar/image/pages.h"
 #include "unmar/tasks/tasks.h"
 
 namespace unmar::runs {
@@ -21,8 +21,14 @@ Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool
   return pictures;
 }
 
-ReadOptions reading_of_others(const ReadOptions& reading) {
-  return {.max_megapixels = reading.max_megapixels};
+ReadOptions reading_of(const RunInputs& in, const std::filesystem::path& path) {
+  ReadOptions reading = in.reading;
+  if (reading.page > 1 && count_pages(path) == 1) reading.page = 1;
+  return reading;
+}
+
+ReadOptions reading_of_others(const RunInputs& in, const std::filesystem::path& path) {
+  return {.max_megapixels = in.reading.max_megapixels, .page = reading_of(in, path).page};
 }
 
 }  // namespace unmar::runs

@@ -16,7 +16,10 @@ struct Pictures {
 /// throws as read_image() and known_pixels().
 Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool alone = true);
 
-/// How a picture is read whose values have nothing to do with those of the input.
-ReadOptions reading_of_others(const ReadOptions& reading);
+/// How a file beside the picture is read: it may have one page for all of the picture's, or as
+/// many.
+ReadOptions reading_of(const RunInputs& in, const std::filesystem::path& path);
+/// The same for a picture whose values have nothing to do with those of the input.
+ReadOptions reading_of_others(const RunInputs& in, const std::filesystem::path& path);
 
 }  // namespace unmar::runs

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "runs/inputs.h"
 #include "runs/json.h"
 #include "runs/manifest.h"
 #include "runs/pictures.h"
@@ -145,9 +144,9 @@ class RefineRun {
     pictures_ = runs::read_pictures(in, resolved_);
     result_.input = std::move(pictures_.input);
     if (!request_.prior_file.empty())
-      prior_ = read_mask(request_.prior_file, reading_of(in, request_.prior_file));
+      prior_ = read_mask(request_.prior_file, runs::reading_of(in, request_.prior_file));
     if (!in.reference.empty())
-      reference_ = read_like(result_.input, in.reference, reading_of(in, in.reference));
+      reference_ = read_like(result_.input, in.reference, runs::reading_of(in, in.reference));
     model_ = read_diffusers(request_.model);
     if (!request_.out.manifest.empty() || is_kept()) model_facts_ = model_facts(request_);
     if (is_kept()) record ? load() : begin();

@@ -7,7 +7,6 @@
 
 #include "base/fail.h"
 #include "report/frames.h"
-#include "runs/inputs.h"
 #include "runs/json.h"
 #include "runs/outputs.h"
 #include "runs/pictures.h"
@@ -15,6 +14,7 @@
 #include "unmar/base/checksum.h"
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
+#include "unmar/image/pages.h"
 #include "unmar/report/report.h"
 #include "unmar/runs/film.h"
 #include "unmar/tasks/version.h"
@@ -28,7 +28,7 @@ constexpr int kKeptPictures = 40;
 constexpr double kFlushSeconds = 1;  ///< between writes of the history of a store
 
 std::shared_ptr<const Image> kernel_of(const RunInputs& in) {
-  return std::make_shared<const Image>(read_image(in.blur, runs::reading_of_others(in.reading)));
+  return std::make_shared<const Image>(read_image(in.blur, runs::reading_of_others(in, in.blur)));
 }
 
 /// The options with the files they name.
@@ -41,8 +41,8 @@ RestoreOptions with_files(const FitRequest& request) {
   if (!in.guide.empty()) {
     if (!options.input) options.input = InputKind::guide;
     if (options.input == InputKind::guide)
-      options.guide =
-          std::make_shared<const Image>(read_image(in.guide, runs::reading_of_others(in.reading)));
+      options.guide = std::make_shared<const Image>(
+          read_image(in.guide, runs::reading_of_others(in, in.guide)));
   }
   if (!in.blur.empty()) options.blur_kernel = kernel_of(in);
   return options;
@@ -89,7 +89,7 @@ class Run {
     if (!request_.out.result.empty()) check_holds(request_.out.result, result_.input);
     mask_ = std::move(pictures.mask);
     if (!in.reference.empty())
-      reference_ = read_like(result_.input, in.reference, reading_of(in, in.reference));
+      reference_ = read_like(result_.input, in.reference, runs::reading_of(in, in.reference));
     if (record) load();
   }
 

@@ -160,7 +160,7 @@ void require_holes(const Image& known, const Image& picture, const Image* mask, 
   if (std::ranges::any_of(known.pixels(), [](float v) { return v < 1.f; })) return;
   if (use && std::ranges::any_of(*use, [](SampleUse u) { return u != SampleUse::used; })) return;
   if (!mask)
-    fail(ErrorCode::bad_input,
+    fail(ErrorCode::bad_argument,
          "inpaint: nothing is to be filled: there is no --mask, and the picture has neither "
          "transparent nor NaN pixels; give a --mask of its size, white known, black to be filled");
   fail(ErrorCode::bad_input,

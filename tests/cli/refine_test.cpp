@@ -135,7 +135,7 @@ TEST_F(Refine, RefusesInOneLine) {
   expect_refusal(refine(denoise + Words{"--start", "soon"}), 2, {"--start", "'soon'"});
   expect_refusal(refine(denoise + Words{"--start", "1000"}), 2, {"0 to 999"});
   expect_refusal(refine(denoise + Words{"--mask", "in.png"}), 2, {"only --task inpaint"});
-  expect_refusal(refine({"--task", "inpaint"}), 2, {"needs a --mask"});
+  expect_refusal(refine({"--task", "inpaint"}), 2, {"give a --mask"});
   expect_refusal(refine({"--task", "upscale"}), 2, {"--factor is missing"});
   expect_refusal(refine(denoise + Words{"--prior", "none", "--save-prior", "p.tif"}), 2,
                  {"no prior"});

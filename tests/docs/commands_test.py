@@ -35,37 +35,42 @@ MEANT = {"IN": "noisy.png", "OUT": "clean.png", "DIR": "kept", "N": "unet", "NAM
 LEFT_OUT = ("unmar resume",)
 
 
-def png(seed):
-    """A gray gradient with a little structure."""
-    rows = b"".join(
-        b"\0" + bytes((3 * x + 2 * y + 29 * seed + (40 if (x // 8 + y // 8) % 2 else 0)) % 256
-                      for x in range(SIDE))
-        for y in range(SIDE))  # fmt: skip
+def png(value, channels=1):
+    """value(x, y): a sample, or three of them."""
 
     def chunk(kind, data):
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
-    head = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)
+    rows = b"".join(b"\0" + b"".join(bytes(value(x, y)) for x in range(SIDE)) for y in range(SIDE))
+    head = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0 if channels == 1 else 2, 0, 0, 0)
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows))
             + chunk(b"IEND", b""))  # fmt: skip
 
 
+def picture(seed):
+    """A gray gradient with a little structure."""
+    return png(lambda x, y: [
+        (3 * x + 2 * y + 29 * seed + (40 if (x // 8 + y // 8) % 2 else 0)) % 256])  # fmt: skip
+
+
+def in_hole(x, y):
+    return 20 <= x < 28 and 30 <= y < 38
+
+
 def mask():
-    rows = b"".join(b"\0" + bytes(0 if 20 <= x < 26 and 30 <= y < 36 else 255 for x in range(SIDE))
-                    for y in range(SIDE))  # fmt: skip
-    picture = png(0)
-    head, rest = picture[:33], zlib.compress(rows)
-    body = b"IDAT" + rest
-    return (head + struct.pack(">I", len(rest)) + body + struct.pack(">I", zlib.crc32(body))
-            + picture[-12:])  # fmt: skip
+    return png(lambda x, y: [0 if in_hole(x, y) else 255])
+
+
+def painted():
+    return png(lambda x, y: [255, 0, 0] if in_hole(x, y) else [2 * x, 2 * x, 2 * y], channels=3)
 
 
 class Folder:
     def __init__(self, unmar, path):
         self.unmar, self.path = unmar, pathlib.Path(path)
         for i in range(6):
-            self.write(f"pictures/{i}.png", png(i))
+            self.write(f"pictures/{i}.png", picture(i))
         head = struct.pack(">IIII", 0x803, 8, 8, 8)
         self.write("train-images-idx3-ubyte.gz", gzip.compress(head + bytes(range(256)) * 2))
 
@@ -85,10 +90,11 @@ class Folder:
         if file.exists():
             return
         if file.suffix == ".png":
-            self.write(name, mask() if "mask" in name or name == "text.png" else png(1))
+            whole = mask if "mask" in name or name == "text.png" else lambda: picture(1)
+            self.write(name, painted() if "painted" in name else whole())
         elif file.suffix in (".jpg", ".tif", ".fits"):
-            self.provide("clean_copy.png")
-            self.run(["degrade", "clean_copy.png", "-o", name, "--noise", "5"])
+            self.provide(file.stem + ".png")
+            self.run(["degrade", file.stem + ".png", "-o", name, "--noise", "1"])
         elif name == "kept" or name.endswith(".run"):
             self.provide("noisy.png")
             self.run(["denoise", "noisy.png", "-o", "kept.png", "--run", name, *FIT])

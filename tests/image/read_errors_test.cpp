@@ -45,18 +45,20 @@ TEST_F(ReadErrors, empty_file_is_named_so) {
 }
 
 TEST_F(ReadErrors, other_files_are_refused_with_the_formats_that_can_be_read) {
-  for (const char* bytes : {"x", "name,value\n1,2\n", "P5 2 2 255 abcd", "GIF89a____________",
+  for (const char* bytes : {"x", "name,value\n1,2\n", "P5 2 2 255 abcd",
                             "<svg xmlns='http://www.w3.org/2000/svg' width='4' height='4'/>"}) {
     put_bytes(in("a.png"), bytes);
-    expect_both(ErrorCode::bad_input, {"a.png' is not a PNG, TIFF, JPEG, WebP or FITS picture"},
+    expect_both(ErrorCode::bad_input,
+                {"a.png' is not a PNG, TIFF, JPEG, WebP, FITS, GIF, "
+                 "BMP, AVIF, HEIC or JPEG XL picture"},
                 "a.png");
   }
 }
 
 TEST_F(ReadErrors, broken_header_gives_one_line) {
   const std::string garbage(300, '\x5a');
-  for (const std::string& head :
-       {"\x89PNG\r\n\x1a\n"s, "\xff\xd8\xff"s, "II\x2a\0"s, "SIMPLE  ="s}) {
+  for (const std::string& head : {"\x89PNG\r\n\x1a\n"s, "\xff\xd8\xff"s, "II\x2a\0"s, "SIMPLE  ="s,
+                                  "GIF89a"s, "BM"s, "\x1f\x8b"s}) {
     put_bytes(in("a.png"), head + garbage);
     expect_both(ErrorCode::bad_input,
                 {"read_image: '", "a.png' is damaged, cut short or of an unusual kind ("}, "a.png");

@@ -57,7 +57,7 @@ TEST_F(Request, OfAnotherKindIsRefusedWithItsPlace) {
   EXPECT_THAT(refuse(json.dump(), ErrorCode::bad_argument), HasSubstr("lr"));
   json = Json::parse(to_json(request()));
   json["range"] = "some";
-  EXPECT_THAT(refuse(json.dump()), HasSubstr("'some'"));
+  EXPECT_THAT(refuse(json.dump(), ErrorCode::bad_argument), HasSubstr("'some'"));
 }
 
 TEST_F(Request, OfARefinementComesBackFromItsJson) {
