@@ -118,7 +118,7 @@ TEST(Inpaint, WithoutAMaskFillsTheTransparentPixelsAndMakesThemOpaque) {
   const Image mask = holed_mask();
   Image picture = test_picture();
   EXPECT_THAT(
-      error_of([&] { restore(Task::inpaint, picture, nullptr, tiny()); }, ErrorCode::bad_input),
+      error_of([&] { restore(Task::inpaint, picture, nullptr, tiny()); }, ErrorCode::bad_argument),
       testing::HasSubstr("--mask"));
   const Image expected = inpaint(picture, mask, tiny()).image;
   picture.source.alpha.assign(mask.pixels().begin(), mask.pixels().end());
