@@ -1,51 +1,22 @@
-#include "fuzz/fuzz.h"
-#include "unmar/image/image.h"
+#include "fuzz/pictures.h"
+#include "unmar/tasks/tasks.h"
 
 namespace unmar::fuzz {
 
-namespace {
-
-ReadOptions small() {
-  ReadOptions options;
-  options.max_megapixels = 0.05;  // what is large is slow, and no other code
-  return options;
-}
-
-Image picture(int channels, SampleFormat format) {
-  Image image(channels, 5, 7);
-  for (std::size_t i = 0; i < image.count(); ++i)
-    image.pixels()[i] = static_cast<float>(i % 16) / 15.f;
-  image.source.format = format;
-  if (format == SampleFormat::u16) image.source.range = {0, 65535};
-  if (format == SampleFormat::f32) image.source.range = {0, 1};
-  return image;
-}
-
-}  // namespace
-
-std::vector<std::string> seeds() {
-  std::vector<std::string> all;
-  for (const int channels : {1, 3}) {
-    for (const char* type : {".png", ".tif", ".jpg", ".webp"})
-      all.push_back(encode_image(picture(channels, SampleFormat::u8), type));
-    for (const char* type : {".png", ".tif"})
-      all.push_back(encode_image(picture(channels, SampleFormat::u16), type));
-    all.push_back(encode_image(picture(channels, SampleFormat::f32), ".tif"));
-    Image with_alpha = picture(channels, SampleFormat::u8);
-    with_alpha.source.alpha.assign(with_alpha.plane(0).size(), 0.5f);
-    for (const char* type : {".png", ".tif", ".webp"})
-      all.push_back(encode_image(with_alpha, type));
-    const auto fits = file_of(nullptr, 0, "seed.fits");
-    write_image(fits, picture(channels, SampleFormat::f32));
-    all.push_back(contents(fits));
-  }
-  return all;
-}
+std::vector<std::string> seeds() { return picture_seeds(); }
 
 }  // namespace unmar::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace unmar;
   const auto path = fuzz::file_of(bytes, size);
-  return fuzz::try_each([&] { read_mask(path, fuzz::small()); });
+  const auto known = [&](const RestoreOptions& options) {
+    known_pixels(read_mask(path, fuzz::small()), options);
+  };
+  RestoreOptions painted, grown;
+  painted.mask_colour = "FF0000";
+  grown.invert_mask = true;
+  grown.mask_grow = 2;
+  grown.mask_feather = 3;
+  return fuzz::try_each([&] { known({}); }, [&] { known(painted); }, [&] { known(grown); });
 }
