@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "image/fits_read.h"
 #include "image/mapped_file.h"
+#include "image/reading.h"
 #include "image/tags.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/pages.h"
@@ -69,16 +70,6 @@ std::vector<std::string> names_of(FileKind kind, const fs::path& path) {
   return names;
 }
 
-template <class Body>
-auto looking_into(const fs::path& path, Body body) {
-  try {
-    return body();
-  } catch (const vips::VError&) {
-    fail(ErrorCode::bad_input, "{}: '{}' is damaged, cut short or of an unusual kind ({})",
-         kListPages, path.string(), take_vips_error());
-  }
-}
-
 }  // namespace
 
 FrameTimes times_of(FileKind kind, const fs::path& path) {
@@ -105,14 +96,14 @@ int place_of_page(std::string_view where, FileKind kind, const fs::path& path, i
 int count_pages(const std::filesystem::path& path) {
   image::start_vips();
   const image::FileKind kind = image::kind_of_contents(image::kListPages, path);
-  return image::looking_into(path,
-                             [&] { return static_cast<int>(image::places_of(kind, path).size()); });
+  return image::reading(path,
+                        [&] { return static_cast<int>(image::places_of(kind, path).size()); });
 }
 
 std::vector<PageInfo> list_pages(const std::filesystem::path& path) {
   const int count = count_pages(path);
   const image::FileKind kind = image::kind_of_contents(image::kListPages, path);
-  return image::looking_into(path, [&] {
+  return image::reading(path, [&] {
     const auto names = image::names_of(kind, path);
     const auto delays = image::times_of(kind, path).milliseconds;
     std::vector<PageInfo> pages;

@@ -14,6 +14,7 @@
 #include "image/meaning.h"
 #include "image/metadata_files.h"
 #include "image/pages.h"
+#include "image/reading.h"
 #include "image/sample_range.h"
 #include "image/samples.h"
 #include "image/vips_runtime.h"
@@ -265,17 +266,6 @@ std::vector<std::byte> profile_of(const VImage& pixels, int channels) {
   std::vector<std::byte> profile(data, data + size);
   if (!profile_fits(profile, channels)) profile.clear();
   return profile;
-}
-
-/// Runs body, whose libvips errors mean that the file is broken.
-template <class Body>
-auto reading(const fs::path& path, Body body) {
-  try {
-    return body();
-  } catch (const vips::VError&) {
-    fail(ErrorCode::bad_input, "{}: '{}' is damaged, cut short or of an unusual kind ({})",
-         kReadImage, path.string(), take_vips_error());
-  }
 }
 
 /// Channels that are no colours have nothing to do with each other: each has its own range.
