@@ -3,32 +3,10 @@
 
 #include "base/fail.h"
 #include "unmar/diffusion/diffusion.h"
+#include "unmar/tensor/tiles.h"
 
 namespace unmar {
 namespace {
-
-/// The windows along one side of a picture.
-struct Side {
-  std::vector<int> starts;     ///< evenly spread, the first and the last at the edges
-  std::vector<double> ramp;    ///< weight of each pixel of a window
-  std::vector<double> weight;  ///< of each pixel of the picture, over all windows
-
-  Side(int length, int size, int overlap) : weight(static_cast<std::size_t>(length)) {
-    const int stride = size - overlap;
-    const int last = (length - size + stride - 1) / stride;
-    for (int i = 0; i <= last; ++i)
-      starts.push_back(last == 0 ? 0 : static_cast<int>(std::int64_t{length - size} * i / last));
-    for (int i = 0; i < size; ++i) ramp.push_back(std::min({i + 1, size - i, overlap + 1}));
-    for (const int start : starts)
-      for (int i = 0; i < size; ++i)
-        weight[static_cast<std::size_t>(start + i)] += ramp[static_cast<std::size_t>(i)];
-  }
-
-  /// Of the window's pixel `i` in the picture's pixel `at`.
-  double share(int i, int at) const {
-    return ramp[static_cast<std::size_t>(i)] / weight[static_cast<std::size_t>(at)];
-  }
-};
 
 /// Calls row(picture offset, window offset, y) for each row of the window, `size` values long.
 template <class Row>
@@ -53,8 +31,9 @@ struct Windows {
 
   template <class Visit>  // visit(y0, x0)
   void each(Visit visit) const {
-    for (const int y0 : rows.starts)
-      for (const int x0 : columns.starts) visit(y0, x0);
+    for (int row = 0; row < rows.count(); ++row)
+      for (int column = 0; column < columns.count(); ++column)
+        visit(rows.start(row), columns.start(column));
   }
 
   void cut(const Tensor& picture, int y0, int x0, Tensor& window) const {
@@ -84,7 +63,7 @@ struct Windows {
 
   Shape shape;
   int size;
-  Side rows, columns;
+  TileAxis rows, columns;
 };
 
 void check_window(const Tensor& output, const Tensor& window) {
@@ -163,7 +142,7 @@ ModelGradient tiled_gradient(ModelGradient gradient, int size, int overlap) {
 int tile_count(const Shape& picture, int size, int overlap) {
   check_overlap(size, overlap);
   const Windows windows(picture, size, overlap);
-  return static_cast<int>(windows.rows.starts.size() * windows.columns.starts.size());
+  return windows.rows.count() * windows.columns.count();
 }
 
 }  // namespace unmar
