@@ -76,6 +76,7 @@ class Fit {
       result_.watched.push_back({.name = watcher.name});
     constexpr int kMostRows = 100'000;  // beyond that they grow
     result_.history.reserve(static_cast<std::size_t>(std::min(options.iterations, kMostRows)));
+    if (options.weights) begin_with(*options.weights);
     if (!options.resume.empty()) resume(options.resume);
   }
 
@@ -253,6 +254,17 @@ class Fit {
     if (!best) best_.keep_picture(average_);
     average_.add(out_);
     if (best) best_.take(i, options_.keep == Keep::average ? nullptr : &out_);
+  }
+
+  void begin_with(const std::vector<Tensor>& weights) {
+    TrainState state = program_->state();
+    if (!std::ranges::equal(state.params, weights, {}, &Tensor::shape, &Tensor::shape))
+      fail(ErrorCode::bad_argument,
+           "fit: the weights to begin with, {} tensors, are of another network, which has {}; give "
+           "those of the same network",
+           weights.size(), state.params.size());
+    state.params = weights;
+    program_->restore(state);
   }
 
   void save(Archive& archive) {

@@ -53,14 +53,26 @@ Image crop(const Image& image, int y0, int x0, int height, int width) {
   }
   Image result(image.channels(), height, width);
   result.source = image.source;
-  result.source.forget_samples();
-  const auto copy_rows = [&](std::span<const float> from, std::span<float> to) {
-    for (int y = 0; y < height; ++y) {
-      const auto row = static_cast<std::ptrdiff_t>(y0 + y) * image.width() + x0;
-      std::copy_n(from.begin() + row, width, to.begin() + static_cast<std::ptrdiff_t>(y) * width);
-    }
+  // `from` and `to` hold one plane or several.
+  const auto copy_rows = [&](const auto& from, auto& to) {
+    const auto planes = static_cast<int>(from.size() / image.plane(0).size());
+    for (int p = 0; p < planes; ++p)
+      for (int y = 0; y < height; ++y) {
+        const auto row = (static_cast<std::ptrdiff_t>(p) * image.height() + y0 + y) * image.width();
+        std::copy_n(from.begin() + row + x0, width,
+                    to.begin() + (static_cast<std::ptrdiff_t>(p) * height + y) * width);
+      }
   };
-  for (int c = 0; c < image.channels(); ++c) copy_rows(image.plane(c), result.plane(c));
+  const auto cropped = [&]<class T>(const std::shared_ptr<const std::vector<T>>& values) {
+    if (!values || values->size() != image.count()) return std::shared_ptr<const std::vector<T>>();
+    std::vector<T> part(result.count());
+    copy_rows(*values, part);
+    return std::make_shared<const std::vector<T>>(std::move(part));
+  };
+  const auto pixels = result.pixels();
+  copy_rows(image.pixels(), pixels);
+  result.source.use = cropped(image.source.use);
+  result.source.stored = cropped(image.source.stored);
   if (image.source.alpha.size() == image.plane(0).size()) {
     result.source.alpha.resize(result.plane(0).size());
     copy_rows(image.source.alpha, result.source.alpha);

@@ -59,6 +59,7 @@ class Blur final : public Operator {
       x = graph.add(filter, {x}, fmt::format("A.blur{}", graph.nodes().size()));
     return x;
   }
+  int reach() const override { return std::max(reach_h_, reach_w_); }
 
  private:
   std::string text_;

@@ -93,6 +93,7 @@ class Masked final : public Operator {
   }
   Tensor known_part(const Tensor& y) const override { return mask_.known_part(of_->known_part(y)); }
   bool only_hides() const override { return of_->only_hides(); }
+  int reach() const override { return of_->reach(); }
 
  private:
   std::unique_ptr<Operator> of_;

@@ -43,6 +43,11 @@ class Reduction final : public Operator {
     return graph.add(op_, {x}, fmt::format("A.reduce{}", graph.nodes().size()));
   }
 
+  int reach() const override {
+    const bool wide = op_.kernel == ReduceKernel::lanczos3;
+    return op_.kernel == ReduceKernel::box ? 0 : (wide ? 3 : 2) * op_.factor;
+  }
+
  private:
   Reduce op_;
 };

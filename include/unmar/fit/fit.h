@@ -196,6 +196,9 @@ struct FitOptions {
   float rollback_db = 5.f;
   int rollback_every = 50;
   Keep keep = Keep::average;
+  /// Parameters to begin with, in the order of Graph::params(), instead of random ones: those of a
+  /// fit of another picture by the same network. Adam begins anew. Borrowed; null: random.
+  const std::vector<Tensor>* weights = nullptr;
   bool return_state = false;  ///< FitResult::state; three times the weights
   /// What FitProgress::save gave in a fit of the same problem with the same options (`iterations`
   /// and `threads` may differ): goes on behind it, bit for bit as if there had been no break.
@@ -292,8 +295,8 @@ struct FitResult {
 /// on_iteration may be empty; what it throws ends the fit.
 /// Same seed, engine and machine: same result, bit for bit.
 /// Beside the program it holds three pictures, one more with roll-back, and A x if that is not x.
-/// throws Error{bad_argument} for options out of range; Error{unsupported} if the engine lacks an
-/// op; Error{bad_input} for a state to resume that
+/// throws Error{bad_argument} for options out of range and for weights of another network;
+/// Error{unsupported} if the engine lacks an op; Error{bad_input} for a state to resume that
 /// is damaged or of another problem, network or stopper; Error{numeric} if the loss is not finite
 /// and rolling back did not help or is off.
 FitResult fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,

@@ -220,8 +220,8 @@ Image to_gray(const Image& image);
 /// Y of YCbCr as the super-resolution papers use it: (65.481 R + 128.553 G + 24.966 B + 16) / 255.
 /// Gray is scaled likewise: (219 v + 16) / 255.
 Image luma(const Image& image);
-/// The part whose first pixel is (y0, x0), with its alpha. throws Error{bad_argument} if it is not
-/// all inside.
+/// The part whose first pixel is (y0, x0), with all that belongs to its pixels. throws
+/// Error{bad_argument} if it is not all inside.
 Image crop(const Image& image, int y0, int x0, int height, int width);
 /// Scaled down by Lanczos, if need be, so that no side is longer than max_side: a picture to look
 /// at, 8 bit, values in [0,1], without alpha; the colour profile goes along.

@@ -24,6 +24,9 @@ class Operator {
   /// Whether x itself is what y should hold wherever y is known: identity and masks. Of the others
   /// only A x can be compared with y.
   virtual bool only_hides() const { return false; }
+  /// How far from its place a value of A x looks at x, in pixels of x; 0: at its place alone. What
+  /// is cut out of a picture predicts its values wrongly within so many pixels of where it was cut.
+  virtual int reach() const { return 0; }
 };
 
 std::unique_ptr<Operator> make_identity();
