@@ -44,7 +44,7 @@ Plan plan_denoise(const Image& noisy, const Image*, const RestoreOptions& resolv
   Tensor known = take_values(plan, noisy);
   paste_kept(plan, noisy);
   if (resolved.method != Method::dip) {
-    plan.noise = estimate_noise(plan.y, noise_options(resolved));
+    plan.noise = noise_of(plan.y, resolved);
     // Salt and pepper tell nothing: to the fit they are holes.
     if (plan.noise->impulses > 0) known = both(known_of_impulses(plan.y), known);
   }
@@ -84,11 +84,12 @@ TaskSpec denoise_task() {
   };
 }
 
-NoiseOptions noise_options(const RestoreOptions& o) {
+NoiseModel noise_of(const Tensor& y, const RestoreOptions& o) {
+  if (o.noise_model) return *o.noise_model;
   NoiseOptions known;
   known.kind = o.noise;
   if (o.sigma) known.sigma = *o.sigma / 255;
-  return known;
+  return estimate_noise(y, known);
 }
 
 Restored denoise(const Image& noisy, const RestoreOptions& options, const RestoreContext& context) {

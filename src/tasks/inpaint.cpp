@@ -98,7 +98,7 @@ Plan plan_inpaint(const Image& holed, const Image* mask, const RestoreOptions& r
   paste_kept(plan, holed);
   if (resolved.method != Method::dip) {
     const Tensor filled = filled_by_neighbours(plan.y, fully_known(plan));
-    plan.noise = estimate_noise(filled, noise_options(resolved));
+    plan.noise = noise_of(filled, resolved);
   }
   return plan;
 }

@@ -205,14 +205,16 @@ Image known_pixels(const Image& mask, const RestoreOptions& o) {
 }
 
 Image mask_of(const Image& picture, const Image* mask, const RestoreOptions& o) {
-  if (mask && (mask->width() != picture.width() || mask->height() != picture.height()))
+  const Image* given = o.known ? o.known.get() : mask;
+  if (given && (given->width() != picture.width() || given->height() != picture.height()))
     fail(ErrorCode::bad_input,
          "inpaint: the mask is {}x{} px but the picture is {}x{} px; give a mask of the same size",
-         mask->width(), mask->height(), picture.width(), picture.height());
-  Image known = mask ? known_pixels(*mask, o) : from_alpha(picture);
-  if (!mask) shape_holes(known, o);
-  require_known(known, mask && o.invert_mask.value_or(false));
-  require_holes(known, picture, mask, o.invert_mask.value_or(false));
+         given->width(), given->height(), picture.width(), picture.height());
+  const bool invert = given && o.invert_mask.value_or(false);
+  Image known = o.known ? *o.known : mask ? known_pixels(*mask, o) : from_alpha(picture);
+  if (!given) shape_holes(known, o);
+  require_known(known, invert);
+  require_holes(known, picture, given, invert);
   return known;
 }
 

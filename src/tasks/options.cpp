@@ -36,6 +36,15 @@ void check_network(Task task, const RestoreOptions& given, const std::string& ne
   }
 }
 
+/// What no row of the table holds.
+void carry_data(const RestoreOptions& from, RestoreOptions& to) {
+  to.custom_network = from.custom_network;
+  to.guide = from.guide;
+  to.blur_kernel = from.blur_kernel;
+  to.noise_model = from.noise_model;
+  to.known = from.known;
+}
+
 }  // namespace
 
 bool OptionSpec::serves(Task task) const {
@@ -67,17 +76,13 @@ RestoreOptions resolve(Task task, const RestoreOptions& given) {
   RestoreOptions checked;
   for (const OptionSpec& spec : option_table())
     if (const auto value = spec.get(given)) set_option(checked, task, spec, *value);
-  checked.custom_network = given.custom_network;
-  checked.guide = given.guide;
-  checked.blur_kernel = given.blur_kernel;
+  carry_data(given, checked);
   if (const auto check = task_spec(task).check) check(checked);
 
   const RestoreOptions preset = preset_options(task, checked);
   check_network(task, checked, preset.network.value());
   RestoreOptions resolved;
-  resolved.custom_network = given.custom_network;
-  resolved.guide = given.guide;
-  resolved.blur_kernel = given.blur_kernel;
+  carry_data(given, resolved);
   for (const OptionSpec& spec : option_table()) {
     if (!spec.serves(task) || !spec.serves_network(*preset.network)) continue;
     if (checked.custom_network && describes_network(spec)) continue;

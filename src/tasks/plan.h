@@ -35,8 +35,11 @@ RestoreOptions resolve_for(Task task, const Image& observed, const Image* mask,
 /// throws as restore() for pictures that do not suit the task.
 Plan make_plan(Task task, const Image& observed, const Image* mask, const RestoreOptions& resolved);
 
-/// What the options say of the noise.
-NoiseOptions noise_options(const RestoreOptions& resolved);
+/// With the line that says who made the picture.
+SharedMetadata with_maker(Task task, const SharedMetadata& metadata);
+
+/// The noise in y [1,c,h,w], as far as the options do not say it.
+NoiseModel noise_of(const Tensor& y, const RestoreOptions& resolved);
 
 /// 1 where a value of the observation is fully known, else 0; of its shape.
 Tensor fully_known(const Plan& plan);

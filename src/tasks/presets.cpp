@@ -17,6 +17,7 @@ RestoreOptions common() {
       .mask_feather = 0,
       .keep_known = true,
       .strength = 1,
+      .tile = "auto",
       .runs = 1,
       .iterations = 3000,
       .stop = StopRule::none,

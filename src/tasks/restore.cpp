@@ -20,14 +20,17 @@ RestoreOptions resolve_for(Task task, const Image& observed, const Image* mask,
   return resolve(task, suit(given, options, observed, mask));
 }
 
+SharedMetadata with_maker(Task task, const SharedMetadata& metadata) {
+  return with_provenance(metadata, fmt::format("Unmar {} {}", version(), to_string(task)));
+}
+
 Plan make_plan(Task task, const Image& observed, const Image* mask,
                const RestoreOptions& resolved) {
   if (observed.empty())
     fail(ErrorCode::bad_argument, "{}: the picture has no pixels", to_string(task));
   Plan plan = task_spec(task).plan(observed, mask, resolved);
   plan.strength = resolved.strength.value();
-  plan.source.metadata =
-      with_provenance(plan.source.metadata, fmt::format("Unmar {} {}", version(), to_string(task)));
+  plan.source.metadata = with_maker(task, plan.source.metadata);
   return plan;
 }
 
@@ -201,6 +204,8 @@ FitResult fit_all(Task task, const Plan& plan, Engine& engine, std::optional<Dra
     }
     FitOptions how = draw->how;
     how.resume = resume;
+    how.weights = run == 0 ? context.weights : nullptr;
+    how.return_state = context.return_weights;
     return fit(draw->problem, engine, how, *draw->stopping.stopper,
                context.reference ? &reference : nullptr, on_iteration, context.cancel);
   };
@@ -287,6 +292,8 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
 
     const Hidden hidden = draw->stopping.hidden;
     result.fit = fit_all(task, plan, *engine, draw, options, context);
+    result.weights = std::move(result.fit.state.params);
+    result.fit.state = {};
     draw.reset();
     if (!blend)
       result.image = finish(plan, result.fit.best);

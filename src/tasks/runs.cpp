@@ -74,6 +74,7 @@ class Runs {
     if (dropped) return;
     all_.best_iteration = one.best_iteration + before;
     all_.final_loss = one.final_loss;
+    all_.state = std::move(one.state);
     all_.memory_bytes = one.memory_bytes;
     all_.watched = std::move(one.watched);
     all_.last = std::move(one.last);

@@ -61,8 +61,11 @@ struct RestoreOptions {
   std::optional<Method> method = {};  ///< denoise, inpaint, deblur; patches: denoise
 
   // What is known of the damage.
-  std::optional<double> sigma = {};             ///< denoise, deblur; 0-255 scale
-  std::optional<NoiseKind> noise = {};          ///< denoise, inpaint; empty: estimated
+  std::optional<double> sigma = {};     ///< denoise, deblur; 0-255 scale
+  std::optional<NoiseKind> noise = {};  ///< denoise, inpaint; empty: estimated
+  /// Instead of both: all that is known of the noise, as estimate_noise() found it in the picture
+  /// that this is a part of.
+  std::shared_ptr<const NoiseModel> noise_model = {};
   std::optional<int> factor = {};               ///< upscale: 2, 3, 4 or 8
   std::optional<ReduceKernel> kernel = {};      ///< upscale: how the small picture came about
   std::optional<bool> invert_mask = {};         ///< inpaint: black is known, white is to be filled
@@ -70,10 +73,16 @@ struct RestoreOptions {
   std::optional<int> mask_grow = {};            ///< inpaint: pixels
   std::optional<int> mask_feather = {};         ///< inpaint: pixels
   std::optional<bool> keep_known = {};          ///< inpaint: known pixels stay as they are
-  std::optional<double> strength = {};          ///< share of the restored picture in the result
-  std::optional<std::string> blur = {};         ///< deblur: in words, as parse_blur() reads it
+  /// inpaint: instead of a mask, what known_pixels() made of one.
+  std::shared_ptr<const Image> known = {};
+  std::optional<double> strength = {};   ///< share of the restored picture in the result
+  std::optional<std::string> blur = {};  ///< deblur: in words, as parse_blur() reads it
   /// deblur: instead of `blur`, a picture of the kernel, whose centre is its middle.
   std::shared_ptr<const Image> blur_kernel = {};
+
+  /// "auto", "none" or the side of a tile in px of the result: see tiles.h. Serves runs; restore()
+  /// itself never cuts a picture.
+  std::optional<std::string> tile = {};
 
   // How long, and which iterate is the result.
   std::optional<int> runs = {};  ///< fits that the result is the mean of

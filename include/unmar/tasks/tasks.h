@@ -51,6 +51,7 @@ struct Restored {
   ValueCounts values;                 ///< of what came in
   EngineInfo engine;                  ///< that did it
   NetworkOptions network;             ///< that was fitted
+  std::vector<Tensor> weights;        ///< after the last iteration, if RestoreContext asks for them
   std::size_t params = 0;             ///< learned numbers of the network
 
   // Against the reference, over all channels and pixels; empty without a reference.
@@ -89,6 +90,9 @@ struct RestoreContext {
   /// Ends the fit after the current iteration with the best so far, which under --method auto is
   /// the filter's result.
   std::stop_token cancel = {};
+  /// FitOptions::weights, of the first of several runs. Borrowed; null: random.
+  const std::vector<Tensor>* weights = nullptr;
+  bool return_weights = false;  ///< Restored::weights, of the last run
   /// FitProgress::save of a restoration of the same pictures with the same options: goes on behind
   /// it. Borrowed; empty: begins anew.
   std::string_view resume = {};

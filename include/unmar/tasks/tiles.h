@@ -1,0 +1,90 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "unmar/tasks/tasks.h"
+#include "unmar/tensor/archive.h"
+#include "unmar/tensor/tiles.h"
+
+/// Pictures of any size, restored tile by tile, each tile's fit stopped at its own moment.
+///
+/// Every tile is a restoration of its own, of a part of the picture. All fits of a picture start
+/// from the same weights, those of a short fit of the tile in its middle. So the tiles can be done
+/// in any order, by any number of threads, processes and machines, with the same result, bit for
+/// bit on machines of one kind.
+namespace unmar {
+
+/// A picture that is looked at in parts, and may be larger than memory. part() may be called by
+/// several threads at once.
+class PictureParts {
+ public:
+  virtual ~PictureParts() = default;
+  virtual int channels() const = 0;
+  virtual int height() const = 0;
+  virtual int width() const = 0;
+  virtual Image part(const Rect& rect) const = 0;  ///< as crop() of the whole
+};
+/// Of one in memory, which is borrowed.
+std::unique_ptr<PictureParts> parts_of(const Image& picture);
+
+/// The side of a tile of the result in px, from RestoreOptions::tile; 0: the picture is restored as
+/// a whole. auto: pictures above a megapixel get tiles.
+int tile_side(Task task, int height, int width, const RestoreOptions& resolved);
+
+/// What all tiles of a picture start from.
+struct TileStart {
+  std::optional<NoiseModel> noise;  ///< of the whole picture; if the method asks for it
+  std::vector<Tensor> weights;      ///< empty: random ones
+};
+void serialize(Archive& archive, TileStart& start);
+
+/// How a picture is restored in tiles.
+class Tiling {
+ public:
+  /// known: inpaint: what known_pixels() made of a mask, 1 channel; null: all is known but what the
+  /// picture marks as missing. Both are borrowed. throws as resolve(), and Error{bad_argument} for
+  /// options that need all of a picture at once.
+  Tiling(Task task, const PictureParts& picture, const PictureParts* known,
+         const RestoreOptions& given);
+
+  /// The tiles of a picture of this size. throws as resolve().
+  static int count(Task task, int height, int width, const RestoreOptions& resolved);
+
+  const RestoreOptions& options() const { return resolved_; }  ///< of the tiles
+  const TileGrid& grid() const { return grid_; }               ///< of the given picture
+  TileGrid result_grid() const { return grid_.scaled(factor_); }
+  int factor() const { return factor_; }  ///< how many times larger the result is
+  /// Bytes that the restoration of one tile holds. See memory_needed() of fit.h.
+  std::size_t memory_needed() const;
+
+  /// Of context only `cancel` counts; cancelled, what comes back means nothing.
+  TileStart begin(const RestoreContext& context = {}) const;
+  /// One tile, as it goes into the result; where nothing is to be restored, what is there.
+  /// A fit that diverges is tried twice more with other seeds. throws as restore().
+  /// threads: instead of those of the options; 0: those. Without options set in what comes back,
+  /// nothing was to be done.
+  Restored restore(int tile, const TileStart& start, const RestoreContext& context = {},
+                   int threads = 0) const;
+  /// The tile as it came, enlarged if need be: for what was not restored.
+  Image input(int tile) const;
+  /// What the result carries beside its pixels and its alpha.
+  ImageSource result_source() const;
+
+ private:
+  struct Part;
+  Part look_at(const Rect& rect) const;
+  Part part_of(int tile) const;
+  RestoreOptions options_for(const Part& part, const TileStart& start) const;
+
+  Task task_;
+  const PictureParts& picture_;
+  const PictureParts* known_;
+  RestoreOptions given_, resolved_;
+  int factor_;
+  int reach_;  ///< px of the given picture at a cut that the operator predicts wrongly
+  TileGrid grid_;
+};
+
+}  // namespace unmar

@@ -1,0 +1,340 @@
+#include "unmar/tasks/tiles.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/fail.h"
+#include "tasks/mask.h"
+#include "tasks/plan.h"
+#include "tasks/task.h"
+
+namespace unmar {
+namespace {
+
+constexpr int kSide = 160;      // px of the result
+constexpr int kLeastSide = 64;  // a network with four scales needs some pixels
+constexpr double kWhole = 1e6;  // px; more is cut
+/// Share of a tile's side that it has in common with its neighbour.
+constexpr int kOverlap = 5;
+
+constexpr int kFirstIterations = 75;  ///< of the fit that the others start from
+
+// Of the part that a tile is restored in.
+constexpr double kLeastKnown = 0.1;
+constexpr int kWidest = 1024;  // px
+
+constexpr int kMoreAttempts = 2;
+constexpr std::int64_t kNextSeed = 1000;  ///< beyond those of --runs
+
+class Whole final : public PictureParts {
+ public:
+  explicit Whole(const Image& picture) : picture_(picture) {}
+  int channels() const override { return picture_.channels(); }
+  int height() const override { return picture_.height(); }
+  int width() const override { return picture_.width(); }
+  Image part(const Rect& r) const override { return crop(picture_, r.y, r.x, r.height, r.width); }
+
+ private:
+  const Image& picture_;
+};
+
+int factor_of(Task task, const RestoreOptions& resolved) {
+  const auto enlargement = task_spec(task).enlargement;
+  return enlargement ? enlargement(resolved) : 1;
+}
+
+int reach_of(Task task, const RestoreOptions& resolved) {
+  const auto counted = task_spec(task).counted;
+  const int reach = counted ? counted(resolved)->reach() : 0;
+  const int factor = factor_of(task, resolved);
+  return (reach + factor - 1) / factor;
+}
+
+/// What is meant for the fit of a whole picture, and was not chosen by the user, as a tile wants
+/// it: it starts near its end, and some tiles are past it soon (docs/results.md).
+RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given) {
+  RestoreOptions suited = given;
+  suited.tile = "none";
+  const RestoreOptions usual = resolve(task, given);
+  const bool free = usual.preset != Preset::paper && usual.prior == FitPrior::dip;
+  if (!free) return suited;
+  if (usual.stop != StopRule::none) {
+    if (!given.iterations) suited.iterations = *usual.iterations / 3;
+    if (!given.patience) suited.patience = 60;
+  } else if (!given.iterations) {
+    suited.iterations = *usual.iterations / 2;
+  }
+  return suited;
+}
+
+/// Rows of `block` into `whole`, which marks what block marks.
+void paste(const Image& block, Image& whole, int first_row) {
+  const std::size_t from =
+      static_cast<std::size_t>(first_row) * static_cast<std::size_t>(whole.width());
+  auto use = *whole.source.use;
+  for (int c = 0; c < block.channels(); ++c) {
+    const auto plane = block.plane(c);
+    std::ranges::copy(plane, whole.plane(c).begin() + static_cast<std::ptrdiff_t>(from));
+    for (std::size_t i = 0; i < plane.size() && block.source.use; ++i)
+      use[static_cast<std::size_t>(c) * whole.plane(0).size() + from + i] =
+          (*block.source.use)[static_cast<std::size_t>(c) * plane.size() + i];
+  }
+  whole.source.use = std::make_shared<const std::vector<SampleUse>>(std::move(use));
+}
+
+TileGrid grid_of(Task task, int height, int width, const RestoreOptions& resolved) {
+  const int side = tile_side(task, height, width, resolved);
+  if (side == 0) return {height, width, std::max(height, width), 0};
+  // What a cut spoils must lie where the neighbour has the larger share.
+  const int reach = reach_of(task, resolved);
+  const int own = std::max({side / factor_of(task, resolved), 2, 6 * reach});
+  const int overlap = std::clamp(std::max(own / kOverlap, 2 * reach), 1, own / 2);
+  return {height, width, own, overlap};
+}
+
+/// Values within `reach` px of where the part was cut out of the picture are not looked at.
+void hide_cuts(Image& part, const Rect& rect, const PictureParts& picture, int reach) {
+  if (reach == 0) return;
+  const auto& marked = part.source.use;
+  std::vector<SampleUse> use = marked ? *marked : std::vector<SampleUse>(part.count());
+  const auto spoilt = [reach](int at, int from, int size, int all) {
+    return (from > 0 && at < reach) || (from + size < all && at >= size - reach);
+  };
+  for (std::size_t i = 0; i < use.size(); ++i) {
+    const auto pixel = static_cast<int>(i % part.plane(0).size());
+    if (spoilt(pixel / rect.width, rect.y, rect.height, picture.height()) ||
+        spoilt(pixel % rect.width, rect.x, rect.width, picture.width()))
+      use[i] = SampleUse::discarded;
+  }
+  part.source.use = std::make_shared<const std::vector<SampleUse>>(std::move(use));
+}
+
+/// Of the values of a part.
+double share_known(const Image& part, const Image& known) {
+  const auto& use = part.source.use;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < part.count(); ++i)
+    if (known.pixels()[i % known.count()] >= 1.f && (!use || (*use)[i] == SampleUse::used)) ++count;
+  return static_cast<double>(count) / static_cast<double>(part.count());
+}
+
+/// Half as wide again on every side, as far as the picture goes.
+Rect widened(const Rect& rect, const PictureParts& picture) {
+  const auto grown = [](int from, int size, int all) {
+    const int begin = std::max(0, from - size / 2);
+    return std::pair{begin, std::min(all, from + size + size / 2) - begin};
+  };
+  const auto [y, height] = grown(rect.y, rect.height, picture.height());
+  const auto [x, width] = grown(rect.x, rect.width, picture.width());
+  return {y, x, height, width};
+}
+
+/// Whether weights of one serve the other; suit_hole() may have chosen another network.
+bool same_network(const RestoreOptions& a, const RestoreOptions& b) {
+  return a.skip == b.skip && a.input == b.input;
+}
+
+/// Of about so many pixels, in square blocks spread over the picture one above the other: the whole
+/// if it has no more. `look` returns a part.
+template <class Look>
+Image sample_of(const PictureParts& picture, Look look) {
+  constexpr int kBlock = 512, kBlocks = 8;
+  if (static_cast<double>(picture.height()) * picture.width() <= kBlock * kBlock * kBlocks)
+    return look({0, 0, picture.height(), picture.width()});
+  const TileGrid blocks(picture.height(), picture.width(), kBlock, 0);
+  const Rect first = blocks.tile(0);
+  Image sample;
+  for (int k = 0; k < kBlocks; ++k) {
+    const auto at = static_cast<int>((2 * std::int64_t{k} + 1) * blocks.count() / (2 * kBlocks));
+    const Image block = look(blocks.tile(at));
+    if (sample.empty()) {
+      sample = Image(block.channels(), kBlocks * first.height, first.width);
+      sample.source.use = std::make_shared<const std::vector<SampleUse>>(sample.count());
+    }
+    paste(block, sample, k * first.height);
+  }
+  return sample;
+}
+
+}  // namespace
+
+std::unique_ptr<PictureParts> parts_of(const Image& picture) {
+  return std::make_unique<Whole>(picture);
+}
+
+int tile_side(Task task, int height, int width, const RestoreOptions& resolved) {
+  const std::string tile = resolved.tile.value_or("auto");
+  if (tile == "none") return 0;
+  const double factor = factor_of(task, resolved);
+  if (tile == "auto") return factor * height * factor * width > kWhole ? kSide : 0;
+  int side = 0;
+  const auto [end, error] = std::from_chars(tile.data(), tile.data() + tile.size(), side);
+  if (error != std::errc{} || end != tile.data() + tile.size() || side < kLeastSide)
+    fail(ErrorCode::bad_argument,
+         "{}: --tile must be auto, none or a side of at least {} px, got '{}'", to_string(task),
+         kLeastSide, tile);
+  return side;
+}
+
+void serialize(Archive& archive, NoiseModel& noise) {
+  auto kind = static_cast<int>(noise.kind);
+  archive(kind, noise.sigma, noise.channels, noise.gain, noise.offset, noise.poisson_share,
+          noise.correlation, noise.reach, noise.impulses);
+  archive.require(kind >= 0 && kind <= static_cast<int>(NoiseKind::correlated),
+                  "there is no such noise");
+  noise.kind = static_cast<NoiseKind>(kind);
+}
+
+void serialize(Archive& archive, TileStart& start) { archive(start.noise, start.weights); }
+
+/// What the restoration of a tile looks at: more than the tile where little of that is known.
+struct Tiling::Part {
+  Rect rect;
+  Image picture;
+  std::shared_ptr<const Image> known = {};  ///< inpaint
+  bool has_work = true;                     ///< in the tile
+};
+
+Tiling::Tiling(Task task, const PictureParts& picture, const PictureParts* known,
+               const RestoreOptions& given)
+    : task_(task),
+      picture_(picture),
+      known_(known),
+      given_(suited_to_tiles(task, given)),
+      resolved_(resolve(task, given_)),
+      factor_(factor_of(task, resolved_)),
+      reach_(reach_of(task, resolved_)),
+      grid_(grid_of(task, picture.height(), picture.width(), resolve(task, given))) {
+  if (grid_.count() == 1) given_ = given, resolved_ = resolve(task, given);
+}
+
+int Tiling::count(Task task, int height, int width, const RestoreOptions& resolved) {
+  return grid_of(task, height, width, resolved).count();
+}
+
+std::size_t Tiling::memory_needed() const {
+  if (resolved_.method == Method::patches) return 0;
+  const Rect tile = grid_.tile(0);
+  const auto counted = task_spec(task_).counted;
+  const auto A = counted ? counted(resolved_) : make_identity();
+  const auto engine = make_engine(resolved_.engine.value());
+  return unmar::memory_needed({1, picture_.channels(), tile.height * factor_, tile.width * factor_},
+                              *A, problem_options(resolved_), fit_options(resolved_), *engine);
+}
+
+Tiling::Part Tiling::look_at(const Rect& rect) const {
+  Part part{.rect = rect, .picture = picture_.part(rect)};
+  if (task_info(task_).needs_mask)
+    part.known = std::make_shared<const Image>(known_ ? known_->part(rect)
+                                                      : Image(1, rect.height, rect.width, 1.f));
+  hide_cuts(part.picture, rect, picture_, reach_);
+  return part;
+}
+
+Tiling::Part Tiling::part_of(int tile) const {
+  Part part = look_at(grid_.tile(tile));
+  if (!part.known) return part;
+  part.has_work = !resolved_.keep_known.value() || share_known(part.picture, *part.known) < 1;
+  // A hole is filled from around it.
+  while (part.has_work && share_known(part.picture, *part.known) < kLeastKnown) {
+    const Rect wider = widened(part.rect, picture_);
+    if (wider == part.rect || std::max(wider.height, wider.width) > kWidest)
+      fail(ErrorCode::too_large,
+           "{}: the hole at ({}, {}) is too wide for tiles of {} px; give a larger --tile, or none",
+           to_string(task_), part.rect.x, part.rect.y, grid_.tile(tile).width);
+    part = look_at(wider);
+  }
+  return part;
+}
+
+RestoreOptions Tiling::options_for(const Part& part, const TileStart& start) const {
+  RestoreOptions options = given_;
+  options.known = part.known;
+  if (start.noise) options.noise_model = std::make_shared<const NoiseModel>(*start.noise);
+  if (given_.guide) {
+    const Rect& r = part.rect;
+    options.guide = std::make_shared<const Image>(
+        crop(*given_.guide, r.y * factor_, r.x * factor_, r.height * factor_, r.width * factor_));
+  }
+  return options;
+}
+
+TileStart Tiling::begin(const RestoreContext& context) const {
+  TileStart start;
+  if (grid_.count() == 1) return start;
+  if (resolved_.method.value_or(Method::dip) != Method::dip) {
+    RestoreOptions options = resolved_;
+    if (task_info(task_).needs_mask)
+      options.known = std::make_shared<const Image>(sample_of(picture_, [&](const Rect& rect) {
+        return known_ ? known_->part(rect) : Image(1, rect.height, rect.width, 1.f);
+      }));
+    const Image sample = sample_of(picture_, [&](const Rect& r) { return picture_.part(r); });
+    start.noise = make_plan(task_, sample, nullptr, options).noise;
+  }
+  if (resolved_.method == Method::patches) return start;
+  RestoreContext own;
+  own.cancel = context.cancel;
+  own.return_weights = true;
+  const int middle =
+      grid_.rows().count() / 2 * grid_.columns().count() + grid_.columns().count() / 2;
+  for (int k = 0; k < grid_.count() && !context.cancel.stop_requested(); ++k) {
+    const Part part = part_of((middle + k) % grid_.count());
+    if (!part.has_work) continue;
+    RestoreOptions options = options_for(part, {});
+    if (!same_network(resolve_for(task_, part.picture, nullptr, options), resolved_)) continue;
+    if (task_spec(task_).method) options.method = Method::dip;
+    options.runs = 1;
+    options.stop = StopRule::none;
+    options.iterations = kFirstIterations;
+    start.weights = unmar::restore(task_, part.picture, nullptr, options, own).weights;
+    break;
+  }
+  return start;
+}
+
+Restored Tiling::restore(int tile, const TileStart& start, const RestoreContext& context,
+                         int threads) const {
+  const Part part = part_of(tile);
+  Restored restored;
+  if (!part.has_work) {
+    restored.image = input(tile);
+    return restored;
+  }
+  RestoreOptions options = options_for(part, start);
+  if (threads > 0) options.threads = threads;
+  const RestoreOptions suited = resolve_for(task_, part.picture, nullptr, options);
+  RestoreContext own = context;
+  own.reference = nullptr;
+  if (!start.weights.empty() && same_network(suited, resolved_)) own.weights = &start.weights;
+  for (int attempt = 0;; ++attempt) {
+    try {
+      restored = unmar::restore(task_, part.picture, nullptr, options, own);
+      break;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::numeric || attempt == kMoreAttempts) throw;
+    }
+    options.seed = suited.seed.value() + (attempt + 1) * kNextSeed;
+    own.weights = nullptr;  // what it diverged from
+  }
+  const Rect rect = grid_.tile(tile);
+  restored.image =
+      crop(restored.image, (rect.y - part.rect.y) * factor_, (rect.x - part.rect.x) * factor_,
+           rect.height * factor_, rect.width * factor_);
+  return restored;
+}
+
+Image Tiling::input(int tile) const {
+  const Image picture = picture_.part(grid_.tile(tile));
+  return factor_ == 1 ? picture : enlarge_bicubic(picture, factor_);
+}
+
+ImageSource Tiling::result_source() const {
+  ImageSource source = input(0).source;
+  source.alpha.clear();
+  source.forget_samples();
+  source.metadata = with_maker(task_, source.metadata);
+  return source;
+}
+
+}  // namespace unmar
