@@ -19,6 +19,10 @@ void announce(const RunStart& run) {
   if (const std::string words = in_words(start.values); !words.empty()) say("{}", words);
   if (start.noise) say("{}", to_string(*start.noise));
   if (o.method == Method::patches) return;
+  if (run.tiles) {
+    say("in {} tiles of {} px, each with a fit of its own", run.tiles->count, run.tiles->size);
+    return say("Ctrl-C stops and writes what is done");
+  }
   say("{} preset: network {}, {} parameters, {}{}{} iterations, engine {}",
       to_text(option_spec("preset").get(o).value()), network_name(start.network), start.params,
       *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "",
@@ -64,6 +68,8 @@ void FitConsole::first_result(const Candidate& first, bool written) {
 }
 
 void FitConsole::progressed(const FitProgress& progress) { progress_->update(progress); }
+
+void FitConsole::tiled(const TileProgress& progress) { progress_->update_tiles(progress); }
 
 void FitConsole::warned(const std::string& text) {
   if (progress_) progress_->finish();

@@ -32,6 +32,7 @@ class FitConsole : public RunObserver {
   void filtered(double share) override;
   void first_result(const Candidate& first, bool written) override;
   void progressed(const FitProgress& progress) override;
+  void tiled(const TileProgress& progress) override;
   void warned(const std::string& text) override;
   void writing() override;
   void finished(const FitRequest& request, const RunResult& result) override;

@@ -98,6 +98,18 @@ void Progress::update(const FitProgress& progress) {
   draw(progress_parts(label_, progress, may_end_sooner_, page_));
 }
 
+void Progress::update_tiles(const TileProgress& progress) {
+  constexpr int kParts = 10'000;
+  const int done = std::max(1, static_cast<int>(progress.share * kParts));
+  if (quiet_ || !due(done, kParts)) return;
+  std::vector<std::string> parts = {
+      fmt::format("{} tile {}/{}", label_, progress.done, progress.all),
+      fmt::format("{:.1f} % of all", 100 * progress.share)};
+  if (progress.seconds_left > 0)
+    parts.push_back(fmt::format("about {} left", duration(progress.seconds_left)));
+  draw(parts);
+}
+
 void Progress::update_loss(int iteration, int iterations, double seconds, double loss) {
   const int done = iteration + 1;
   if (quiet_ || !due(done, iterations)) return;

@@ -2,6 +2,7 @@
 
 #include <unmar/base/process.h>
 #include <unmar/fit/fit.h>
+#include <unmar/runs/run.h>
 
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ class Progress {
   /// may_end_sooner: a stopper is on, so the time left is an upper bound.
   Progress(std::string label, bool may_end_sooner, bool quiet, const Place& page = {});
   void update(const FitProgress& progress);
+  void update_tiles(const TileProgress& progress);
   /// Of something that has a loss but no picture.
   void update_loss(int iteration, int iterations, double seconds, double loss);
   /// Of something without a loss: `done` of `all` after so many seconds.

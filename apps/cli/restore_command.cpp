@@ -106,6 +106,9 @@ void declare_reports(CLI::App& command, RestoreArguments& a) {
   file("--snapshots", a.request.out.snapshots, "WHERE",
        "the result as it develops; a folder of pictures, a film strip (.png .jpg .tif) or an "
        "animation (.gif .webp)");
+  show_in_short_help(
+      file("--preview", a.request.out.preview, "FILE.png",
+           "a small picture of one that is restored in tiles, written anew as it grows"));
   command
       .add_option("--every", a.request.cadence.snapshot_every,
                   "iterations between snapshots (default 100)")

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "runs/json.h"
@@ -39,6 +41,89 @@ Json candidate_facts(const std::vector<Candidate>& candidates) {
   return list;
 }
 
+/// "60 % patches, 40 % dip"
+std::string blend_in_words(const std::vector<Candidate>& candidates) {
+  std::string text;
+  for (const Candidate& c : candidates)
+    if (c.weight > 0)
+      text += fmt::format("{}{:.0f} % {}", text.empty() ? "" : ", ", 100 * c.weight, c.name);
+  return text;
+}
+
+struct Spread {
+  int least = 0, most = 0;
+  double mean = 0;
+};
+
+/// Of the iterations of the tiles that were fitted.
+Spread iterations_of(const TilingFacts& tiling) {
+  Spread spread;
+  int count = 0;
+  for (const TileFacts& tile : tiling.tiles) {
+    if (tile.iterations == 0) continue;
+    spread.least = count == 0 ? tile.iterations : std::min(spread.least, tile.iterations);
+    spread.most = std::max(spread.most, tile.iterations);
+    spread.mean += tile.iterations;
+    ++count;
+  }
+  spread.mean /= std::max(count, 1);
+  return spread;
+}
+
+Json tiling_facts(const TilingFacts& tiling) {
+  Json tiles = Json::array();
+  for (const TileFacts& tile : tiling.tiles)
+    tiles.push_back({{"tile", tile.tile},
+                     {"had_work", tile.had_work},
+                     {"iterations", tile.iterations},
+                     {"best_iteration", tile.best_iteration},
+                     {"stopped", tile.stopped},
+                     {"seconds", tile.seconds}});
+  const Spread iterations = iterations_of(tiling);
+  return {{"size", tiling.size},
+          {"count", tiling.count},
+          {"done", tiling.tiles.size()},
+          {"iterations",
+           {{"least", iterations.least}, {"most", iterations.most}, {"mean", iterations.mean}}},
+          {"tiles", tiles}};
+}
+
+std::string tiling_in_words(const RunResult& run) {
+  const TilingFacts& tiling = *run.tiling;
+  const auto done = static_cast<int>(tiling.tiles.size());
+  const auto with_work = std::ranges::count_if(tiling.tiles, &TileFacts::had_work);
+  std::string text =
+      done == tiling.count
+          ? fmt::format("{} tiles of {} px in {:.1f} s", done, tiling.size, run.seconds)
+          : fmt::format(
+                "stopped by you after {:.1f} s: {} of {} tiles are restored, the others are "
+                "as they came",
+                run.seconds, done, tiling.count);
+  if (with_work < done) text += fmt::format("; in {} nothing was to be done", done - with_work);
+  const Spread iterations = iterations_of(tiling);
+  if (iterations.most > 0)
+    text += fmt::format("\nthe fits ended after {} to {} iterations, {:.0f} in the mean",
+                        iterations.least, iterations.most, iterations.mean);
+  return text;
+}
+
+std::string fit_in_words(const RunResult& run) {
+  const Restored& r = run.restored;
+  const char* end = r.fit.stopped_by == StoppedBy::stopper     ? "stopped by itself"
+                    : r.fit.stopped_by == StoppedBy::cancelled ? "stopped by you"
+                                                               : "finished";
+  const std::string source = r.fit.runs > 1
+                                 ? fmt::format("the mean of {} fits", r.fit.runs)
+                                 : fmt::format("that of iteration {}", r.fit.best_iteration);
+  std::string text =
+      r.options.method == Method::patches
+          ? fmt::format("finished after {:.1f} s", run.seconds)
+          : fmt::format("{} after {} iterations in {:.1f} s; the {} is {}", end, r.fit.iterations,
+                        r.fit.seconds, r.candidates.empty() ? "result" : "fit's picture", source);
+  if (r.candidates.size() > 1) text += "\nthe result is " + blend_in_words(r.candidates);
+  return text;
+}
+
 Json facts(const FitRequest& request, const RunResult& run) {
   const Restored& r = run.restored;
   Json object = {
@@ -48,6 +133,7 @@ Json facts(const FitRequest& request, const RunResult& run) {
       {"height", r.image.height()},
   };
   if (r.options.method != Method::patches) object.update(runs::fit_facts(r.fit));
+  if (run.tiling) object["tiling"] = tiling_facts(*run.tiling);
   if (!r.candidates.empty()) object["candidates"] = candidate_facts(r.candidates);
   object.update(Json{
       {"values", runs::value_facts(r.values)},
@@ -59,15 +145,6 @@ Json facts(const FitRequest& request, const RunResult& run) {
       {"peak_memory_mib", peak_memory_mib()},
   });
   return object;
-}
-
-/// "60 % patches, 40 % dip"
-std::string blend_in_words(const std::vector<Candidate>& candidates) {
-  std::string text;
-  for (const Candidate& c : candidates)
-    if (c.weight > 0)
-      text += fmt::format("{}{:.0f} % {}", text.empty() ? "" : ", ", 100 * c.weight, c.name);
-  return text;
 }
 
 }  // namespace
@@ -105,18 +182,7 @@ std::string manifest_json(const FitRequest& request, const RunResult& run) {
 
 std::string summary(const FitRequest& request, const RunResult& run) {
   const Restored& r = run.restored;
-  const char* end = r.fit.stopped_by == StoppedBy::stopper     ? "stopped by itself"
-                    : r.fit.stopped_by == StoppedBy::cancelled ? "stopped by you"
-                                                               : "finished";
-  const std::string source = r.fit.runs > 1
-                                 ? fmt::format("the mean of {} fits", r.fit.runs)
-                                 : fmt::format("that of iteration {}", r.fit.best_iteration);
-  std::string text =
-      r.options.method == Method::patches
-          ? fmt::format("finished after {:.1f} s", run.seconds)
-          : fmt::format("{} after {} iterations in {:.1f} s; the {} is {}", end, r.fit.iterations,
-                        r.fit.seconds, r.candidates.empty() ? "result" : "fit's picture", source);
-  if (r.candidates.size() > 1) text += "\nthe result is " + blend_in_words(r.candidates);
+  std::string text = run.tiling ? tiling_in_words(run) : fit_in_words(run);
   if (r.psnr)
     text += fmt::format("\nPSNR {:.2f} -> {:.2f} dB, SSIM {:.4f} -> {:.4f}", *r.psnr_input, *r.psnr,
                         *r.ssim_input, *r.ssim);

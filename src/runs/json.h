@@ -64,6 +64,7 @@ void for_outputs(Outputs& out, Visit visit) {
   visit("manifest", out.manifest);
   visit("snapshots", out.snapshots);
   visit("report", out.report);
+  visit("preview", out.preview);
 }
 
 }  // namespace unmar::runs

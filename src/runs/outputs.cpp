@@ -43,6 +43,7 @@ void check_outputs(const FitRequest& request, const RestoreOptions& resolved, co
   if (!out.history.empty()) check_text_writable(out.history, "--history");
   if (!out.manifest.empty()) check_text_writable(out.manifest, "--manifest");
   if (!out.report.empty()) check_text_writable(out.report, "--report");
+  if (!out.preview.empty()) check_writable(out.preview);
   if (store && is_input(request.in, out.result))
     fail(ErrorCode::bad_argument,
          "--run: the result would replace '{}', which resuming and picking read again; name "

@@ -1,5 +1,6 @@
 #include "runs/pictures.h"
 
+#include "unmar/base/files.h"
 #include "unmar/image/pages.h"
 #include "unmar/tasks/tasks.h"
 
@@ -29,6 +30,26 @@ ReadOptions reading_of(const RunInputs& in, const std::filesystem::path& path) {
 
 ReadOptions reading_of_others(const RunInputs& in, const std::filesystem::path& path) {
   return {.max_megapixels = in.reading.max_megapixels, .page = reading_of(in, path).page};
+}
+
+std::shared_ptr<const Image> kernel_of(const RunInputs& in) {
+  return std::make_shared<const Image>(read_image(in.blur, reading_of_others(in, in.blur)));
+}
+
+RestoreOptions options_with_files(const FitRequest& request) {
+  RestoreOptions options = request.options;
+  const RunInputs& in = request.in;
+  if (!in.network.empty() && !options.custom_network)
+    options.custom_network =
+        network_from_json(read_text(in.network, "--network-file"), in.network.string());
+  if (!in.guide.empty()) {
+    if (!options.input) options.input = InputKind::guide;
+    if (options.input == InputKind::guide)
+      options.guide =
+          std::make_shared<const Image>(read_image(in.guide, reading_of_others(in, in.guide)));
+  }
+  if (!in.blur.empty()) options.blur_kernel = kernel_of(in);
+  return options;
 }
 
 }  // namespace unmar::runs

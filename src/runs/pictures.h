@@ -22,4 +22,9 @@ ReadOptions reading_of(const RunInputs& in, const std::filesystem::path& path);
 /// The same for a picture whose values have nothing to do with those of the input.
 ReadOptions reading_of_others(const RunInputs& in, const std::filesystem::path& path);
 
+/// The picture of RunInputs::blur.
+std::shared_ptr<const Image> kernel_of(const RunInputs& in);
+/// The options with the files that the request names beside them.
+RestoreOptions options_with_files(const FitRequest& request);
+
 }  // namespace unmar::runs

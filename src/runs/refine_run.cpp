@@ -103,7 +103,7 @@ std::string manifest_json(const RefineRequest& request, const RefineRunResult& r
                                                .mask = request.in.mask,
                                                .reference = request.in.reference,
                                                .options = fitted});
-  json["options"].erase("strength");  // which only a result without a chain has
+  for (const char* name : {"strength", "tile"}) json["options"].erase(name);  // without a chain
   json["options"].update(chain_options(request, r.options));
   json["prior_file"] =
       request.prior_file.empty() ? Json(nullptr) : Json(request.prior_file.string());

@@ -82,7 +82,7 @@ void files_of_json(const Json& json, RunInputs& in, RunOutputs& out, Cadence& ca
   out.writing.quality = json.value("quality", WriteOptions{}.quality);
   out.writing.strip = json.value("strip", false);
   for_outputs(out, [&](const char* name, fs::path& path) {
-    path = path_of_json(json.at("writes").at(name));
+    path = path_of_json(json.at("writes").value(name, Json()));
   });
   const Json& every = json.at("cadence");
   cadence = {every.at("snapshot_every"), every.at("checkpoint_seconds"), every.at("keep_every")};

@@ -11,6 +11,7 @@
 #include "runs/outputs.h"
 #include "runs/pictures.h"
 #include "runs/record.h"
+#include "runs/tiled_run.h"
 #include "unmar/base/checksum.h"
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
@@ -26,27 +27,6 @@ namespace fs = std::filesystem;
 
 constexpr int kKeptPictures = 40;
 constexpr double kFlushSeconds = 1;  ///< between writes of the history of a store
-
-std::shared_ptr<const Image> kernel_of(const RunInputs& in) {
-  return std::make_shared<const Image>(read_image(in.blur, runs::reading_of_others(in, in.blur)));
-}
-
-/// The options with the files they name.
-RestoreOptions with_files(const FitRequest& request) {
-  RestoreOptions options = request.options;
-  const RunInputs& in = request.in;
-  if (!in.network.empty() && !options.custom_network)
-    options.custom_network =
-        network_from_json(read_text(in.network, "--network-file"), in.network.string());
-  if (!in.guide.empty()) {
-    if (!options.input) options.input = InputKind::guide;
-    if (options.input == InputKind::guide)
-      options.guide = std::make_shared<const Image>(
-          read_image(in.guide, runs::reading_of_others(in, in.guide)));
-  }
-  if (!in.blur.empty()) options.blur_kernel = kernel_of(in);
-  return options;
-}
 
 /// The names in the option "watch".
 std::vector<std::string> watchers_of(const RestoreOptions& resolved) {
@@ -73,7 +53,7 @@ class Run {
         stop_(std::move(stop)) {
     result_.started = record ? record->started : now_utc();
     // Everything that can be wrong is found before the fit.
-    options_ = with_files(request_);
+    options_ = runs::options_with_files(request_);
     const RestoreOptions resolved = resolve(request_.task, options_);
     make_engine(resolved.engine.value());
     check_outputs(request_, resolved, store_, record != nullptr);
@@ -313,6 +293,8 @@ class Run {
 
 RunResult run(const FitRequest& request, RunStore* store, RunObserver& observer,
               std::stop_token stop) {
+  if (runs::tile_count(request) > 1)
+    return runs::run_tiled(request, store, nullptr, observer, stop);
   return Run(request, store, nullptr, observer, std::move(stop)).go();
 }
 
@@ -331,6 +313,8 @@ RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& obser
   for (const std::string& what : record.moved) observer.warned(what);
   FitRequest request = record.request;
   if (threads) request.options.threads = threads;
+  if (runs::tile_count(request) > 1)
+    return runs::run_tiled(request, &store, &record, observer, stop);
   return Run(request, &store, &record, observer, std::move(stop)).go();
 }
 
@@ -344,7 +328,7 @@ Image pick(const RunStore& store, int iteration, std::optional<double> strength,
   if (strength)
     set_option(options, record.request.task, option_spec("strength"), OptionValue(*strength));
   const runs::Pictures pictures = runs::read_pictures(in, options);
-  if (!in.blur.empty()) options.blur_kernel = kernel_of(in);
+  if (!in.blur.empty()) options.blur_kernel = runs::kernel_of(in);
   Image image = finish_moment(record.request.task, pictures.input, pictures.mask_ptr(), options,
                               store.picture(iteration));
   if (record.request.out.writing.strip) image.source.metadata = nullptr;

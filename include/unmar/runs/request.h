@@ -32,6 +32,7 @@ struct RunOutputs {
   /// The result as it develops: an animation (.gif, .webp), a strip (any other picture type), or a
   /// folder of pictures.
   std::filesystem::path snapshots;
+  std::filesystem::path preview;  ///< a small picture that grows, of one that is restored in tiles
 };
 
 /// How often a run writes on its way.

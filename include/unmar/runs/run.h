@@ -8,10 +8,18 @@
 #include "unmar/image/image.h"
 #include "unmar/runs/request.h"
 #include "unmar/runs/store.h"
+#include "unmar/runs/tile_store.h"
 #include "unmar/tasks/tasks.h"
 
 /// The life of a run: from its files to its files, kept on the way, watched by whoever wants to.
 namespace unmar {
+
+/// Of a picture that is restored in tiles.
+struct TilingFacts {
+  int size = 0;  ///< side in px of the result
+  int count = 0;
+  std::vector<TileFacts> tiles;  ///< those that are done
+};
 
 /// A run that begins or goes on.
 struct RunStart {
@@ -20,6 +28,7 @@ struct RunStart {
   const Restored& start;  ///< options, engine, network and noise are filled in
   bool resumed = false;
   bool has_checkpoint = false;  ///< of a resumed run: there is one to go on from
+  std::optional<TilingFacts> tiles = {};
 };
 
 struct RunResult {
@@ -27,6 +36,14 @@ struct RunResult {
   Image input;
   double seconds = 0;   ///< with reading and writing, earlier parts of the run included
   std::string started;  ///< UTC, ISO 8601
+  /// In tiles: `restored.fit` has the sums of their iterations and seconds.
+  std::optional<TilingFacts> tiling = {};
+};
+
+struct TileProgress {
+  int done, all;
+  double share;         ///< of all tiles' work that is done
+  double seconds_left;  ///< about
 };
 
 /// Is told how a run goes, on the thread that runs it. What it throws ends the run.
@@ -42,6 +59,8 @@ class RunObserver {
   /// RunOutputs::result.
   virtual void first_result(const Candidate&, bool /*written*/) {}
   virtual void progressed(const FitProgress&) {}
+  /// Of a picture in tiles, in place of progressed(). On any of the run's threads, one at a time.
+  virtual void tiled(const TileProgress&) {}
   /// Something failed that does not end the run, such as a checkpoint on a full disk.
   virtual void warned(const std::string&) {}
   virtual void writing() {}  ///< the work is done, the files are written now

@@ -1,0 +1,281 @@
+#include "runs/tiled_run.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "runs/json.h"
+#include "runs/outputs.h"
+#include "runs/pictures.h"
+#include "runs/preview.h"
+#include "runs/record.h"
+#include "runs/tile_source.h"
+#include "runs/tile_work.h"
+#include "unmar/base/files.h"
+#include "unmar/base/process.h"
+#include "unmar/image/pages.h"
+#include "unmar/tasks/version.h"
+
+namespace unmar::runs {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Of one fit, which tiles have many of.
+void check_shown(const FitRequest& request, const RestoreOptions& resolved, int tiles) {
+  const RunOutputs& out = request.out;
+  for (const auto& [name, asked] : {std::pair{"--history", !out.history.empty()},
+                                    {"--report", !out.report.empty()},
+                                    {"--snapshots", !out.snapshots.empty()},
+                                    {"--watch", resolved.watch.has_value()}})
+    if (asked)
+      fail(
+          ErrorCode::bad_argument,
+          "{}: shows one fit, but the picture is restored in {} tiles; leave it out, or add --tile "
+          "none; --preview FILE shows how the picture grows",
+          name, tiles);
+}
+
+/// A hidden folder beside the result, for as long as this lives.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(const fs::path& result)
+      : path_(without_links(result).parent_path() / fmt::format(".unmar-{}-tiles", ::getpid())) {
+    fs::create_directories(path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code error;
+    fs::remove_all(path_, error);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+/// throws Error{too_large} unless the disk holds the tiles that are still to come.
+void require_disk(const Tiling& tiling, const PictureParts& picture, const fs::path& folder,
+                  int left) {
+  const Rect tile = tiling.grid().tile(0);
+  const double factor = tiling.factor();
+  const double needed =
+      factor * tile.height * factor * tile.width * (picture.channels() + 1) * sizeof(float) * left;
+  std::error_code error;
+  const fs::space_info disk = fs::space(folder, error);
+  if (error || needed <= static_cast<double>(disk.available)) return;
+  fail(ErrorCode::too_large, "tiles: they take {} in '{}', but {} are free there; free some",
+       bytes_in_words(static_cast<std::size_t>(needed)), folder.string(),
+       bytes_in_words(disk.available));
+}
+
+/// Tells the observer of tiles, and how long they will take.
+class Teller {
+ public:
+  Teller(RunObserver& observer, int done, int all)
+      : observer_(observer),
+        done_(done),
+        before_(done),
+        all_(all),
+        shares_(static_cast<std::size_t>(all)) {}
+
+  void share(int tile, double share) {
+    const std::lock_guard lock(mutex_);
+    shares_[static_cast<std::size_t>(tile)] = share;
+    tell();
+  }
+  void done(int tile) {
+    const std::lock_guard lock(mutex_);
+    shares_[static_cast<std::size_t>(tile)] = 0;
+    ++done_;
+    tell();
+  }
+
+ private:
+  void tell() {
+    const double begun = std::reduce(shares_.begin(), shares_.end());
+    const double here = done_ - before_ + begun, seconds = seconds_since(start_);
+    // A fit may end before its last iteration, so the first tiles tell too much.
+    const double left = here > 0 ? seconds / here * (all_ - done_ - begun) : 0;
+    observer_.tiled(
+        {.done = done_, .all = all_, .share = (done_ + begun) / all_, .seconds_left = left});
+  }
+
+  RunObserver& observer_;
+  int done_;
+  const int before_, all_;
+  std::vector<double> shares_;
+  std::mutex mutex_;
+  const Clock::time_point start_ = Clock::now();
+};
+
+class TiledRun {
+ public:
+  TiledRun(const FitRequest& request, RunStore* store, const RunRecord* record,
+           RunObserver& observer, const std::stop_token& stop)
+      : request_(request),
+        store_(store),
+        record_(record),
+        observer_(observer),
+        stop_(stop),
+        source_(open_tiles(request)),
+        tiling_(request.task, *source_.picture, source_.known.get(), source_.options),
+        all_(tiling_.grid().count()) {
+    const RestoreOptions resolved = resolve(request.task, source_.options);
+    check_outputs(request, resolved, store, record != nullptr);
+    check_shown(request, resolved, all_);
+    if (!request.out.result.empty()) check_holds(request.out.result, *source_.input);
+    result_.started = record ? record->started : now_utc();
+    result_.restored.options = resolved;
+    result_.restored.engine = make_engine(resolved.engine.value())->info();
+    if (resolved.method != Method::patches)
+      result_.restored.network = network_options(tiling_.options());
+  }
+
+  RunResult go() {
+    begin();
+    std::optional<TemporaryFolder> temporary;
+    if (!store_)
+      temporary.emplace(request_.out.result.empty() ? request_.in.picture : request_.out.result);
+    const TileStore tiles(store_ ? store_->folder() / "tiles" : temporary->path(),
+                          store_ ? "--run" : "tiles");
+    work(tiles);
+    observer_.writing();
+    write(tiles);
+    observer_.finished(request_, result_);
+    return std::move(result_);
+  }
+
+ private:
+  void begin() {
+    if (store_ && !record_)
+      store_->begin({.request = request_,
+                     .resolved = result_.restored.options,
+                     .engine = result_.restored.engine,
+                     .started = result_.started,
+                     .version = version(),
+                     .moved = {}});
+    result_.tiling =
+        TilingFacts{.size = tiling_.result_grid().rows().size(), .count = all_, .tiles = {}};
+    observer_.started({.request = request_,
+                       .input = *source_.input,
+                       .start = result_.restored,
+                       .resumed = record_ != nullptr,
+                       .has_checkpoint = record_ != nullptr,
+                       .tiles = result_.tiling});
+  }
+
+  void work(const TileStore& tiles) {
+    require_disk(tiling_, *source_.picture, tiles.folder(), all_ - tiles.count_done(all_));
+    Teller teller(observer_, tiles.count_done(all_), all_);
+    Preview preview(request_.out.preview, *source_.input, tiling_);
+    TileWork work{
+        .tiling = tiling_, .store = tiles, .threads = result_.restored.options.threads.value()};
+    work.on_share = [&](int tile, double share) { teller.share(tile, share); };
+    work.on_tile = [&](const TileResult& result) {
+      preview.add(result);
+      teller.done(result.facts.tile);
+    };
+    if (!begin_tiles(work, stop_)) return;
+    result_.restored.noise = tiles.start().noise;
+    std::vector<int> order(static_cast<std::size_t>(all_));
+    std::iota(order.begin(), order.end(), 0);
+    do_tiles(work, order, stop_);
+    preview.write();
+  }
+
+  void write(const TileStore& tiles) {
+    Restored& restored = result_.restored;
+    const TileGrid grid = tiling_.result_grid();
+    Image image(source_.picture->channels(), grid.rows().length(), grid.columns().length());
+    ImageSource source = tiling_.result_source();
+    if (tiling_.factor() == 1) source.stored = source_.input->source.stored;
+    join_tiles({.tiling = tiling_, .store = tiles}, [&](int y, const Image& rows) {
+      for (int c = 0; c < image.channels(); ++c)
+        std::ranges::copy(rows.plane(c), image.plane(c)
+                                             .subspan(static_cast<std::size_t>(y) *
+                                                      static_cast<std::size_t>(image.width()))
+                                             .begin());
+      source.alpha.insert(source.alpha.end(), rows.source.alpha.begin(), rows.source.alpha.end());
+    });
+    image.source = std::move(source);
+    if (request_.out.writing.strip) image.source.metadata = nullptr;
+    restored.image = std::move(image);
+    count(tiles);
+    if (!request_.out.result.empty())
+      write_pages(request_.out.result, {restored.image}, request_.in.picture, request_.out.writing);
+    compare();
+    result_.seconds = seconds_since(start_);
+    const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
+    if (!request_.out.manifest.empty())
+      write_text(request_.out.manifest, manifest_json(told, result_), "--manifest");
+    if (store_) write_text(store_->manifest(), manifest_json(told, result_), "--run");
+    result_.input = std::move(*source_.input);
+  }
+
+  /// What the tiles' fits came to.
+  void count(const TileStore& tiles) {
+    TilingFacts& facts = *result_.tiling;
+    FitResult& fit = result_.restored.fit;
+    for (int tile = 0; tile < all_; ++tile) {
+      if (!tiles.has(tile)) continue;
+      const TileFacts one = tiles.facts(tile);
+      facts.tiles.push_back(one);
+      fit.iterations += one.iterations;
+      fit.seconds += one.seconds;
+    }
+    const bool whole = static_cast<int>(facts.tiles.size()) == all_;
+    fit.stopped_by = whole ? StoppedBy::stopper : StoppedBy::cancelled;
+  }
+
+  void compare() {
+    if (request_.in.reference.empty()) return;
+    Restored& restored = result_.restored;
+    const Image reference = read_like(*source_.input, request_.in.reference,
+                                      reading_of(request_.in, request_.in.reference));
+    const int factor = tiling_.factor();
+    const Image input = factor == 1 ? *source_.input : enlarge_bicubic(*source_.input, factor);
+    if (!reference.same_size(restored.image))
+      fail(ErrorCode::bad_input,
+           "--reference: it is {}x{} px with {} channels, but the result is {}x{} px with {}; give "
+           "a clean picture of the same kind",
+           reference.width(), reference.height(), reference.channels(), restored.image.width(),
+           restored.image.height(), restored.image.channels());
+    restored.psnr = psnr(restored.image, reference);
+    restored.ssim = ssim(restored.image, reference);
+    restored.psnr_input = psnr(input, reference);
+    restored.ssim_input = ssim(input, reference);
+  }
+
+  const FitRequest& request_;
+  RunStore* store_;
+  const RunRecord* record_;
+  RunObserver& observer_;
+  const std::stop_token& stop_;
+  const Clock::time_point start_ = Clock::now();
+  const TileSource source_;
+  const Tiling tiling_;
+  const int all_;
+  RunResult result_;
+};
+
+}  // namespace
+
+int tile_count(const FitRequest& request) {
+  const RestoreOptions resolved = resolve(request.task, options_with_files(request));
+  if (resolved.tile == "none") return 1;
+  const ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
+  if (tile_side(request.task, info.height, info.width, resolved) == 0) return 1;
+  return Tiling::count(request.task, info.height, info.width, resolved);
+}
+
+RunResult run_tiled(const FitRequest& request, RunStore* store, const RunRecord* record,
+                    RunObserver& observer, const std::stop_token& stop) {
+  return TiledRun(request, store, record, observer, stop).go();
+}
+
+}  // namespace unmar::runs

@@ -1,0 +1,161 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "runs/support.h"
+
+namespace unmar::runs_test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class TiledRun : public RunsTest {
+ protected:
+  /// Six tiles of 64 px.
+  FitRequest tiled(const std::string& name = "a") const {
+    FitRequest request = this->request(name, 6);
+    Image image(3, 96, 150);
+    for (int c = 0; c < 3; ++c)
+      for (int y = 0; y < image.height(); ++y)
+        for (int x = 0; x < image.width(); ++x)
+          image.at(c, y, x) = 0.5f + 0.4f * std::sin(0.1f * static_cast<float>(x + c * y));
+    write_image(in(name + ".png"), image);
+    request.options.tile = "64";
+    request.options.engine = "cpu";
+    request.out.result = in(name + "_out.png");
+    return request;
+  }
+
+  struct StopAfterTiles : RunObserver {
+    explicit StopAfterTiles(int tiles) : tiles(tiles) {}
+    void tiled(const TileProgress& progress) override {
+      last = progress;
+      if (progress.done >= tiles) source.request_stop();
+    }
+    int tiles;
+    TileProgress last{};
+    std::stop_source source;
+  };
+};
+
+TEST_F(TiledRun, IsTheSameForEveryNumberOfThreads) {
+  RunObserver quiet;
+  FitRequest request = tiled();
+  for (const int threads : {1, 2, 3}) {
+    request.options.threads = threads;
+    request.out.result = in(fmt::format("{}.png", threads));
+    const RunResult result = run(request, nullptr, quiet);
+    ASSERT_TRUE(result.tiling);
+    EXPECT_EQ(result.tiling->count, 6);
+    EXPECT_EQ(result.restored.fit.iterations, 6 * 6);
+    EXPECT_GT(*result.restored.psnr, 8);
+  }
+  EXPECT_EQ(bytes(in("2.png")), bytes(in("1.png")));
+  EXPECT_EQ(bytes(in("3.png")), bytes(in("1.png")));
+}
+
+TEST_F(TiledRun, LeavesNothingBesideItsResult) {
+  RunObserver quiet;
+  run(tiled(), nullptr, quiet);
+  std::size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(in(""))) {
+    EXPECT_FALSE(entry.path().filename().string().starts_with("."));
+    ++files;
+  }
+  EXPECT_EQ(files, 2);
+}
+
+TEST_F(TiledRun, StoppedAndResumedGivesTheSameBytes) {
+  RunObserver quiet;
+  run(tiled(), nullptr, quiet);
+  FitRequest part = tiled("b");
+  part.options.threads = 1;
+  {
+    RunStore store(in("part"), "test");
+    StopAfterTiles stop(2);
+    const RunResult result = run(part, &store, stop, stop.source.get_token());
+    EXPECT_EQ(result.restored.fit.stopped_by, StoppedBy::cancelled);
+    EXPECT_EQ(result.tiling->tiles.size(), 2);
+    EXPECT_FALSE(store.is_finished());
+    EXPECT_NE(bytes(in("b_out.png")), bytes(in("a_out.png")));
+  }
+  RunStore store(in("part"), "test");
+  StopAfterTiles never(1000);
+  resume(store, 2, never);
+  EXPECT_EQ(never.last.done, 6);
+  EXPECT_TRUE(store.is_finished());
+  EXPECT_EQ(bytes(in("b_out.png")), bytes(in("a_out.png")));
+}
+
+TEST_F(TiledRun, KeepsTheKnownPixelsExactly) {
+  RunObserver quiet;
+  FitRequest request = tiled();
+  request.task = Task::inpaint;
+  Image mask(1, 96, 150, 1.f);
+  for (int y = 10; y < 20; ++y)
+    for (int x = 100; x < 140; ++x) mask.at(0, y, x) = 0.f;
+  write_image(in("mask.png"), mask);
+  request.in.mask = in("mask.png");
+  const RunResult result = run(request, nullptr, quiet);
+  // The hole lies in the two tiles of the upper right.
+  EXPECT_EQ(std::ranges::count_if(result.tiling->tiles, &TileFacts::had_work), 2);
+  const Image before = read_image(in("a.png")), after = read_image(in("a_out.png"));
+  std::size_t changed = 0;
+  for (int c = 0; c < 3; ++c)
+    for (int y = 0; y < 96; ++y)
+      for (int x = 0; x < 150; ++x) {
+        const bool same = before.at(c, y, x) == after.at(c, y, x);
+        ASSERT_TRUE(same || mask.at(0, y, x) == 0.f);
+        changed += !same;
+      }
+  EXPECT_GT(changed, 500);
+}
+
+TEST_F(TiledRun, EnlargesTileByTile) {
+  RunObserver quiet;
+  FitRequest request = tiled();
+  request.task = Task::upscale;
+  request.in.reference.clear();
+  request.options.method.reset();
+  request.options.factor = 2;
+  request.options.tile = "100";
+  const RunResult result = run(request, nullptr, quiet);
+  EXPECT_GT(result.tiling->count, 4);
+  const Image large = read_image(in("a_out.png"));
+  EXPECT_EQ(large.width(), 300);
+  EXPECT_EQ(large.height(), 192);
+}
+
+TEST_F(TiledRun, ShowsAPreview) {
+  RunObserver quiet;
+  FitRequest request = tiled();
+  request.out.preview = in("preview.png");
+  const RunResult result = run(request, nullptr, quiet);
+  const Image preview = read_image(in("preview.png"));
+  EXPECT_EQ(preview.width(), 150);
+  EXPECT_GT(psnr(preview, result.restored.image), psnr(preview, read_image(in("a.png"))) + 5);
+}
+
+TEST_F(TiledRun, RefusesWhatShowsOneFit) {
+  RunObserver quiet;
+  FitRequest request = tiled();
+  request.out.report = in("report.html");
+  EXPECT_THAT(error_of([&] { run(request, nullptr, quiet); }, ErrorCode::bad_argument),
+              HasSubstr("--report: shows one fit, but the picture is restored in 6 tiles"));
+  request = tiled();
+  request.options.tile = "12";
+  EXPECT_THAT(error_of([&] { run(request, nullptr, quiet); }, ErrorCode::bad_argument),
+              HasSubstr("--tile must be auto, none or a side of at least 64 px"));
+}
+
+TEST_F(TiledRun, PicturesOfAMegapixelAreOnePiece) {
+  RunObserver quiet;
+  FitRequest request = this->request();
+  EXPECT_FALSE(run(request, nullptr, quiet).tiling);
+  EXPECT_EQ(tile_side(Task::denoise, 1000, 1000, resolve(Task::denoise, {})), 0);
+  EXPECT_EQ(tile_side(Task::denoise, 1001, 1000, resolve(Task::denoise, {})), 160);
+}
+
+}  // namespace
+}  // namespace unmar::runs_test
