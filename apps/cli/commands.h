@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -24,6 +26,10 @@ void add_profile_command(CLI::App& program, Action& chosen);
 void add_ddpm_commands(CLI::App& program, Action& chosen);
 void add_ddpm_train_command(CLI::App& ddpm, Action& chosen);
 void add_ddpm_sample_command(CLI::App& ddpm, Action& chosen);
+void add_jobs_commands(CLI::App& program, Action& chosen);  ///< plan, work, join, slurm
+/// "plan [--task TASK] JOBFILE ..." as "TASK ... --plan JOBFILE", denoise if nothing is said.
+/// arguments: without the program's name. Others come back as they are.
+std::vector<std::string> without_plan(std::vector<std::string> arguments);
 void add_info_commands(CLI::App& program, Action& chosen);  ///< info, and options for the docs
 
 }  // namespace unmar::cli

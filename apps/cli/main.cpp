@@ -3,6 +3,7 @@
 #include <unmar/tasks/version.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <new>
 #include <sstream>
 
@@ -58,6 +59,7 @@ int run(int argc, char** argv) {
   add_networks_command(program, chosen);
   add_profile_command(program, chosen);
   add_ddpm_commands(program, chosen);
+  add_jobs_commands(program, chosen);
   add_info_commands(program, chosen);
 
   if (argc < 2) {
@@ -65,7 +67,9 @@ int run(int argc, char** argv) {
     return end(0);
   }
   try {
-    program.parse(argc, argv);
+    std::vector<std::string> arguments = without_plan({argv + 1, argv + argc});
+    std::ranges::reverse(arguments);  // as CLI11 takes them
+    program.parse(std::move(arguments));
   } catch (const CLI::Success& help_or_version) {
     std::ostringstream text;
     program.exit(help_or_version, text, text);

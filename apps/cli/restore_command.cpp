@@ -1,14 +1,19 @@
 #include <fmt/format.h>
 
+#include <unmar/runs/job_list.h>
+
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <thread>
 
 #include "checks.h"
 #include "commands.h"
+#include "console.h"
 #include "fit_console.h"
 #include "help.h"
 #include "option_flags.h"
 #include "pictures.h"
+#include "progress.h"
 #include "restore_files.h"
 
 namespace unmar::cli {
@@ -17,8 +22,9 @@ namespace {
 struct RestoreArguments {
   FitRequest request;  ///< but for the picture and the result
   RestoreFiles files;
-  std::filesystem::path run;  ///< folder of the store
-  bool quiet = false, json = false;
+  std::filesystem::path run;   ///< folder of the store
+  std::filesystem::path plan;  ///< a job list to be written instead
+  bool quiet = false, json = false, estimate = false;
   PictureArguments pictures;
 };
 
@@ -34,11 +40,31 @@ void take_blur(FitRequest& request) {
   }
 }
 
+/// Tiles, time and memory.
+void print_estimate(const FitRequest& request) {
+  const TileEstimate estimate = estimate_tile(request);
+  const int all = request.options.threads.value_or(0);
+  const int cores =
+      all > 0 ? all : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int at_once = std::min(cores, estimate.tiles);
+  const double seconds = estimate.core_seconds * estimate.tiles / cores;
+  const double bytes =
+      static_cast<double>(estimate.picture) + at_once * static_cast<double>(estimate.memory);
+  print("{}: {}, about {} on {} {} and {:.1f} GiB\n", request.in.picture.string(),
+        estimate.tiles > 1 ? fmt::format("{} tiles", estimate.tiles) : "one piece",
+        duration(seconds), cores, cores == 1 ? "core" : "cores", bytes / 0x1p30);
+}
+
 int run(RestoreArguments a) {
   a.request.in.reading = a.pictures.read_options();
   take_blur(a.request);
   a.files.page = a.pictures.page;
   const std::vector<FitRequest> requests = requests_for(a.files, a.request, !a.run.empty());
+  if (a.estimate) {
+    for (const FitRequest& request : requests) print_estimate(request);
+    return 0;
+  }
+  if (!a.plan.empty()) return plan_files(a.plan, requests, a.files.page, a.quiet);
   FitConsole console({a.quiet, a.json, a.run.string(), requests.size() > 1});
   if (requests.size() > 1) return restore_all(requests, a.files.page, a.quiet, console);
   std::optional<RunStore> store;
@@ -128,6 +154,17 @@ void declare_run(CLI::App& command, RestoreArguments& a) {
       "can "
       "take another iteration of it; it holds the state of the fit and some 40 pictures");
   show_in_short_help(run)->type_name("DIR")->group(group);
+  show_in_short_help(
+      command.add_flag("--estimate", a.estimate,
+                       "print tiles, time and memory, from a few iterations, and do nothing"))
+      ->group(group);
+  command
+      .add_option("--plan", a.plan,
+                  "write a job list instead, for 'unmar work' in any number of processes and "
+                  "machines, and 'unmar join'")
+      ->type_name("JOBFILE")
+      ->excludes(run)
+      ->group(group);
   command
       .add_option("--checkpoint-every", a.request.cadence.checkpoint_seconds,
                   "seconds between the states that are saved (default 60)")

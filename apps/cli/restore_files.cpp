@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unmar/base/error.h>
 #include <unmar/base/files.h>
+#include <unmar/runs/job_list.h>
 #include <unmar/runs/pages.h>
 
 #include <map>
@@ -111,6 +112,21 @@ int restore_one(FitRequest request, const std::string& page, RunStore* store, bo
   const PagesResult result = run_pages(request, pages, console, console.stop());
   if (!quiet) say_pages(request, result);
   return result.failed ? 1 : 0;
+}
+
+int plan_files(const fs::path& list, const std::vector<FitRequest>& requests,
+               const std::string& page, bool quiet) {
+  std::vector<FitRequest> pictures;
+  for (const FitRequest& request : requests)
+    for (const int number : chosen_pages(page, request.in.picture)) {
+      pictures.push_back(request);
+      pictures.back().in.reading.page = number;
+    }
+  const JobList jobs = plan_jobs(list, pictures);
+  if (!quiet)
+    say("wrote {}: {} pictures in {} tiles; 'unmar work {}' does them", list.string(),
+        jobs.pictures.size(), jobs.tiles(), list.string());
+  return 0;
 }
 
 int restore_all(const std::vector<FitRequest>& requests, const std::string& page, bool quiet,

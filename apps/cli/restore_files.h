@@ -36,4 +36,8 @@ int restore_all(const std::vector<FitRequest>& requests, const std::string& page
 int restore_one(FitRequest request, const std::string& page, RunStore* store, bool quiet,
                 FitConsole& console);
 
+/// Writes a job list of all of them and their pages. Returns the exit code; throws Error.
+int plan_files(const std::filesystem::path& list, const std::vector<FitRequest>& requests,
+               const std::string& page, bool quiet);
+
 }  // namespace unmar::cli

@@ -1,7 +1,6 @@
 #include "unmar/runs/request.h"
 
 #include <fmt/format.h>
-#include <glib.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,26 +8,13 @@
 
 #include "base/fail.h"
 #include "runs/json.h"
+#include "runs/quoted.h"
 
 namespace unmar {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-/// Names like options and control characters are left for the shell to see as words.
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=+:@%,-";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  const std::unique_ptr<char, void (*)(void*)> text(g_shell_quote(word.c_str()), &g_free);
-  return text.get();
-}
-
-std::string quoted(const fs::path& path) {
-  return quoted(path.string().starts_with('-') ? "./" + path.string() : path.string());
-}
-
 }  // namespace
 
 namespace runs {
@@ -161,6 +147,7 @@ FitRequest fit_request_from_json(std::string_view text, std::string_view where) 
 
 std::string command_line(const FitRequest& request) {
   const RunInputs& in = request.in;
+  using runs::quoted;
   std::string line = fmt::format("unmar {} {}", to_string(request.task), quoted(in.picture));
   const auto file = [&](const char* option, const fs::path& path) {
     if (!path.empty()) line += fmt::format(" {} {}", option, quoted(path));

@@ -14,6 +14,7 @@
 #include "runs/record.h"
 #include "runs/tile_source.h"
 #include "runs/tile_work.h"
+#include "runs/tiled_result.h"
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
 #include "unmar/image/pages.h"
@@ -190,19 +191,7 @@ class TiledRun {
 
   void write(const TileStore& tiles) {
     Restored& restored = result_.restored;
-    const TileGrid grid = tiling_.result_grid();
-    Image image(source_.picture->channels(), grid.rows().length(), grid.columns().length());
-    ImageSource source = tiling_.result_source();
-    if (tiling_.factor() == 1) source.stored = source_.input->source.stored;
-    join_tiles({.tiling = tiling_, .store = tiles}, [&](int y, const Image& rows) {
-      for (int c = 0; c < image.channels(); ++c)
-        std::ranges::copy(rows.plane(c), image.plane(c)
-                                             .subspan(static_cast<std::size_t>(y) *
-                                                      static_cast<std::size_t>(image.width()))
-                                             .begin());
-      source.alpha.insert(source.alpha.end(), rows.source.alpha.begin(), rows.source.alpha.end());
-    });
-    image.source = std::move(source);
+    Image image = tiled_result({.tiling = tiling_, .store = tiles}, source_);
     if (request_.out.writing.strip) image.source.metadata = nullptr;
     restored.image = std::move(image);
     count(tiles);

@@ -20,10 +20,10 @@ import zlib
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SIDE = 64
 OUTPUTS = {"-o", "--output", "--mask-out", "--snapshots", "--history", "--manifest", "--report",
-           "--save-prior", "--json", "--run"}
+           "--save-prior", "--json", "--run", "--preview", "--plan"}
 FIT = ["--iterations", "2"]
 SHORTER = {
-    "denoise": FIT, "inpaint": FIT, "upscale": FIT, "deblur": FIT, "profile": FIT,
+    "denoise": FIT, "inpaint": FIT, "upscale": FIT, "deblur": FIT, "profile": FIT, "plan": FIT,
     "refine": [*FIT, "--steps", "2"],
     "ddpm sample": ["-n", "2", "--steps", "2"],
     "ddpm train": ["--iterations", "2", "--batch", "2", "--channels", "32,32"],
@@ -101,6 +101,10 @@ class Folder:
         elif name == "my-model" or name == "model":
             self.run(["ddpm", "train", "pictures", "-o", name, "--size", "8", "--iterations", "1",
                       "--batch", "2", "--channels", "32,32"])  # fmt: skip
+        elif name == "jobs.json":
+            self.provide("noisy.png")
+            self.run(["plan", name, "noisy.png", "-o", "joined.png", *FIT])
+            self.run(["work", name])
         elif name.endswith(".json"):
             shown = self.run(["networks", "show", "unet", "--json"]).stdout
             self.write(name, shown.encode())
@@ -121,14 +125,14 @@ def examples_of(folder):
     for command in [[], *commands]:
         for line in folder.run([*command, "--help"]).stdout.splitlines():
             if line.startswith("  unmar "):
-                yield re.split(r"   | > ", line.strip())[0]  # without a remark or a redirection
+                yield re.split(r"   | > | \\| ", line.strip())[0]  # without a remark or a redirection
 
 
 def is_whole(words):
     """Not only named in a sentence."""
     return "-o" in words or words[0].startswith("-") or any(
         word in words for word in ("--help", "info", "show", "compare", "pick", "sheet", "options",
-                                   "--resume")) and len(words) > 1  # fmt: skip
+                                   "work", "join", "slurm", "--resume")) and len(words) > 1  # fmt: skip
 
 
 def main():
@@ -147,7 +151,7 @@ def main():
             seen.add(command)
             folder = Folder(unmar, pathlib.Path(scratch) / str(number))
             for before, word in zip([""] + words, words):
-                if before not in OUTPUTS:
+                if before not in OUTPUTS and before != "plan":
                     folder.provide(word.partition("=")[0])
             name = " ".join(words[:2]) if words[0] == "ddpm" else words[0]
             shorter = [] if "--help" in words else SHORTER.get(name, [])

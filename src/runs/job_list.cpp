@@ -1,0 +1,347 @@
+#include "unmar/runs/job_list.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <thread>
+
+#include "base/fail.h"
+#include "runs/json.h"
+#include "runs/outputs.h"
+#include "runs/record.h"
+#include "runs/tile_source.h"
+#include "runs/tile_work.h"
+#include "runs/tiled_result.h"
+#include "runs/tiled_run.h"
+#include "unmar/base/files.h"
+#include "unmar/base/process.h"
+#include "unmar/image/pages.h"
+#include "unmar/runs/store.h"
+#include "unmar/tasks/version.h"
+
+namespace unmar {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr int kListFormat = 1;
+constexpr auto kPoll = std::chrono::milliseconds(300);
+
+void check_listed(const FitRequest& request) {
+  const RunOutputs& out = request.out;
+  for (const auto& [name, asked] : {std::pair{"--history", !out.history.empty()},
+                                    {"--manifest", !out.manifest.empty()},
+                                    {"--report", !out.report.empty()},
+                                    {"--snapshots", !out.snapshots.empty()},
+                                    {"--preview", !out.preview.empty()},
+                                    {"--reference", !request.in.reference.empty()}})
+    if (asked)
+      fail(ErrorCode::bad_argument,
+           "{}: tells of a run in one process, not of a job list; leave it out", name);
+}
+
+Json to_json(const ListedPicture& picture) {
+  return {{"request", runs::request_to_json(picture.request)},
+          {"sha256", Json::parse(picture.sha256)},
+          {"tiles", picture.tiles}};
+}
+
+/// A picture of a list, opened to be worked on.
+class OpenPicture {
+ public:
+  OpenPicture(const JobList& list, std::size_t index)
+      : picture_(list.pictures[index]),
+        source_(checked(picture_)),
+        tiling_(picture_.request.task, *source_.picture, source_.known.get(), source_.options),
+        store_(list.folder(index), "work") {
+    if (tiling_.grid().count() != picture_.tiles)
+      fail(ErrorCode::bad_input, "work: '{}' was listed with {} tiles, but has {}; plan it anew",
+           picture_.request.in.picture.string(), picture_.tiles, tiling_.grid().count());
+  }
+
+  runs::TileWork work(int threads) const {
+    return {.tiling = tiling_, .store = store_, .threads = threads, .shared = true};
+  }
+  const TileStore& store() const { return store_; }
+  const runs::TileSource& source() const { return source_; }
+  const Tiling& tiling() const { return tiling_; }
+
+ private:
+  static runs::TileSource checked(const ListedPicture& picture) {
+    const Json planned = Json::parse(picture.sha256);
+    const Json now = runs::checksums_of(picture.request.in);
+    for (const auto& [name, sum] : planned.items())
+      if (!now.contains(name) || now[name] != sum)
+        fail(ErrorCode::bad_input,
+             "work: the {} of '{}' is not the one that was planned; put that one back, or plan "
+             "anew",
+             name, picture.request.in.picture.string());
+    return runs::open_tiles(picture.request);
+  }
+
+  const ListedPicture& picture_;
+  const runs::TileSource source_;
+  const Tiling tiling_;
+  const TileStore store_;
+};
+
+/// One process at work on a list.
+class Worker {
+ public:
+  Worker(const JobList& list, int threads, JobObserver& observer, const std::stop_token& stop)
+      : list_(list),
+        threads_(threads),
+        observer_(observer),
+        stop_(stop),
+        done_(list.count_done()) {}
+
+  WorkResult go(const Share& share) {
+    const std::int64_t all = list_.tiles();
+    const std::int64_t begin = all * (share.part - 1) / share.of, end = all * share.part / share.of;
+    std::vector<bool> failed(list_.pictures.size());
+    // The own share, then what is behind it, then what is before: helpers do not start at one
+    // place.
+    for (const auto& [from, to] : {std::pair{begin, end}, {end, all}, {std::int64_t{0}, begin}})
+      for_pictures(from, to, [&](std::size_t picture, int first, int last) {
+        if (failed[picture] || list_.is_joined(picture)) return;
+        try {
+          do_some(picture, first, last);
+        } catch (const std::exception& error) {
+          failed[picture] = true;
+          observer_.warned(fmt::format(
+              "{}: {}", list_.pictures[picture].request.in.picture.string(), error.what()));
+        }
+      });
+    result_.left = all - list_.count_done();
+    result_.failed = std::ranges::count(failed, true);
+    return result_;
+  }
+
+ private:
+  /// visit(picture, first tile, behind the last) for the tiles from..to of the list.
+  template <class Visit>
+  void for_pictures(std::int64_t from, std::int64_t to, Visit visit) {
+    std::int64_t before = 0;
+    for (std::size_t i = 0; i < list_.pictures.size() && !stop_.stop_requested(); ++i) {
+      const std::int64_t tiles = list_.pictures[i].tiles;
+      const std::int64_t first = std::max<std::int64_t>(from - before, 0);
+      const std::int64_t last = std::min(to - before, tiles);
+      if (first < last) visit(i, static_cast<int>(first), static_cast<int>(last));
+      before += tiles;
+    }
+  }
+
+  void do_some(std::size_t index, int first, int last) {
+    const TileStore store(list_.folder(index), "work");
+    std::vector<int> tiles;
+    for (int tile = first; tile < last; ++tile)
+      if (!store.has(tile)) tiles.push_back(tile);
+    if (tiles.empty()) return;
+    if (!open_ || opened_ != index) {
+      open_.reset();  // two of them would take twice the memory
+      open_.emplace(list_, index);
+      opened_ = index;
+    }
+    runs::TileWork work = open_->work(threads_);
+    work.on_tile = [&](const TileResult&) {
+      ++result_.done_here;
+      observer_.progressed({++done_, list_.tiles(), result_.done_here, seconds_since(start_)});
+    };
+    while (!runs::begin_tiles(work, stop_)) {
+      if (stop_.stop_requested()) return;
+      std::this_thread::sleep_for(kPoll);  // another process is at it
+    }
+    runs::do_tiles(work, tiles, stop_);
+  }
+
+  const JobList& list_;
+  const int threads_;
+  JobObserver& observer_;
+  const std::stop_token& stop_;
+  const Clock::time_point start_ = Clock::now();
+  std::int64_t done_;
+  WorkResult result_;
+  std::optional<OpenPicture> open_;
+  std::size_t opened_ = 0;
+};
+
+/// The pictures from `first` on that are pages of one result.
+std::size_t end_of_result(const JobList& list, std::size_t first) {
+  std::size_t end = first + 1;
+  const fs::path& result = list.pictures[first].request.out.result;
+  while (end < list.pictures.size() && list.pictures[end].request.out.result == result) ++end;
+  return end;
+}
+
+void write_result(const JobList& list, std::size_t first, std::size_t end) {
+  const FitRequest& request = list.pictures[first].request;
+  std::vector<Image> pages;
+  for (std::size_t i = first; i < end; ++i) {
+    const OpenPicture open(list, i);
+    pages.push_back(runs::tiled_result(open.work(0), open.source()));
+    if (request.out.writing.strip) pages.back().source.metadata = nullptr;
+  }
+  write_pages(request.out.result, pages, request.in.picture, request.out.writing);
+  for (std::size_t i = first; i < end; ++i) {
+    std::error_code error;
+    write_text(list.folder(i) / "joined", "", "join");
+    for (const auto& entry : fs::directory_iterator(list.folder(i), error))
+      if (entry.path().filename() != "joined") fs::remove(entry.path(), error);
+  }
+}
+
+}  // namespace
+
+std::int64_t JobList::tiles() const {
+  std::int64_t sum = 0;
+  for (const ListedPicture& picture : pictures) sum += picture.tiles;
+  return sum;
+}
+
+fs::path JobList::folder(std::size_t picture) const {
+  return folder() / fmt::format("{:06}", picture + 1);
+}
+
+bool JobList::is_joined(std::size_t picture) const {
+  std::error_code error;
+  return fs::exists(folder(picture) / "joined", error);
+}
+
+std::int64_t JobList::count_done() const {
+  std::int64_t done = 0;
+  std::error_code error;
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    if (is_joined(i)) {
+      done += pictures[i].tiles;
+      continue;
+    }
+    for (const auto& entry : fs::directory_iterator(folder(i), error))
+      done += entry.path().extension() == ".tile" ? 1 : 0;
+  }
+  return done;
+}
+
+JobList plan_jobs(const fs::path& file, const std::vector<FitRequest>& requests) {
+  std::error_code error;
+  if (fs::exists(file, error))
+    fail(ErrorCode::bad_argument,
+         "plan: '{}' is there already; 'unmar work' goes on with it, or name another",
+         file.string());
+  JobList list{.file = file, .pictures = {}};
+  Json json = {{"format", kListFormat}, {"unmar", version()}, {"pictures", Json::array()}};
+  for (const FitRequest& given : requests) {
+    check_listed(given);
+    const FitRequest request = with_absolute_paths(given);
+    check_outputs(request, resolve(request.task, request.options), nullptr, false);
+    list.pictures.push_back({.request = request,
+                             .sha256 = runs::checksums_of(request.in).dump(),
+                             .tiles = runs::tile_count(request)});
+    json["pictures"].push_back(to_json(list.pictures.back()));
+  }
+  write_text(file, runs::dumped(json, "plan"), "plan");
+  prepare_folder(list.folder(), "plan");
+  return list;
+}
+
+JobList read_jobs(const fs::path& file) {
+  const Json json = Json::parse(read_text(file, "job list"), nullptr, false);
+  const auto damaged = [&](const std::string& why) {
+    return Error(ErrorCode::bad_input,
+                 fmt::format("job list: '{}' is none, or was changed: {}", file.string(), why));
+  };
+  if (!json.is_object()) throw damaged("it is no JSON object");
+  try {
+    if (json.at("format") != kListFormat) throw damaged("its format is not 1");
+    if (const std::string made = json.at("unmar"); made != version())
+      fail(ErrorCode::unsupported,
+           "job list: '{}' was planned by unmar {}, this is {}; use that one on all machines, or "
+           "plan anew",
+           file.string(), made, version());
+    JobList list{.file = fs::absolute(file), .pictures = {}};
+    for (const Json& one : json.at("pictures")) {
+      list.pictures.push_back({.request = runs::request_of_json(one.at("request")),
+                               .sha256 = one.at("sha256").dump(),
+                               .tiles = one.at("tiles")});
+      if (list.pictures.back().tiles < 1) throw damaged("a picture has no tiles");
+    }
+    if (list.pictures.empty()) throw damaged("it lists no pictures");
+    return list;
+  } catch (const Json::exception& error) {
+    throw damaged(error.what());
+  }
+}
+
+WorkResult work_on(const JobList& list, const Share& share, int threads, JobObserver& observer,
+                   std::stop_token stop) {
+  if (share.of < 1 || share.part < 1 || share.part > share.of)
+    fail(ErrorCode::bad_argument, "work: --part must be I/N with I from 1 to N, got {}/{}",
+         share.part, share.of);
+  return Worker(list, threads, observer, stop).go(share);
+}
+
+JoinResult join_jobs(const JobList& list, JobObserver& observer) {
+  prepare_folder(list.folder(), "join");
+  const FolderLock lock(list.folder(), "join");
+  JoinResult result;
+  for (std::size_t first = 0, end = 0; first < list.pictures.size(); first = end) {
+    end = end_of_result(list, first);
+    std::int64_t missing = 0;
+    bool joined = true;
+    for (std::size_t i = first; i < end; ++i) {
+      if (list.is_joined(i)) continue;
+      joined = false;
+      const TileStore store(list.folder(i), "join");
+      missing += list.pictures[i].tiles - store.count_done(list.pictures[i].tiles);
+    }
+    result.missing += missing;
+    if (missing > 0) continue;
+    const FitRequest& request = list.pictures[first].request;
+    try {
+      if (!joined) {
+        write_result(list, first, end);
+        observer.joined(request);
+      }
+      ++result.written;
+    } catch (const std::exception& error) {
+      ++result.failed;
+      observer.warned(fmt::format("{}: {}", request.out.result.string(), error.what()));
+    }
+  }
+  return result;
+}
+
+TileEstimate estimate_tile(const FitRequest& request) {
+  constexpr int kIterations = 4;
+  const runs::TileSource source = runs::open_tiles(request);
+  const Tiling tiling(request.task, *source.picture, source.known.get(), source.options);
+  const RestoreOptions& options = tiling.options();
+  TileEstimate estimate{.tiles = tiling.grid().count(),
+                        .core_seconds = 0,
+                        .memory = tiling.memory_needed(),
+                        .picture = source.input->count() * 4 * sizeof(float)};
+  std::stop_source stop;
+  double first = 0, last = 0;
+  RestoreContext context;
+  context.cancel = stop.get_token();
+  context.on_iteration = [&](const FitProgress& progress) {
+    if (progress.row.iteration == 0) first = progress.seconds;
+    last = progress.seconds;
+    if (progress.row.iteration == kIterations) stop.request_stop();
+  };
+  const auto begun = Clock::now();
+  const int middle = tiling.grid().count() / 2;
+  tiling.restore(middle, {}, context, 1);
+  const double filter =
+      seconds_since(begun) - last;  // once more, and two steps like it, at the end
+  if (options.method == Method::patches) return estimate.core_seconds = filter, estimate;
+  const double share = options.stop == StopRule::none ? 1 : 0.7;  // of the iterations, as a rule
+  estimate.core_seconds =
+      *options.runs * share * *options.iterations * (last - first) / kIterations;
+  if (options.method == Method::automatic) estimate.core_seconds += 3 * filter;
+  return estimate;
+}
+
+}  // namespace unmar

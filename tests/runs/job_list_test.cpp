@@ -1,0 +1,148 @@
+#include "unmar/runs/job_list.h"
+
+#include <thread>
+
+#include "runs/support.h"
+
+namespace unmar::runs_test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class JobLists : public RunsTest {
+ protected:
+  /// One picture of four tiles, and one that is a single one.
+  std::vector<FitRequest> requests() const {
+    std::vector<FitRequest> list;
+    for (const auto& [name, height, width] : {std::tuple{"a", 100, 110}, {"b", 30, 40}}) {
+      FitRequest request = this->request(name, 4);
+      Image image(1, height, width);
+      for (int y = 0; y < height; ++y)
+        for (int x = 0; x < width; ++x)
+          image.at(0, y, x) = 0.5f + 0.4f * std::sin(0.1f * static_cast<float>(x + 2 * y));
+      write_image(in(std::string(name) + ".png"), image);
+      request.in.reference.clear();
+      request.out.result = in(std::string(name) + "_out.png");
+      request.options.tile = "64";
+      request.options.engine = "cpu";
+      list.push_back(request);
+    }
+    return list;
+  }
+
+  void replace(const std::string& what, const std::string& by) const {
+    std::string text = bytes(in("jobs.json"));
+    const std::size_t at = text.find(what);
+    ASSERT_NE(at, text.npos);
+    std::ofstream(in("jobs.json")) << text.replace(at, what.size(), by);
+  }
+
+  struct Notes : JobObserver {
+    void warned(const std::string& text) override { warnings += text + '\n'; }
+    std::string warnings;
+  };
+};
+
+TEST_F(JobLists, GiveWhatRunsGive) {
+  RunObserver quiet;
+  Notes notes;
+  for (const FitRequest& request : requests()) run(request, nullptr, quiet);
+  const std::string a = bytes(in("a_out.png")), b = bytes(in("b_out.png"));
+  fs::remove(in("a_out.png"));
+  fs::remove(in("b_out.png"));
+  plan_jobs(in("jobs.json"), requests());
+  const JobList list = read_jobs(in("jobs.json"));
+  EXPECT_EQ(list.tiles(), 5);
+  {
+    std::vector<std::jthread> workers;
+    for (int part = 1; part <= 3; ++part)
+      workers.emplace_back([&list, part] {
+        JobObserver silent;
+        work_on(list, {part, 3}, 1, silent);
+      });
+  }
+  const JoinResult joined = join_jobs(list, notes);
+  EXPECT_EQ(joined.written, 2);
+  EXPECT_EQ(joined.missing + joined.failed, 0);
+  EXPECT_EQ(bytes(in("a_out.png")), a);
+  EXPECT_EQ(bytes(in("b_out.png")), b);
+  // What is done stays done.
+  EXPECT_EQ(work_on(list, {}, 1, notes).done_here, 0);
+  EXPECT_EQ(join_jobs(list, notes).written, 2);
+  EXPECT_EQ(notes.warnings, "");
+}
+
+TEST_F(JobLists, AShareHelpsTheOthersAndWhatIsMissingIsCounted) {
+  Notes notes;
+  const JobList list = plan_jobs(in("jobs.json"), requests());
+  struct StopAfterOne : Notes {
+    void progressed(const JobProgress&) override { source.request_stop(); }
+    std::stop_source source;
+  } stop;
+  EXPECT_EQ(work_on(list, {2, 2}, 1, stop, stop.source.get_token()).done_here, 1);
+  JoinResult joined = join_jobs(list, notes);
+  EXPECT_EQ(joined.missing, 4);
+  EXPECT_FALSE(fs::exists(in("a_out.png")));
+  EXPECT_EQ(work_on(list, {2, 2}, 1, notes).left, 0);
+  joined = join_jobs(list, notes);
+  EXPECT_EQ(joined.missing, 0);
+  EXPECT_TRUE(fs::exists(in("a_out.png")));
+}
+
+TEST_F(JobLists, AMissingPictureDoesNotKeepTheOthersFromIt) {
+  Notes notes;
+  const JobList list = plan_jobs(in("jobs.json"), requests());
+  fs::remove(in("a.png"));
+  const WorkResult result = work_on(list, {}, 1, notes);
+  EXPECT_EQ(result.failed, 1);
+  EXPECT_EQ(result.left, 4);
+  EXPECT_THAT(notes.warnings, HasSubstr("a.png"));
+  EXPECT_EQ(join_jobs(list, notes).written, 1);
+}
+
+TEST_F(JobLists, AChangedPictureIsRefused) {
+  Notes notes;
+  const JobList list = plan_jobs(in("jobs.json"), requests());
+  write_image(in("b.png"), Image(1, 30, 40, 0.5f));
+  EXPECT_EQ(work_on(list, {}, 1, notes).failed, 1);
+  EXPECT_THAT(notes.warnings, HasSubstr("the input of '" + in("b.png").string() +
+                                        "' is not the one that was planned"));
+}
+
+TEST_F(JobLists, OfAnotherVersionOrChangedByHandAreRefused) {
+  plan_jobs(in("jobs.json"), requests());
+  EXPECT_THAT(error_of([&] { plan_jobs(in("jobs.json"), requests()); }, ErrorCode::bad_argument),
+              HasSubstr("is there already"));
+  const std::string good = bytes(in("jobs.json"));
+  replace("\"unmar\": \"", "\"unmar\": \"9");
+  EXPECT_THAT(error_of([&] { read_jobs(in("jobs.json")); }, ErrorCode::unsupported),
+              HasSubstr("was planned by unmar 9"));
+  std::ofstream(in("jobs.json")) << good;
+  replace("\"tiles\": 4", "\"tiles\": \"four\"");
+  EXPECT_THAT(error_of([&] { read_jobs(in("jobs.json")); }, ErrorCode::bad_input),
+              HasSubstr("is none, or was changed"));
+  std::ofstream(in("jobs.json")) << good.substr(0, good.size() / 2);
+  error_of([&] { read_jobs(in("jobs.json")); }, ErrorCode::bad_input);
+}
+
+TEST_F(JobLists, TwoJoinsAtOnceAreOneTooMany) {
+  Notes notes;
+  const JobList list = plan_jobs(in("jobs.json"), requests());
+  const FolderLock lock(list.folder(), "test");
+  error_of([&] { join_jobs(list, notes); }, ErrorCode::io);
+}
+
+TEST_F(JobLists, AreHandedToSlurmWithTimeAndMemory) {
+  const JobList list = plan_jobs(in("jobs.json"), requests());
+  const std::string script = slurm_script(
+      list, 4, 2, {.tiles = 4, .core_seconds = 900, .memory = 1 << 28, .picture = 1 << 20},
+      {"--partition=long", "--comment=two words"}, "/usr/bin/unmar");
+  EXPECT_THAT(script, HasSubstr("--array=1-4 --cpus-per-task=2"));
+  EXPECT_THAT(script, HasSubstr("--time=30 --partition=long '--comment=two words'"));
+  EXPECT_THAT(script, HasSubstr("--part $SLURM_ARRAY_TASK_ID/4 --threads 2"));
+  EXPECT_THAT(script, HasSubstr("--dependency=afterany:$job"));
+}
+
+}  // namespace
+}  // namespace unmar::runs_test
