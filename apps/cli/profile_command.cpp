@@ -71,7 +71,8 @@ int run_profile(const ProfileArguments& a) {
 /// What changes the work of an iteration. 'denoise --help' tells the defaults.
 bool matters(const OptionSpec& spec) {
   return spec.serves(Task::denoise) && spec.group != "Damage" && spec.group != "Duration" &&
-         spec.name != "method" && spec.name != "lr" && spec.name != "rollback";
+         spec.name != "method" && spec.name != "lr" && spec.name != "rollback" &&
+         spec.name != "tile";
 }
 
 }  // namespace

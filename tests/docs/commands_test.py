@@ -125,7 +125,7 @@ def examples_of(folder):
     for command in [[], *commands]:
         for line in folder.run([*command, "--help"]).stdout.splitlines():
             if line.startswith("  unmar "):
-                yield re.split(r"   | > | \\| ", line.strip())[0]  # without a remark or a redirection
+                yield re.split(r"   | > | \| ", line.strip())[0]  # without a remark or a redirection
 
 
 def is_whole(words):
