@@ -1,5 +1,7 @@
 #include "image/fits_write.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -18,9 +20,9 @@ void fill_block(std::string& bytes, char with) {
 std::string header_of(const VImage& pixels, const Metadata& metadata, bool primary,
                       bool extensions_follow) {
   const VipsBandFormat format = pixels.format();
-  const char* bitpix = format == VIPS_FORMAT_UCHAR    ? "8"
-                       : format == VIPS_FORMAT_USHORT ? "16"
-                                                      : "-32";
+  const bool is_float = vips_band_format_isfloat(format);
+  const std::string bitpix =
+      fmt::format("{}{}", is_float ? "-" : "", 8 * vips_format_sizeof(format));
   std::string header = primary ? fits_card("SIMPLE", "T", "conforms to FITS standard")
                                : fits_card("XTENSION", "'IMAGE   '          ");
   header += fits_card("BITPIX", bitpix, "bits per value");
@@ -30,8 +32,10 @@ std::string header_of(const VImage& pixels, const Metadata& metadata, bool prima
   if (pixels.bands() > 1) header += fits_card("NAXIS3", std::to_string(pixels.bands()));
   if (!primary) header += fits_card("PCOUNT", "0") + fits_card("GCOUNT", "1");
   if (extensions_follow) header += fits_card("EXTEND", "T");
-  if (format == VIPS_FORMAT_USHORT)
-    header += fits_card("BZERO", "32768", "unsigned numbers") + fits_card("BSCALE", "1");
+  if (format == VIPS_FORMAT_USHORT || format == VIPS_FORMAT_UINT)
+    header += fits_card("BZERO", format == VIPS_FORMAT_UINT ? "2147483648" : "32768",
+                        "unsigned numbers") +
+              fits_card("BSCALE", "1");
   if (primary)
     for (const std::string& card : metadata.inherited) header += card;
   for (const std::string& card : metadata.cards) header += card;
@@ -66,14 +70,33 @@ std::string fits_hdu(const VImage& pixels, const Metadata& metadata, bool primar
   std::string out = header_of(pixels, metadata, primary, extensions_follow);
   out.reserve(out.size() + VIPS_IMAGE_SIZEOF_IMAGE(pixels.get_image()) + kBlock);
   const bool top_down = is_top_down(metadata.cards);
-  if (pixels.format() == VIPS_FORMAT_UCHAR)
-    append_data<std::uint8_t, std::uint8_t>(out, pixels, top_down, [](auto v) { return v; });
-  else if (pixels.format() == VIPS_FORMAT_USHORT)
-    append_data<std::uint16_t, std::uint16_t>(
-        out, pixels, top_down, [](auto v) { return static_cast<std::uint16_t>(v ^ 0x8000u); });
-  else
-    append_data<float, std::uint32_t>(out, pixels, top_down,
-                                      [](float v) { return std::bit_cast<std::uint32_t>(v); });
+  const auto append = [&]<class Sample, class Bits>(Sample, Bits flip) {
+    append_data<Sample, Bits>(out, pixels, top_down, [flip](Sample value) {
+      return static_cast<Bits>(std::bit_cast<Bits>(value) ^ flip);
+    });
+  };
+  switch (pixels.format()) {
+    case VIPS_FORMAT_UCHAR:
+      append(std::uint8_t{}, std::uint8_t{});
+      break;
+    case VIPS_FORMAT_USHORT:  // FITS has signed numbers only, with an offset
+      append(std::uint16_t{}, std::uint16_t{0x8000});
+      break;
+    case VIPS_FORMAT_SHORT:
+      append(std::int16_t{}, std::uint16_t{});
+      break;
+    case VIPS_FORMAT_UINT:
+      append(std::uint32_t{}, std::uint32_t{0x80000000});
+      break;
+    case VIPS_FORMAT_INT:
+      append(std::int32_t{}, std::uint32_t{});
+      break;
+    case VIPS_FORMAT_DOUBLE:
+      append(double{}, std::uint64_t{});
+      break;
+    default:
+      append(float{}, std::uint32_t{});
+  }
   fill_block(out, '\0');
   return out;
 }

@@ -38,15 +38,22 @@ std::optional<double> blank_of_fits(const vips::VImage& pixels) {
 
 }  // namespace
 
-Meaning meaning_of(FileKind kind, const std::filesystem::path& path, const vips::VImage& pixels) {
+Meaning meaning_of(FileKind kind, const std::filesystem::path& path, int place,
+                   const vips::VImage& pixels) {
   switch (kind) {
     case FileKind::fits:
-      return {false, blank_of_fits(pixels)};
+      return {.blank = blank_of_fits(pixels)};
     case FileKind::tiff:
-      if (const auto tags = read_tiff_tags(path)) return {tags->has_alpha(), tags->nodata};
-      return {pixels.has_alpha(), {}};
+      if (const auto tags = read_tiff_tags(path, place)) {
+        const bool alpha = tags->has_alpha();
+        return {.has_alpha = alpha,
+                .multiplied = tags->has_multiplied_alpha(),
+                .begins_with_rgb = !alpha && tags->photometric == 2 && tags->samples > 3,
+                .blank = tags->nodata};
+      }
+      return {.has_alpha = pixels.has_alpha()};
     default:
-      return {pixels.has_alpha(), {}};
+      return {.has_alpha = pixels.has_alpha()};
   }
 }
 

@@ -17,6 +17,7 @@
 #include "image/reading.h"
 #include "image/sample_range.h"
 #include "image/samples.h"
+#include "image/tiff_bytes.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/image.h"
 
@@ -35,9 +36,8 @@ struct Picture {
   VImage opened;     ///< as it came, for its metadata
   VImage pixels;     ///< gray or RGB, perhaps with alpha
   int channels = 0;  ///< beside alpha
-  bool has_alpha = false;
-  std::optional<double> blank = {};  ///< the value of samples that were not measured
-  bool turned = false;               ///< width and height swap when EXIF orientation is applied
+  Meaning meaning;
+  bool turned = false;  ///< width and height swap when EXIF orientation is applied
   SampleFormat format = SampleFormat::u8;
 };
 
@@ -45,9 +45,11 @@ struct Picture {
 VImage load(FileKind kind, const fs::path& path, int place, bool lenient) {
   // Each loader by name: the general one takes "[...]" at the end of a name for options.
   // Sequential access decodes once, straight to memory.
-  vips::VOption* options = VImage::option()
-                               ->set("access", VIPS_ACCESS_SEQUENTIAL)
-                               ->set("fail_on", lenient ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_ERROR);
+  const VipsFailOn fail_on = lenient ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_ERROR;
+  if (kind == FileKind::tiff)
+    if (auto unusual = load_unusual_tiff(path, place, fail_on)) return *unusual;
+  vips::VOption* options =
+      VImage::option()->set("access", VIPS_ACCESS_SEQUENTIAL)->set("fail_on", fail_on);
   switch (kind) {
     case FileKind::png:
       return VImage::pngload(path.c_str(), options);
@@ -102,6 +104,23 @@ VImage with_plain_colours(const VImage& pixels) {
   }
 }
 
+OtherNumbers numbers_of(const VImage& pixels) {
+  switch (pixels.format()) {
+    case VIPS_FORMAT_CHAR:
+      return OtherNumbers::i8;
+    case VIPS_FORMAT_SHORT:
+      return OtherNumbers::i16;
+    case VIPS_FORMAT_UINT:
+      return OtherNumbers::u32;
+    case VIPS_FORMAT_INT:
+      return OtherNumbers::i32;
+    case VIPS_FORMAT_DOUBLE:
+      return OtherNumbers::f64;
+    default:
+      return OtherNumbers::none;
+  }
+}
+
 SampleFormat format_of(const VImage& pixels) {
   switch (pixels.format()) {
     case VIPS_FORMAT_UCHAR:
@@ -130,11 +149,9 @@ Picture open_picture(FileKind kind, const fs::path& path, int page, double max_m
     fail(ErrorCode::bad_input, "{}: '{}' holds complex numbers; save their magnitude instead",
          kReadImage, path.string());
   }
-  const Meaning meaning = meaning_of(kind, path, picture.pixels);
-  picture.has_alpha = meaning.has_alpha;
-  picture.blank = meaning.blank;
+  picture.meaning = meaning_of(kind, path, picture.place, picture.pixels);
   picture.pixels = with_plain_colours(picture.pixels);
-  picture.channels = picture.pixels.bands() - (picture.has_alpha ? 1 : 0);
+  picture.channels = picture.pixels.bands() - (picture.meaning.has_alpha ? 1 : 0);
   picture.format = format_of(picture.pixels);
   if (picture.pixels.get_typeof(VIPS_META_ORIENTATION) != 0) {
     picture.turned = picture.pixels.get_int(VIPS_META_ORIENTATION) >= 5;
@@ -183,6 +200,13 @@ Samples samples_of(const T* interleaved, std::size_t bands, const Image& image,
   return samples;
 }
 
+/// Colours as they are without alpha, which had been multiplied into them.
+void divide_by_alpha(Samples& samples, std::span<const float> alpha) {
+  for (std::size_t i = 0; i < samples.values.size(); ++i)
+    if (const float a = alpha[i % samples.plane()]; a > 0.f)
+      samples.values[i] /= static_cast<double>(a);
+}
+
 /// What `known` discards, and what tells nothing of the range.
 void apply_known(Samples& samples, const Image* known, std::span<const float> alpha) {
   const std::size_t plane = samples.plane();
@@ -228,7 +252,7 @@ template <class T>
 void fill_alpha(Image& image, const T* samples, std::size_t bands) {
   const auto channels = static_cast<std::size_t>(image.channels());
   if (bands == channels) return;
-  const double opaque = full_range(image.source.format).white;
+  const double opaque = opaque_value(image.source);
   image.source.alpha.resize(image.plane(0).size());
   for (std::size_t i = 0; i < image.source.alpha.size(); ++i) {
     const double alpha = static_cast<double>(samples[i * bands + channels]) / opaque;
@@ -241,7 +265,8 @@ void fill_alpha(Image& image, const T* samples, std::size_t bands) {
 bool is_plain(const Picture& picture, const ReadOptions& options, const Image* known) {
   const bool automatic =
       options.range != RangeMode::data && !options.percentiles && !options.fixed_range;
-  return picture.format == SampleFormat::u8 && automatic && !known && !picture.blank;
+  return picture.format == SampleFormat::u8 && automatic && !known && !picture.meaning.blank &&
+         !picture.meaning.multiplied;
 }
 
 /// Makes pixels of them and keeps what is to be known beside.
@@ -311,6 +336,9 @@ Image decoded(Picture picture, FileKind kind, const fs::path& path, const ReadOp
   Image image(picture.channels, pixels.height(), pixels.width());
   check_known_size(image, known, path);
   image.source.format = picture.format;
+  image.source.numbers = numbers_of(picture.pixels);
+  image.source.multiplied = picture.meaning.multiplied;
+  image.source.begins_with_rgb = picture.meaning.begins_with_rgb;
   image.source.icc_profile = profile_of(pixels, picture.channels);
   image.source.metadata = metadata;
   const auto bands = static_cast<std::size_t>(pixels.bands());
@@ -320,7 +348,8 @@ Image decoded(Picture picture, FileKind kind, const fs::path& path, const ReadOp
       image.source.range = full_range(picture.format);
       return fill(image, interleaved, bands);
     }
-    Samples samples = samples_of(interleaved, bands, image, picture.blank);
+    Samples samples = samples_of(interleaved, bands, image, picture.meaning.blank);
+    if (picture.meaning.multiplied) divide_by_alpha(samples, image.source.alpha);
     apply_known(samples, known, image.source.alpha);
     check_missing(samples, options.max_missing, path);
     settle_ranges(image.source, samples, options, path);
@@ -371,7 +400,7 @@ ImageInfo read_image_info(const fs::path& path, int page) {
     info.height = picture.turned ? picture.pixels.width() : picture.pixels.height();
     info.width = picture.turned ? picture.pixels.height() : picture.pixels.width();
     info.format = picture.format;
-    info.has_alpha = picture.has_alpha;
+    info.has_alpha = picture.meaning.has_alpha;
     info.has_icc_profile = !profile_of(picture.pixels, picture.channels).empty();
     info.loader = std::string(name_of(kind));
     return info;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "base/fail.h"
@@ -115,6 +116,23 @@ ValueRange full_range(SampleFormat format) {
       return {0, 1};
   }
   return {};
+}
+
+double opaque_value(const ImageSource& source) {
+  switch (source.numbers) {
+    case OtherNumbers::i8:
+      return std::numeric_limits<std::int8_t>::max();
+    case OtherNumbers::i16:
+      return std::numeric_limits<std::int16_t>::max();
+    case OtherNumbers::u32:
+      return std::numeric_limits<std::uint32_t>::max();
+    case OtherNumbers::i32:
+      return std::numeric_limits<std::int32_t>::max();
+    case OtherNumbers::f64:
+    case OtherNumbers::none:
+      break;
+  }
+  return full_range(source.format).white;
 }
 
 ValueRange choose_range(RangeMode mode, SampleFormat format, Extent data) {

@@ -11,6 +11,9 @@ std::string_view name_of(SampleFormat format);
 /// {0, 255}, {0, 65535} or {0, 1}.
 ValueRange full_range(SampleFormat format);
 
+/// The value of an opaque pixel's alpha.
+double opaque_value(const ImageSource& source);
+
 /// The smallest and largest sample of a file, in its own units.
 struct Extent {
   double low = 0, high = 0;

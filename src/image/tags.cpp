@@ -292,6 +292,7 @@ std::string to_tiff(const std::vector<TiffPage>& pages) {
     if (!directories.empty())
       for (const Tag& tag : directories.front())
         if (is_structural(tag) && tag.id != kOrientation) put(tags, tag);
+    for (const Tag& tag : page.instead) put(tags, tag);
     append_samples(out, page.encoded, tags, big);
     const std::uint64_t at = append_all(out, tags, big);
     replace_number(out, link, at, big ? 8 : 4);

@@ -23,6 +23,10 @@ inline constexpr std::uint16_t kDescription = 270, kXResolution = 282, kYResolut
                                kXmp = 700, kIptc = 33723, kPhotoshop = 34377, kDocumentName = 269,
                                kArtist = 315, kCopyright = 33432, kPixelScale = 33550,
                                kExifWidth = 40962, kExifHeight = 40963;
+// How the samples lie in their file.
+inline constexpr std::uint16_t kWidth = 256, kBitsPerSample = 258, kPhotometric = 262,
+                               kSamplesPerPixel = 277, kPlanarConfiguration = 284, kPredictor = 317,
+                               kTileWidth = 322, kExtraSamples = 338, kSampleFormat = 339;
 
 /// All directories of a TIFF file, or of what EXIF holds behind its "Exif\0\0", page after page.
 /// Broken entries are left out.
@@ -34,10 +38,12 @@ bool is_structural(const Tag& tag);
 /// What EXIF holds behind its "Exif\0\0".
 std::string to_exif(std::vector<Tag> tags);
 
-/// A page of a TIFF file: as libvips encoded it, alone in its file, and the tags to go with it.
+/// A page of a TIFF file: as libvips encoded it, alone in its file, the tags to go with it, and
+/// what is to be said of its samples in place of what libvips says.
 struct TiffPage {
   std::string_view encoded;
   std::vector<Tag> tags;
+  std::vector<Tag> instead = {};
 };
 /// One file of them.
 std::string to_tiff(const std::vector<TiffPage>& pages);

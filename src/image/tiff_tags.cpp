@@ -9,11 +9,12 @@
 #include <functional>
 #include <string>
 
+#include "image/tags.h"
+
 namespace unmar::image {
 namespace {
 
-constexpr std::uint64_t kSamplesPerPixel = 277, kPhotometric = 262, kExtraSamples = 338,
-                        kNoData = 42113;
+constexpr std::uint64_t kNoData = 42113;
 
 /// Copies `size` bytes from `at`; false beyond the end.
 using Fetch = std::function<bool(std::uint64_t at, unsigned char* to, std::size_t size)>;
@@ -24,16 +25,24 @@ struct Field {
   std::uint64_t at = 0;  ///< of its first value in the file
 };
 
-/// Walks through the first directory of a classic or a big TIFF.
+/// Walks through directory `place` of a classic or a big TIFF.
 class Directory {
  public:
-  explicit Directory(Fetch fetch) : fetch_(std::move(fetch)) {
+  Directory(Fetch fetch, int place) : fetch_(std::move(fetch)) {
     unsigned char head[4] = {};
     if (!fetch_(0, head, sizeof head)) return;
     little_ = head[0] == 'I';
     big_ = number(2, 2) == 43;
-    first_ = big_ ? number(8, 8) : number(4, 4);
+    const std::size_t link = big_ ? 8 : 4;
+    first_ = number(link, link);
+    for (; place > 0 && first_ != 0; --place) {
+      const std::uint64_t count = number(first_, big_ ? 8 : 2);
+      if (count > kMostFields) first_ = 0;
+      if (first_ != 0) first_ = number(first_ + (big_ ? 8 + 20 * count : 2 + 12 * count), link);
+    }
   }
+
+  bool is_big_endian() const { return !little_; }
 
   std::uint64_t number(std::uint64_t at, std::size_t size) const {
     unsigned char bytes[8] = {};
@@ -45,14 +54,13 @@ class Directory {
 
   template <class Visit>
   void for_fields(Visit visit) const {
-    constexpr std::uint64_t kMostFields = 4096;
     if (first_ == 0) return;
     const std::uint64_t wide = big_ ? 8 : 4, entry = big_ ? 20 : 12, head = big_ ? 8 : 2;
     const std::uint64_t count = std::min(number(first_, head), kMostFields);
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::uint64_t at = first_ + head + i * entry;
       Field field{number(at, 2), number(at + 2, 2), number(at + 4, wide), at + 4 + wide};
-      const std::uint64_t size = field.type == 3 ? 2 : field.type == 4 ? 4 : 1;
+      const std::uint64_t size = size_of(field);
       if (field.count > wide / size) field.at = number(field.at, wide);
       visit(field);
     }
@@ -62,7 +70,12 @@ class Directory {
     return fetch_(at, reinterpret_cast<unsigned char*>(to), size);
   }
 
+  static std::size_t size_of(const Field& field) {
+    return field.type == 3 ? 2 : field.type == 4 ? 4 : 1;
+  }
+
  private:
+  static constexpr std::uint64_t kMostFields = 4096;
   Fetch fetch_;
   bool little_ = true, big_ = false;
   std::uint64_t first_ = 0;
@@ -84,40 +97,63 @@ bool TiffTags::has_alpha() const {
   return samples == colours + 1 && first_extra != 0;
 }
 
-std::optional<TiffTags> read_tiff_tags(const std::filesystem::path& path) {
+bool TiffTags::has_multiplied_alpha() const {
+  constexpr int kAssociated = 1;
+  return has_alpha() && first_extra == kAssociated && photometric <= 2;
+}
+
+std::optional<TiffTags> read_tiff_tags(const std::filesystem::path& path, int place) {
   std::ifstream file(path, std::ios::binary);
-  const Directory directory([&](std::uint64_t at, unsigned char* to, std::size_t size) {
-    file.clear();
-    file.seekg(static_cast<std::streamoff>(at));
-    return static_cast<bool>(
-        file.read(reinterpret_cast<char*>(to), static_cast<std::streamsize>(size)));
-  });
+  const Directory directory(
+      [&](std::uint64_t at, unsigned char* to, std::size_t size) {
+        file.clear();
+        file.seekg(static_cast<std::streamoff>(at));
+        return static_cast<bool>(
+            file.read(reinterpret_cast<char*>(to), static_cast<std::streamsize>(size)));
+      },
+      place);
   TiffTags tags;
+  tags.big_endian = directory.is_big_endian();
   bool any = false;
   directory.for_fields([&](const Field& field) {
     any = true;
-    if (field.tag == kSamplesPerPixel)
-      tags.samples = static_cast<int>(directory.number(field.at, 2));
-    if (field.tag == kPhotometric)
-      tags.photometric = static_cast<int>(directory.number(field.at, 2));
-    if (field.tag == kExtraSamples)
-      tags.first_extra = static_cast<int>(directory.number(field.at, 2));
+    const auto value = static_cast<int>(directory.number(field.at, Directory::size_of(field)));
+    if (field.tag == kWidth) tags.width = value;
+    if (field.tag == kTileWidth) tags.tile_width = value;
+    if (field.tag == kSamplesPerPixel) tags.samples = value;
+    if (field.tag == kBitsPerSample) tags.bits = value;
+    if (field.tag == kSampleFormat) tags.number = value;
+    if (field.tag == kPhotometric) tags.photometric = value;
+    if (field.tag == kExtraSamples) tags.first_extra = value;
+    if (field.tag == kPredictor) tags.predictor = value;
+    if (field.tag == kPlanarConfiguration) tags.planes = value == 2;
     if (field.tag == kNoData) tags.nodata = text_as_number(directory, field);
   });
   if (!any) return std::nullopt;
   return tags;
 }
 
-void declare_extra_as_data(std::span<unsigned char> file) {
-  const Directory directory([&](std::uint64_t at, unsigned char* to, std::size_t size) {
-    if (at > file.size() || size > file.size() - at) return false;
-    std::memcpy(to, file.data() + at, size);
-    return true;
-  });
+void change_tags(std::span<unsigned char> file, int place, std::span<const TiffChange> changes) {
+  const Directory directory(
+      [&](std::uint64_t at, unsigned char* to, std::size_t size) {
+        if (at > file.size() || size > file.size() - at) return false;
+        std::memcpy(to, file.data() + at, size);
+        return true;
+      },
+      place);
   directory.for_fields([&](const Field& field) {
-    if (field.tag != kExtraSamples || field.at > file.size()) return;
-    const std::size_t size = std::min<std::uint64_t>(2 * field.count, file.size() - field.at);
-    std::ranges::fill(file.subspan(field.at, size), static_cast<unsigned char>(0));
+    for (const TiffChange& change : changes) {
+      if (field.tag != change.tag) continue;
+      const std::size_t size = Directory::size_of(field);
+      for (std::uint64_t i = 0; i < field.count; ++i) {
+        const std::uint64_t at = field.at + i * size;
+        if (at > file.size() || size > file.size() - at) return;
+        for (std::size_t byte = 0; byte < size; ++byte) {
+          const std::size_t shift = directory.is_big_endian() ? size - 1 - byte : byte;
+          file[at + byte] = static_cast<unsigned char>(change.value >> 8 * shift);
+        }
+      }
+    }
   });
 }
 

@@ -1,26 +1,39 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
 
 namespace unmar::image {
 
-/// What libvips does not tell of the first picture in a TIFF file.
+/// What libvips does not tell of a picture in a TIFF file.
 struct TiffTags {
-  int samples = 1;                    ///< per pixel
-  int photometric = 1;                ///< 0, 1: gray; 2: RGB; 3: palette; 5: CMYK; 8: Lab
-  int first_extra = 0;                ///< of ExtraSamples: 0 data, 1 and 2 alpha
+  int width = 0, tile_width = 0;  ///< 0: no tiles
+  int samples = 1;                ///< per pixel
+  int bits = 1, number = 1;       ///< of a sample; 1: unsigned, 2: signed, 3: float
+  int photometric = 1;            ///< 0, 1: gray; 2: RGB; 3: palette; 5: CMYK; 8: Lab
+  int first_extra = 0;            ///< of ExtraSamples: 0 data, 1 alpha multiplied in, 2 alpha
+  int predictor = 1;              ///< 1: none, 2: differences, 3: differences of floats' bytes
+  bool big_endian = false, planes = false;
   std::optional<double> nodata = {};  ///< GDAL's: the value of pixels that hold none
 
   /// Whether the last sample is alpha, and not one more channel.
   bool has_alpha() const;
+  /// Of gray or RGB, multiplied into these.
+  bool has_multiplied_alpha() const;
 };
 
-/// Nothing if the file cannot be understood, which is for others to say.
-std::optional<TiffTags> read_tiff_tags(const std::filesystem::path& path);
+/// Of page `place`, from 0 on. Nothing if the file cannot be understood, which is for others to
+/// say.
+std::optional<TiffTags> read_tiff_tags(const std::filesystem::path& path, int place = 0);
 
-/// Says of a whole file in memory that samples beyond the colours are data.
-void declare_extra_as_data(std::span<unsigned char> file);
+/// Changes tags of page `place` of a whole file in memory, where they are: all values of `tag`
+/// become `value`.
+struct TiffChange {
+  std::uint16_t tag;
+  std::uint32_t value;
+};
+void change_tags(std::span<unsigned char> file, int place, std::span<const TiffChange> changes);
 
 }  // namespace unmar::image

@@ -18,6 +18,10 @@ namespace unmar {
 /// How the samples were stored in the file, and are stored again when written.
 enum class SampleFormat { u8, u16, f32 };
 
+/// Numbers of a file that are neither of SampleFormat: they count as f32, and are written so again
+/// where the file type holds them.
+enum class OtherNumbers : std::uint8_t { none, i8, i16, u32, i32, f64 };
+
 /// The source values that became 0 and 1: value = black + pixel * (white - black).
 /// 8-bit files use 0 and 255. Scientific pictures often use a small part of their format, so their
 /// range comes from the data (see RangeMode).
@@ -38,13 +42,17 @@ enum class SampleUse : std::uint8_t {
 /// What a file carried beside its pixels; kept so that writing gives it back.
 struct ImageSource {
   SampleFormat format = SampleFormat::u8;
+  OtherNumbers numbers = OtherNumbers::none;  ///< only if `format` is f32
   ValueRange range;
   /// Pictures whose channels are no colours: the range of each; else empty.
   std::vector<ValueRange> channel_ranges = {};
   std::vector<std::byte> icc_profile;  ///< empty: none
   std::vector<float> alpha;            ///< h*w values in [0,1]; empty: opaque
-  SharedMetadata metadata = {};        ///< resolution, EXIF, keywords ...
-  std::string warning = {};            ///< what was wrong with the file, if it could be read still
+  bool multiplied = false;  ///< the file's colours were multiplied by alpha; those here are not
+  /// More than three channels, of which the first three are red, green and blue.
+  bool begins_with_rgb = false;
+  SharedMetadata metadata = {};  ///< resolution, EXIF, keywords ...
+  std::string warning = {};      ///< what was wrong with the file, if it could be read still
   /// Of every pixel of every channel, in their order; null: all are used. The pixel of a sample
   /// that is missing or discarded is 0.
   std::shared_ptr<const std::vector<SampleUse>> use = {};

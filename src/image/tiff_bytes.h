@@ -1,0 +1,16 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include <vips/vips8>
+
+namespace unmar::image {
+
+/// Page `place` of a TIFF file that libvips refuses or does not read as it is meant: doubles,
+/// halves (as floats), 12 bits (as 16), and colours that are multiplied by alpha, which stay so.
+/// Nothing for all others. throws vips::VError.
+std::optional<vips::VImage> load_unusual_tiff(const std::filesystem::path& path, int place,
+                                              VipsFailOn fail_on);
+
+}  // namespace unmar::image
