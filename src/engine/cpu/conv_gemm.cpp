@@ -3,8 +3,8 @@
 
 #include "engine/cpu/conv.h"
 #include "engine/cpu/kernels.h"
-#include "engine/cpu/layout.h"
 #include "engine/cpu/range.h"
+#include "engine/plan/layout.h"
 
 namespace unmar::cpu {
 namespace {

@@ -20,9 +20,11 @@ class Lowering {
         seed_(options.seed),
         threads_(thread_count(options.threads)),
         roots_(backward_roots(graph, options.backward_from)),
-        plan_(graph, roots_) {
-    assign_places();
-    find_writers();
+        plan_(graph, roots_),
+        places_(graph, plan_, roots_, out_.buffers) {
+    out_.value = places_.values();
+    out_.grad = places_.grads();
+    find_learned();
     scales_.resize(count());
     makers_.resize(count());
   }
@@ -31,7 +33,7 @@ class Lowering {
     for (std::size_t i = 0; i < count(); ++i) {
       current_ = id(i);
       if (!fused(id(i))) lower_node(id(i));
-      if (takes_cotangent(id(i))) add_cotangent(id(i));
+      if (places_.takes_cotangent(id(i))) add(make_cotangent(id(i), places_.cotangent(id(i))));
       // Backward runs these in reverse: what others are made of comes first.
       for (std::size_t r = i; r-- > 0;)
         if (plan_[id(r)].recompute_at == static_cast<int>(i)) add_recompute(id(r));
@@ -51,70 +53,17 @@ class Lowering {
 
   bool fused(NodeId n) const { return plan_[n].fused_into.valid(); }
 
-  static Place slice(const Place& whole, int first_channel, const Shape& shape) {
-    return {whole.buffer, shape, whole.offset + first_channel, whole.ld};
-  }
-
-  /// From the last node to the first, so that a concat has its place before its sources.
-  void assign_places() {
-    out_.value.resize(count());
-    out_.grad.resize(count());
-    for (std::size_t i = count(); i-- > 0;) {
-      if (fused(id(i))) continue;
-      const Node& n = node(id(i));
-      if (!out_.value[i] && plan_[id(i)].stored) out_.value[i] = out_.buffers.place(n.shape);
-      if (!out_.grad[i] && plan_[id(i)].has_grad) out_.grad[i] = out_.buffers.place(n.shape);
-      if (std::holds_alternative<Learned>(n.op)) {  // lives among the parameters
-        out_.value[i].buffer->data = param(n, 0).value;
-        if (out_.grad[i]) out_.grad[i].buffer->data = param(n, 0).grad;
-      }
-      if (plan_[id(i)].recompute_at >= 0) out_.value[i].buffer->life = Block::Life::recomputed;
-      for (const NodeId s : plan_.sources(id(i)))
-        if (plan_[s].grad_in == id(i)) out_.grad[at(s)] = out_.grad[i];
-      if (std::holds_alternative<Add>(n.op) && plan_[n.src[0]].value_in == id(i))
-        out_.value[at(n.src[0])] = out_.value[i];
-      if (!std::holds_alternative<Concat>(n.op)) continue;
-      int channel = 0;
-      for (const NodeId s : n.src) {
-        if (plan_[s].value_in == id(i)) {
-          out_.value[at(s)] = slice(out_.value[i], channel, node(s).shape);
-          if (plan_[s].has_grad) out_.grad[at(s)] = slice(out_.grad[i], channel, node(s).shape);
-        }
-        channel += node(s).shape.c;
-      }
-    }
-  }
-
-  /// A gradient that several steps contribute to is written by the one that backward runs first,
-  /// and the others add to it. writers_[node]: that reader, and which of its sources it is; the
-  /// node itself where its cotangent comes first.
-  void find_writers() {
-    writers_.assign(count(), {});
-    for (std::size_t i = count(); i-- > 0;) {
-      if (!plan_[id(i)].has_grad || fused(id(i))) continue;
-      if (takes_cotangent(id(i)) && !writers_[i].reader.valid()) writers_[i].reader = id(i);
-      const auto& src = plan_.sources(id(i));
-      // A concat is one copy per source, which backward takes from the last to the first.
-      const bool backwards = std::holds_alternative<Concat>(node(id(i)).op);
-      for (std::size_t k = 0; k < src.size(); ++k) {
-        const std::size_t slot = backwards ? src.size() - 1 - k : k;
-        if (!writers_[at(src[slot])].reader.valid()) writers_[at(src[slot])] = {id(i), slot};
-      }
-    }
-  }
-
   GradPlace grad_of(NodeId source, NodeId reader, std::size_t slot) const {
-    if (!plan_[reader].has_grad || !out_.grad[at(source)]) return {};
-    const Writer& w = writers_[at(source)];
-    return {out_.grad[at(source)], !(w.reader == reader && w.slot == slot)};
+    return places_.grad_of(source, reader, slot);
   }
 
-  /// The loss takes a number; the other roots have a step for what Program::backward is given.
-  bool takes_cotangent(NodeId n) const {
-    return plan_[n].has_grad && g_.loss() != n && std::ranges::find(roots_, n) != roots_.end();
-  }
-  void add_cotangent(NodeId n) {
-    add(make_cotangent(n, {out_.grad[at(n)], writers_[at(n)].reader != n}));
+  /// Learned tensors live among the parameters.
+  void find_learned() {
+    for (std::size_t i = 0; i < count(); ++i) {
+      if (!std::holds_alternative<Learned>(node(id(i)).op)) continue;
+      out_.value[i].buffer->data = param(node(id(i)), 0).value;
+      if (out_.grad[i]) out_.grad[i].buffer->data = param(node(id(i)), 0).grad;
+    }
   }
 
   UnaryPlaces unary(NodeId n) const {
@@ -299,22 +248,17 @@ class Lowering {
                nd.op);
   }
 
-  struct Writer {
-    NodeId reader;
-    std::size_t slot = 0;
-  };
-
   const Graph& g_;
   const std::vector<ParamPlace>& params_;
   std::uint64_t seed_;
   int threads_;
   std::vector<NodeId> roots_;
   GraphPlan plan_;
+  Lowered out_;
+  Places places_;
   std::vector<Scales> scales_;  ///< of norms that are not stored
   std::vector<std::vector<Step*>> makers_;
-  std::vector<Writer> writers_;
   NodeId current_;  ///< whose steps are being added
-  Lowered out_;
 };
 
 }  // namespace
@@ -322,6 +266,16 @@ class Lowering {
 Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params,
               const CompileOptions& options) {
   return Lowering(graph, params, options).run();
+}
+
+MemoryPlan plan_memory(const Graph& graph, Lowered& lowered) {
+  const int n = static_cast<int>(lowered.steps.size());
+  for (int i = 0; i < n; ++i) {
+    const Uses uses = lowered.steps[static_cast<std::size_t>(i)]->uses();
+    for (Buffer* b : uses.forward) b->use(i);
+    for (Buffer* b : uses.backward) b->use(2 * n - 1 - i, true);
+  }
+  return unmar::plan_memory(graph, lowered.value, lowered.grad, lowered.buffers, n);
 }
 
 }  // namespace unmar::cpu

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "engine/cpu/buffers.h"
 #include "engine/cpu/step.h"
+#include "engine/plan/memory.h"
 #include "unmar/engine/engine.h"
 #include "unmar/graph/graph.h"
 
@@ -25,5 +25,8 @@ struct Lowered {
 /// A GraphPlan says what is computed together, in place or again.
 Lowered lower(const Graph& graph, const std::vector<ParamPlace>& params,
               const CompileOptions& options);
+
+/// Tells the buffers when the steps use them, and places them.
+MemoryPlan plan_memory(const Graph& graph, Lowered& lowered);
 
 }  // namespace unmar::cpu

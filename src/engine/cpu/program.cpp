@@ -13,10 +13,10 @@
 #include "base/fail.h"
 #include "engine/adam.h"
 #include "engine/cpu/kernels.h"
-#include "engine/cpu/layout.h"
 #include "engine/cpu/lower.h"
-#include "engine/cpu/memory.h"
 #include "engine/cpu/profile.h"
+#include "engine/plan/layout.h"
+#include "engine/plan/param_layout.h"
 #include "engine/plan/reach.h"
 
 namespace unmar::cpu {
@@ -203,24 +203,8 @@ class CpuProgram : public Program {
     return *graph_.loss();
   }
 
-  static View dense_view(float* data, const Shape& s) { return {data, s.n, s.h, s.w, s.c, s.c}; }
   static std::size_t index(NodeId id) { return static_cast<std::size_t>(id.index); }
   const Place& place(NodeId id) const { return lowered_.value[index(id)]; }
-  const Op& op_of(const Param& p) const { return graph_.node(p.node).op; }
-  /// The kernels of a node come before its bias.
-  bool is_first(const Param& p) const {
-    return &p == &graph_.params()[static_cast<std::size_t>(graph_.node(p.node).params[0])];
-  }
-  /// [out][in][taps] in the documents, [taps][in][out] in the flat buffers.
-  bool is_conv_weight(const Param& p) const {
-    return std::holds_alternative<Conv2d>(op_of(p)) && is_first(p);
-  }
-  /// NCHW in the documents, NHWC in the flat buffers; a transposed convolution's weight is
-  /// [in][out][taps] and [in][taps][out] likewise.
-  bool is_channels_last(const Param& p) const {
-    return std::holds_alternative<Learned>(op_of(p)) ||
-           (std::holds_alternative<ConvTranspose2d>(op_of(p)) && is_first(p));
-  }
 
   static constexpr std::size_t kChunk = 1 << 15;
   int chunk_count() const { return static_cast<int>((values_.count() + kChunk - 1) / kChunk); }
@@ -241,12 +225,7 @@ class CpuProgram : public Program {
   }
 
   void make_params(std::uint64_t seed) {
-    std::size_t offset = 0;
-    for (const Param& p : graph_.params()) {
-      offsets_.push_back(offset);
-      offset += padded(p.shape.count());
-    }
-    const std::size_t total = param_floats(graph_);
+    const std::size_t total = layout_.floats();
     for (AlignedFloats* buffer : {&values_, &grads_, &m_, &v_}) {
       *buffer = AlignedFloats(total);
       buffer->fill(0.f);
@@ -259,10 +238,10 @@ class CpuProgram : public Program {
       averages_ = AlignedFloats(total);
       std::copy_n(values_.get(), total, averages_.get());
     }
-    for (std::size_t i = 0; i < offsets_.size(); ++i) {
+    for (std::size_t i = 0; i < graph_.params().size(); ++i) {
       const bool frozen = graph_.params()[i].frozen;  // its gradient stays 0, so it never changes
       places_.push_back(
-          {values_.get() + offsets_[i], frozen ? nullptr : grads_.get() + offsets_[i]});
+          {values_.get() + layout_.offset(i), frozen ? nullptr : grads_.get() + layout_.offset(i)});
     }
   }
 
@@ -293,45 +272,18 @@ class CpuProgram : public Program {
   }
 
   std::vector<Tensor> to_tensors(const AlignedFloats& flat) const {
-    std::vector<Tensor> tensors;
-    for (std::size_t i = 0; i < graph_.params().size(); ++i) {
-      tensors.emplace_back(graph_.params()[i].shape);
-      float* from = flat.get() + offsets_[i];
-      const Param& p = graph_.params()[i];
-      if (is_conv_weight(p))
-        weights_from_engine(from, tensors.back());
-      else if (is_channels_last(p))
-        from_channels_last(dense_view(from, p.shape), tensors.back());
-      else
-        std::copy_n(from, tensors.back().count(), tensors.back().data());
-    }
-    return tensors;
+    return layout_.to_tensors(flat.get());
   }
   void from_tensors(const std::vector<Tensor>& tensors, AlignedFloats& flat) const {
-    if (tensors.size() != graph_.params().size())
-      fail(ErrorCode::bad_argument, "restore: {} tensors for {} parameters", tensors.size(),
-           graph_.params().size());
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      const Param& p = graph_.params()[i];
-      if (tensors[i].shape() != p.shape)
-        fail(ErrorCode::bad_argument, "restore: '{}' is {}, got {}", p.name, to_string(p.shape),
-             to_string(tensors[i].shape()));
-      float* to = flat.get() + offsets_[i];
-      if (is_conv_weight(p))
-        weights_to_engine(tensors[i], to);
-      else if (is_channels_last(p))
-        to_channels_last(tensors[i], dense_view(to, p.shape));
-      else
-        std::copy_n(tensors[i].data(), tensors[i].count(), to);
-    }
+    layout_.from_tensors(tensors, flat.get());
   }
 
   Graph graph_;
   CompileOptions options_;
   ThreadPool pool_;
-  bool ran_ = false;                  ///< forward, and no backward since
-  Pass pass_{&pool_};                 ///< of the last forward; backward makes the same jitter again
-  std::vector<std::size_t> offsets_;  ///< of each parameter in the flat buffers
+  bool ran_ = false;   ///< forward, and no backward since
+  Pass pass_{&pool_};  ///< of the last forward; backward makes the same jitter again
+  ParamLayout layout_{graph_};
   AlignedFloats values_, grads_, m_, v_, averages_, arena_, fixed_;
   std::vector<double> squares_;  ///< of gradients, per chunk
   std::vector<ParamPlace> places_;
@@ -347,7 +299,7 @@ std::size_t program_bytes(const Graph& graph, const CompileOptions& options) {
   float somewhere = 0;  // parameters need an address, which planning never follows
   const std::vector<ParamPlace> params(graph.params().size(), {&somewhere, &somewhere});
   Lowered lowered = lower(graph, params, options);
-  return bytes_of(plan_memory(graph, lowered), param_floats(graph), options);
+  return bytes_of(plan_memory(graph, lowered), ParamLayout(graph).floats(), options);
 }
 
 std::unique_ptr<Program> make_program(const Graph& graph, const CompileOptions& options) {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "engine/cpu/buffers.h"
 #include "engine/cpu/kernels.h"
+#include "engine/plan/places.h"
 #include "unmar/graph/graph.h"
 
 namespace unmar::cpu {
@@ -47,13 +47,6 @@ class Step {
   virtual StepFacts facts() const { return {}; }
 };
 
-/// Where the gradient of a source goes: nowhere, or written, or added to what later steps wrote.
-struct GradPlace {
-  Place place;
-  bool accumulate = false;
-  explicit operator bool() const { return static_cast<bool>(place); }
-};
-
 /// Per picture and channel: a norm's result is its source * scale + shift.
 struct NormScales {
   std::vector<float> scale, shift;
@@ -64,11 +57,5 @@ inline PixelMap pixel_map(const NormScales* norm, const Act& act, int image, int
   const auto at = static_cast<std::size_t>(image) * static_cast<std::size_t>(c);
   return {act, &norm->scale[at], &norm->shift[at]};
 }
-
-/// A learned tensor in the flat parameter buffer.
-struct ParamPlace {
-  float* value = nullptr;
-  float* grad = nullptr;
-};
 
 }  // namespace unmar::cpu

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/cpu/layout.h"
 #include "engine/cpu/steps.h"
+#include "engine/plan/layout.h"
 
 namespace unmar::cpu {
 namespace {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "engine/cpu/layout.h"
 #include "engine/cpu/steps.h"
+#include "engine/plan/layout.h"
 
 namespace unmar::cpu {
 namespace {

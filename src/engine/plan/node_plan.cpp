@@ -13,8 +13,8 @@ namespace {
 /// The plan while it is made: each pass fills in some fields from the graph and those before.
 class Draft {
  public:
-  Draft(const Graph& graph, std::span<const NodeId> roots)
-      : g_(graph), roots_(roots), plan_(graph.nodes().size()) {}
+  Draft(const Graph& graph, std::span<const NodeId> roots, const PlanLimits& limits)
+      : g_(graph), roots_(roots), limits_(limits), plan_(graph.nodes().size()) {}
 
   std::vector<NodePlan> run() {
     count_readers();
@@ -114,7 +114,8 @@ class Draft {
       const NodeId n = id(i);
       if (fused(n)) continue;
       const auto* conv = std::get_if<Conv2d>(&node(n).op);
-      const bool pointwise = conv && conv->kernel == 1 && conv->stride == 1;
+      const bool pointwise =
+          limits_.convolves_in_place && conv && conv->kernel == 1 && conv->stride == 1;
       if (!pointwise && !is<Norm>(n) && !is_norm_with_activation(n) && !is<Add>(n)) continue;
       const NodeId source = sources(n)[0];
       const bool fits = is<Add>(n) || g_.shape(source) == node(n).shape;
@@ -164,13 +165,14 @@ class Draft {
 
   const Graph& g_;
   std::span<const NodeId> roots_;
+  PlanLimits limits_;
   std::vector<NodePlan> plan_;
 };
 
 }  // namespace
 
-GraphPlan::GraphPlan(const Graph& graph, std::span<const NodeId> roots)
-    : graph_(graph), nodes_(Draft(graph, roots).run()) {}
+GraphPlan::GraphPlan(const Graph& graph, std::span<const NodeId> roots, const PlanLimits& limits)
+    : graph_(graph), nodes_(Draft(graph, roots, limits).run()) {}
 
 const std::vector<NodeId>& GraphPlan::sources(NodeId n) const {
   const Node& node = graph_.node(n);

@@ -31,11 +31,18 @@ struct NodePlan {
   int recompute_at = -1;
 };
 
+/// What an engine cannot do.
+struct PlanLimits {
+  /// The gradient of a 1x1 convolution takes the place of the one behind it. Not where many blocks
+  /// of it are worked out at once and read all of that.
+  bool convolves_in_place = true;
+};
+
 /// Of all nodes of a graph, which must outlive it.
 class GraphPlan {
  public:
   /// roots: where backward may start.
-  GraphPlan(const Graph& graph, std::span<const NodeId> roots);
+  GraphPlan(const Graph& graph, std::span<const NodeId> roots, const PlanLimits& limits = {});
 
   const NodePlan& operator[](NodeId n) const { return nodes_[at(n)]; }
   /// What a node reads, looking through a norm fused into it.

@@ -3,11 +3,11 @@
 #include <utility>
 #include <vector>
 
-#include "engine/cpu/lower.h"
+#include "engine/plan/places.h"
 #include "unmar/engine/engine.h"
 #include "unmar/graph/graph.h"
 
-namespace unmar::cpu {
+namespace unmar {
 
 /// Where the buffers of a program lie; in floats.
 struct MemoryPlan {
@@ -17,14 +17,14 @@ struct MemoryPlan {
   Offsets in_fixed;  ///< inputs, constants and what lives from one pass to the next
 };
 
-/// Fills in the lifetimes of all buffers and places them. Times: forward of step i is i, its
-/// backward 2 n - 1 - i; what is read afterwards lives until 2 n.
-MemoryPlan plan_memory(const Graph& graph, Lowered& lowered);
+/// Places the buffers of a program of n steps once the lives are known that its steps need. Times:
+/// forward of step i is i, its backward 2 n - 1 - i; what is read afterwards lives until 2 n.
+/// `lasting` are buffers that are fixed, too.
+MemoryPlan plan_memory(const Graph& graph, const std::vector<Place>& value,
+                       const std::vector<Place>& grad, Buffers& buffers, int n,
+                       const std::vector<Buffer*>& lasting = {});
 
 constexpr std::size_t padded(std::size_t floats) { return (floats + 15) / 16 * 16; }
-
-/// Floats of the parameters of a graph, each on cache lines of its own.
-std::size_t param_floats(const Graph& graph);
 
 /// Bytes that a program will hold: the plan, and parameters with gradients, Adam's moments and
 /// averages.
@@ -34,4 +34,4 @@ inline std::size_t bytes_of(const MemoryPlan& plan, std::size_t params,
   return sizeof(float) * (plan.arena + plan.fixed + copies * params);
 }
 
-}  // namespace unmar::cpu
+}  // namespace unmar

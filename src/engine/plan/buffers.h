@@ -6,10 +6,10 @@
 #include "engine/plan/arena.h"
 #include "unmar/tensor/tensor.h"
 
-namespace unmar::cpu {
+namespace unmar {
 
 /// A block whose place is known once all lives are, unless it lives elsewhere and has its address
-/// from the start.
+/// from the start. The address is one of the device that the program runs on.
 struct Buffer : Block {
   float* data = nullptr;
 };
@@ -62,4 +62,4 @@ struct Place {
 
 inline Place Buffers::place(const Shape& shape) { return {make(shape.count()), shape, 0, shape.c}; }
 
-}  // namespace unmar::cpu
+}  // namespace unmar

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "engine/cpu/buffers.h"
+#include "engine/plan/buffers.h"
 #include "unmar/tensor/tensor.h"
 
 /// Between the documents' NCHW and the engine's channels-last order.
-namespace unmar::cpu {
+namespace unmar {
 
 inline void to_channels_last(TensorView src, const View& dst) {
   const float* from = src.data;
@@ -72,4 +72,4 @@ inline void weights_from_engine(const float* src, Tensor& dst) {
             src[(static_cast<std::ptrdiff_t>(t) * s.c + i) * s.n + o];
 }
 
-}  // namespace unmar::cpu
+}  // namespace unmar
