@@ -25,10 +25,20 @@ class AutoEngine final : public Engine {
   }
 
  private:
+  /// The last one need not be worth it, nor have the memory: it says itself what it lacks.
   Engine& choose(const Graph& graph) const {
-    for (const auto& engine : engines_)
-      if (engine->missing(graph).empty()) return *engine;
-    return *engines_.front();
+    Engine* able = nullptr;
+    for (const auto& engine : engines_) {
+      if (!engine->missing(graph).empty()) continue;
+      able = engine.get();
+      if (engine == engines_.back() || (engine->is_worth(graph) && has_memory(*engine, graph)))
+        return *engine;
+    }
+    return able ? *able : *engines_.front();
+  }
+  static bool has_memory(const Engine& engine, const Graph& graph) {
+    const std::size_t free = engine.devices()[0].memory_free;
+    return free == 0 || engine.memory_needed(graph, {}) <= free;
   }
 
   std::vector<std::unique_ptr<Engine>> engines_;

@@ -21,8 +21,7 @@ void require_support(const Engine& engine, const Graph& graph, std::string_view 
   const std::string name = engine.info().name;
   const std::vector<DeviceInfo> devices = engine.devices();
   if (devices.empty())
-    fail(ErrorCode::unsupported, "engine '{}': it finds no device on this machine; use 'auto'",
-         name);
+    fail(ErrorCode::unsupported, "engine '{}': {}; use 'auto'", name, engine.why_no_device());
   if (!device.empty() && std::ranges::find(devices, device, &DeviceInfo::name) == devices.end()) {
     std::vector<std::string> known;
     for (const DeviceInfo& d : devices) known.push_back(d.name);

@@ -36,6 +36,10 @@ struct TrainState {
 class Archive;
 void serialize(Archive& archive, TrainState& state);
 
+/// Of the factors of matrix products, where a device has a faster one than fp32; sums are fp32 or
+/// better. tf32 keeps 10 bits of mantissa: a gradient is then off by some 1e-3 of its largest.
+enum class Precision { fp32, tf32 };
+
 struct CompileOptions {
   std::uint64_t seed = 0;  ///< draws the parameters and the jitter
   int threads = 0;         ///< 0: as many as the machine has
@@ -45,7 +49,8 @@ struct CompileOptions {
   float ema_decay = 0.f;
   /// Nodes that Program::backward may start from, beside the loss.
   std::vector<NodeId> backward_from = {};
-  std::string device = {};  ///< one of Engine::devices(); empty: the first
+  std::string device = {};                ///< one of Engine::devices(); empty: the first
+  Precision precision = Precision::tf32;  ///< at least; "cpu" and "ref" always take fp32
 };
 
 /// What one step of a program did while it was profiled. Times are means over the iterations.
@@ -147,6 +152,10 @@ class Engine {
   virtual EngineInfo info() const = 0;
   /// The fastest first. Empty: this machine has none, and compile() throws.
   virtual std::vector<DeviceInfo> devices() const = 0;
+  /// Why devices() is empty, as part of a sentence.
+  virtual std::string why_no_device() const { return "it finds no device on this machine"; }
+  /// Whether a program of this graph is large enough for what its start costs; "auto" asks.
+  virtual bool is_worth(const Graph&) const { return true; }
   /// The engine that compiles this graph: this one, unless it stands for several.
   virtual const Engine& chosen_for(const Graph&) const { return *this; }
   /// Ops of the graph that this engine cannot run, by node name. Empty: compile() will do.
@@ -168,7 +177,8 @@ void require_support(const Engine& engine, const Graph& graph, std::string_view 
 std::string plan_text(const Graph& graph);
 
 std::vector<std::string> engine_names();  ///< of those that have a device here, the best first
-/// "auto" takes for each graph the best engine that lacks none of its ops.
+/// The name of an engine or of one of its devices, "cuda:1". "auto" takes for each graph the best
+/// engine that lacks none of its ops, has the memory for it, and is worth its start.
 /// throws Error{bad_argument} naming the known ones, Error{unsupported} if it has no device here.
 std::unique_ptr<Engine> make_engine(std::string_view name = "auto");
 

@@ -1,0 +1,120 @@
+#include "engine/cuda/device.h"
+
+#include <bit>
+
+#include "base/fail.h"
+#include "engine/cuda/ptx.h"
+
+namespace unmar::cuda {
+namespace {
+
+constexpr const char* kKernelNames[] = {
+#define UNMAR_CUDA_STRING(name, Args, threads) #name,
+    UNMAR_CUDA_KERNELS(UNMAR_CUDA_STRING)
+#undef UNMAR_CUDA_STRING
+};
+
+Address address_of(const void* p) { return std::bit_cast<std::uintptr_t>(p); }
+
+}  // namespace
+
+CardInUse::CardInUse(const Card& card) : driver_(*machine().driver), card_(card) {
+  call<&Driver::context_retain>("start", &context_, card_.device);
+  try {
+    make_current();
+    call<&Driver::module_load>("compile the kernels", &module_, kernels_ptx(), 0u, nullptr,
+                               nullptr);
+    for (const char* name : kKernelNames)
+      call<&Driver::module_function>(name, &functions_.emplace_back(), module_, name);
+  } catch (...) {
+    driver_.context_release(card_.device);
+    throw;
+  }
+}
+
+CardInUse::~CardInUse() {
+  driver_.context_current(context_);
+  driver_.module_unload(module_);
+  driver_.context_release(card_.device);
+}
+
+void CardInUse::make_current() const { call<&Driver::context_current>("be used", context_); }
+
+std::size_t CardInUse::memory_free() const {
+  std::size_t free = 0, total = 0;
+  make_current();
+  call<&Driver::memory_info>("tell its memory", &free, &total);
+  return free;
+}
+
+void CardInUse::launch(const Launch& launch, Stream stream) const {
+  void* arguments[] = {const_cast<std::byte*>(launch.args.data())};
+  const auto kernel = static_cast<std::size_t>(launch.kernel);
+  call<&Driver::launch>(kKernelNames[kernel], functions_[kernel], launch.grid.x, launch.grid.y,
+                        launch.grid.z, launch.threads, 1u, 1u, 0u, stream,
+                        static_cast<void**>(arguments), nullptr);
+}
+
+DeviceMemory::DeviceMemory(std::shared_ptr<CardInUse> card, std::size_t floats) : floats_(floats) {
+  if (floats == 0) return;
+  Address address = 0;
+  const std::size_t bytes = floats * sizeof(float);
+  card->make_current();
+  card->call<&Driver::allocate>(fmt::format("hold {} MiB", bytes >> 20).c_str(), &address, bytes);
+  memory_ = {std::bit_cast<void*>(static_cast<std::uintptr_t>(address)), [card](void* p) {
+               machine().driver->context_current(nullptr);
+               card->make_current();
+               machine().driver->release(address_of(p));
+             }};
+}
+
+HostMemory::HostMemory(std::shared_ptr<CardInUse> card, std::size_t bytes) {
+  void* memory = nullptr;
+  card->make_current();
+  card->call<&Driver::allocate_host>("reach the host's memory", &memory, bytes, 0u);
+  memory_ = {memory, [card](void* p) { machine().driver->release_host(p); }};
+}
+
+Queue::Queue(std::shared_ptr<CardInUse> card) : card_(std::move(card)) {
+  constexpr unsigned kNonBlocking = 1;
+  card_->make_current();
+  card_->call<&Driver::stream_create>("make a queue", &stream_, kNonBlocking);
+}
+Queue::~Queue() {
+  machine().driver->stream_wait(stream_);
+  machine().driver->stream_destroy(stream_);
+}
+void Queue::launch(std::span<const Launch> launches) {
+  for (const Launch& l : launches) card_->launch(l, stream_);
+}
+void Queue::upload(const void* src, void* dst, std::size_t bytes) {
+  if (bytes > 0) card_->call<&Driver::upload>("take data", address_of(dst), src, bytes, stream_);
+}
+void Queue::download(const void* src, void* dst, std::size_t bytes) {
+  if (bytes > 0) card_->call<&Driver::download>("give data", dst, address_of(src), bytes, stream_);
+}
+void Queue::fill(float* dst, std::size_t floats, float value) {
+  if (floats > 0)
+    card_->call<&Driver::set_words>("fill memory", address_of(dst), std::bit_cast<unsigned>(value),
+                                    floats, stream_);
+}
+void Queue::wait() { card_->call<&Driver::stream_wait>("compute", stream_); }
+
+void Recording::begin(const CardInUse& card, Queue& queue) {
+  constexpr int kThreadLocal = 1;
+  card.call<&Driver::begin_capture>("record a step", queue.stream(), kThreadLocal);
+}
+void Recording::end(const std::shared_ptr<CardInUse>& card, Queue& queue) {
+  CapturedGraph graph = nullptr;
+  GraphExec exec = nullptr;
+  card->call<&Driver::end_capture>("record a step", queue.stream(), &graph);
+  const Result made = machine().driver->graph_instantiate(&exec, graph, nullptr, nullptr, 0);
+  machine().driver->graph_destroy(graph);
+  check(made, "record a step", card->card());
+  exec_ = {exec, [card](GraphExec e) { machine().driver->graph_exec_destroy(e); }};
+}
+void Recording::play(const CardInUse& card, Queue& queue) const {
+  card.call<&Driver::graph_launch>("start a step", exec_.get(), queue.stream());
+}
+
+}  // namespace unmar::cuda

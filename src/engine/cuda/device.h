@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "engine/cuda/driver.h"
+#include "engine/cuda/emitter.h"
+
+/// A card in use: its context and the kernels, and what is allocated there.
+namespace unmar::cuda {
+
+class CardInUse {
+ public:
+  /// Compiles the kernels, unless the driver has them from an earlier run.
+  /// throws Error, as all here, if the card refuses.
+  explicit CardInUse(const Card& card);
+  ~CardInUse();
+  CardInUse(const CardInUse&) = delete;
+  CardInUse& operator=(const CardInUse&) = delete;
+
+  const Card& card() const { return card_; }
+  /// Calls of this thread go to this card from here on.
+  void make_current() const;
+  std::size_t memory_free() const;
+
+  /// call<&Driver::launch>("launch a kernel", arguments...)
+  template <auto kMember, class... Arguments>
+  void call(const char* what, Arguments... arguments) const {
+    check((driver_.*kMember)(arguments...), what, card_);
+  }
+  void launch(const Launch& launch, Stream stream) const;
+
+ private:
+  const Driver& driver_;
+  Card card_;
+  Context context_ = nullptr;
+  Module module_ = nullptr;
+  std::vector<Function> functions_;  ///< by Kernel
+};
+
+/// Memory of the card, or memory of the host that the card copies to and from by itself.
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  DeviceMemory(std::shared_ptr<CardInUse> card, std::size_t floats);
+  float* data() const { return reinterpret_cast<float*>(memory_.get()); }
+  std::size_t floats() const { return floats_; }
+
+ private:
+  std::shared_ptr<void> memory_;
+  std::size_t floats_ = 0;
+};
+class HostMemory {
+ public:
+  HostMemory() = default;
+  HostMemory(std::shared_ptr<CardInUse> card, std::size_t bytes);
+  void* data() const { return memory_.get(); }
+
+ private:
+  std::shared_ptr<void> memory_;
+};
+
+/// Does what it is given in order, while the host does something else.
+class Queue {
+ public:
+  explicit Queue(std::shared_ptr<CardInUse> card);
+  ~Queue();
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  Stream stream() const { return stream_; }
+  void launch(std::span<const Launch> launches);
+  void upload(const void* src, void* dst, std::size_t bytes);
+  void download(const void* src, void* dst, std::size_t bytes);
+  void fill(float* dst, std::size_t floats, float value);
+  void wait();
+
+ private:
+  std::shared_ptr<CardInUse> card_;
+  Stream stream_ = nullptr;
+};
+
+/// What a queue was given once, to be given to it again in one call.
+class Recording {
+ public:
+  Recording() = default;
+  template <class Body>
+  Recording(const std::shared_ptr<CardInUse>& card, Queue& queue, const Body& body) {
+    begin(*card, queue);
+    body();
+    end(card, queue);
+  }
+  explicit operator bool() const { return static_cast<bool>(exec_); }
+  void play(const CardInUse& card, Queue& queue) const;
+
+ private:
+  static void begin(const CardInUse& card, Queue& queue);
+  void end(const std::shared_ptr<CardInUse>& card, Queue& queue);
+  std::shared_ptr<GraphExecHandle> exec_;
+};
+
+}  // namespace unmar::cuda

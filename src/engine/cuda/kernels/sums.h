@@ -1,0 +1,190 @@
+#pragma once
+
+#include "engine/cuda/kernels/pointwise.h"
+
+/// Sums over many pixels, in two launches: parts, then the sum of the parts. Every order is fixed,
+/// so that the same values give the same bits.
+namespace unmar::cuda {
+
+template <class T, int kThreads>
+struct Tree {
+  T value[kThreads];
+};
+/// The sum over the threads of a block, which all of them get.
+template <class T, int kThreads>
+UNMAR_DEVICE T sum_of_block(Tree<T, kThreads>& tree, T value) {
+  const unsigned t = threadIdx.x;
+  __syncthreads();  // what the tree held may still be read
+  tree.value[t] = value;
+  __syncthreads();
+  for (unsigned half = kThreads / 2; half > 0; half /= 2) {
+    if (t < half) tree.value[t] += tree.value[t + half];
+    __syncthreads();
+  }
+  return tree.value[0];
+}
+
+/// Two sums of each of 32 channels over the pixels of a chunk: a block has 8 rows of 32 threads.
+struct ChannelTile {
+  float first[8][32], second[8][32];
+};
+/// The pixels of chunk blockIdx.x of group blockIdx.z, and this thread's channel in them.
+struct ChunkRange {
+  unsigned begin, end, row, lane;
+  int channel;
+};
+UNMAR_DEVICE ChunkRange chunk_range(unsigned chunk, unsigned pixels) {
+  ChunkRange r;
+  r.begin = blockIdx.x * chunk;
+  r.end = r.begin + chunk < pixels ? r.begin + chunk : pixels;
+  r.row = threadIdx.x / 32;
+  r.lane = threadIdx.x % 32;
+  r.channel = static_cast<int>(blockIdx.y * 32 + r.lane);
+  return r;
+}
+/// Sums of the rows of threads, in row 0.
+UNMAR_DEVICE void sum_rows(ChannelTile& tile, const ChunkRange& r, float& first, float& second) {
+  tile.first[r.row][r.lane] = first;
+  tile.second[r.row][r.lane] = second;
+  __syncthreads();
+  if (r.row > 0) return;
+  for (int row = 1; row < 8; ++row) {
+    first += tile.first[row][r.lane];
+    second += tile.second[row][r.lane];
+  }
+}
+/// Where the part of this block's chunk and this thread's channel goes.
+UNMAR_DEVICE unsigned long long part_index(int chunks, int c, int channel) {
+  return (static_cast<unsigned long long>(blockIdx.z) * static_cast<unsigned>(chunks) +
+          blockIdx.x) *
+             static_cast<unsigned>(c) +
+         static_cast<unsigned>(channel);
+}
+
+UNMAR_KERNEL(column_sums, ColumnSums, 256) {
+  UNMAR_SHARED(ChannelTile, tile);
+  const ChunkRange r = chunk_range(a.chunk, a.pixels);
+  const unsigned long long first = static_cast<unsigned long long>(blockIdx.z) * a.pixels;
+  float sum = 0.f, unused = 0.f;
+  if (r.channel < a.c)
+    for (unsigned p = r.begin + r.row; p < r.end; p += 8)
+      sum += a.src[(first + p) * static_cast<unsigned long long>(a.ld) +
+                   static_cast<unsigned>(r.channel)];
+  sum_rows(tile, r, sum, unused);
+  if (r.row == 0 && r.channel < a.c) a.parts[part_index(a.chunks, a.c, r.channel)] = sum;
+}
+
+UNMAR_KERNEL(column_finish, ColumnFinish, 256) {
+  const unsigned i = element(), c = static_cast<unsigned>(a.c);
+  if (i >= a.count) return;
+  const unsigned group = i / c, channel = i - group * c;
+  double sum = 0;
+  for (unsigned k = 0; k < static_cast<unsigned>(a.chunks); ++k)
+    sum += static_cast<double>(
+        a.parts[(static_cast<unsigned long long>(group) * static_cast<unsigned>(a.chunks) + k) * c +
+                channel]);
+  put(a.dst + group * a.dst_ld + channel, static_cast<float>(sum), a.accumulate);
+}
+
+UNMAR_KERNEL(sums, Sums, 256) {
+  using FloatTree = Tree<float, 256>;
+  UNMAR_SHARED(FloatTree, tree);
+  const unsigned long long begin = blockIdx.x * a.chunk;
+  const unsigned long long end = begin + a.chunk < a.count ? begin + a.chunk : a.count;
+  float sum = 0.f;
+  for (unsigned long long i = begin + threadIdx.x; i < end; i += 256) {
+    if (a.kind == sum_squares) {
+      sum += a.a[i] * a.a[i];
+      continue;
+    }
+    const unsigned at = static_cast<unsigned>(i);
+    const float d = a.a[place_of(at, a.c, a.a_ld)] - a.b[place_of(at, a.c, a.b_ld)];
+    sum += a.kind == sum_square_differences ? d * d : absolute(d);
+  }
+  sum = sum_of_block(tree, sum);
+  if (threadIdx.x == 0) a.parts[blockIdx.x] = sum;
+}
+
+UNMAR_KERNEL(sum_finish, SumFinish, 256) {
+  using DoubleTree = Tree<double, 256>;
+  UNMAR_SHARED(DoubleTree, tree);
+  double sum = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < a.count; i += 256)
+    sum += static_cast<double>(a.parts[i]);
+  sum = sum_of_block(tree, sum);
+  if (threadIdx.x == 0) *a.dst = static_cast<float>(sum * a.factor);
+}
+
+UNMAR_KERNEL(difference_grad, DifferenceGrad, 256) {
+  const unsigned i = element();
+  if (i >= a.count) return;
+  const float d = a.a[place_of(i, a.c, a.a_ld)] - a.b[place_of(i, a.c, a.b_ld)];
+  const float slope = a.kind == sum_square_differences ? 2.f * d
+                      : d > 0.f                        ? 1.f
+                      : d < 0.f                        ? -1.f
+                                                       : 0.f;
+  put(a.dst + place_of(i, a.c, a.dst_ld), *a.d_loss * a.factor * slope, a.accumulate);
+}
+
+/// An element's place in the picture, for total variation.
+struct Spot {
+  unsigned x, y;
+  const float* at;
+};
+UNMAR_DEVICE Spot spot(const Variation& a, unsigned i) {
+  const unsigned c = static_cast<unsigned>(a.c), w = static_cast<unsigned>(a.w);
+  const unsigned p = i / c, row = p / w;
+  return {p - row * w, row % static_cast<unsigned>(a.h),
+          a.src + p * static_cast<unsigned long long>(a.src_ld) + (i - p * c)};
+}
+
+UNMAR_KERNEL(variation, Variation, 256) {
+  using FloatTree = Tree<float, 256>;
+  UNMAR_SHARED(FloatTree, tree);
+  const unsigned begin = blockIdx.x * a.chunk;
+  const unsigned end = begin + a.chunk < a.count ? begin + a.chunk : a.count;
+  float sum = 0.f;
+  for (unsigned i = begin + threadIdx.x; i < end; i += 256) {
+    const Spot s = spot(a, i);
+    if (s.x + 1 >= static_cast<unsigned>(a.w) || s.y + 1 >= static_cast<unsigned>(a.h)) continue;
+    const float dx = s.at[a.src_ld] - *s.at, dy = s.at[a.w * a.src_ld] - *s.at;
+    sum += power(dx * dx + dy * dy + a.eps, a.beta);
+  }
+  sum = sum_of_block(tree, sum);
+  if (threadIdx.x == 0) a.parts[blockIdx.x] = sum;
+}
+
+/// 2 beta (dx^2 + dy^2 + eps)^(beta - 1) of the pixel at `at`, and its differences.
+UNMAR_DEVICE float variation_slope(const Variation& a, const float* at, float& dx, float& dy) {
+  dx = at[a.src_ld] - *at;
+  dy = at[a.w * a.src_ld] - *at;
+  const float square = dx * dx + dy * dy + a.eps;
+  if (square == 0.f) return 0.f;  // flat and eps = 0: the kink counts as level
+  if (a.beta == 0.5f) return 1.f / square_root(square);
+  return 2.f * a.beta * power(square, a.beta - 1.f);
+}
+
+/// Each element gathers from the three pixels whose differences it is in.
+UNMAR_KERNEL(variation_grad, Variation, 256) {
+  const unsigned i = element();
+  if (i >= a.count) return;
+  const Spot s = spot(a, i);
+  const bool right = s.x + 1 < static_cast<unsigned>(a.w),
+             below = s.y + 1 < static_cast<unsigned>(a.h);
+  float sum = 0.f, dx, dy;
+  if (right && below) {
+    const float slope = variation_slope(a, s.at, dx, dy);
+    sum -= slope * (dx + dy);
+  }
+  if (s.x > 0 && below) {
+    const float slope = variation_slope(a, s.at - a.src_ld, dx, dy);
+    sum += slope * dx;
+  }
+  if (s.y > 0 && right) {
+    const float slope = variation_slope(a, s.at - a.w * a.src_ld, dx, dy);
+    sum += slope * dy;
+  }
+  put(a.dst + place_of(i, a.c, a.dst_ld), *a.d_loss * a.factor * sum, a.accumulate);
+}
+
+}  // namespace unmar::cuda
