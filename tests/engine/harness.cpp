@@ -61,7 +61,9 @@ std::string pixel_name(const Shape& s, std::size_t i) {
 
 std::unique_ptr<Program> prepare(const std::string& engine, const CaseGraph& g,
                                  const CompileOptions& options) {
-  auto program = make_engine(engine)->compile(g.graph, options);
+  CompileOptions exact = options;
+  exact.precision = Precision::fp32;
+  auto program = make_engine(engine)->compile(g.graph, exact);
   for (const auto& [id, value] : g.inputs) program->set_input(id, value);
   TrainState state = program->state();
   for (std::size_t k = 0; k < state.params.size(); ++k) {

@@ -1,0 +1,27 @@
+#include "engine/fake_cuda/kernels.h"
+
+#include <cstring>
+
+#define UNMAR_SIMT "engine/fake_cuda/simt.h"
+#include "engine/cuda/kernels/kernels.cpp"
+
+namespace unmar::fake_cuda {
+namespace {
+
+constexpr NamedKernel kKernels[] = {
+#define UNMAR_FAKE_KERNEL(name, Args, threads) \
+  {#name, sizeof(cuda::Args), threads,         \
+   [](const void* args) { cuda::name(*static_cast<const cuda::Args*>(args)); }},
+    UNMAR_CUDA_KERNELS(UNMAR_FAKE_KERNEL)
+#undef UNMAR_FAKE_KERNEL
+};
+
+}  // namespace
+
+const NamedKernel* find_kernel(const char* name) {
+  for (const NamedKernel& kernel : kKernels)
+    if (std::strcmp(kernel.name, name) == 0) return &kernel;
+  return nullptr;
+}
+
+}  // namespace unmar::fake_cuda
