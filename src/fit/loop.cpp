@@ -54,7 +54,10 @@ double fidelity_db(const Op& op, float value) {
 }
 
 CompileOptions compile_options(const FitOptions& options) {
-  return {.seed = options.seed, .threads = options.threads, .device = options.device};
+  return {.seed = options.seed,
+          .threads = options.threads,
+          .device = options.device,
+          .precision = options.precision};
 }
 
 /// One run of fit(). Allocates while it is made; then only for snapshots and what watchers record.

@@ -28,8 +28,10 @@ std::size_t memory_needed(const Shape& x_shape, const Operator& A, const Problem
                           const FitOptions& options, const Engine& engine) {
   const Outline plan = outline(x_shape, A, problem);
   const Graph& graph = plan.problem.graph;
-  std::size_t bytes = engine.memory_needed(
-      graph, {.seed = options.seed, .threads = options.threads, .device = options.device});
+  std::size_t bytes = engine.memory_needed(graph, {.seed = options.seed,
+                                                   .threads = options.threads,
+                                                   .device = options.device,
+                                                   .precision = options.precision});
   bytes += bytes_of(plan.z) + bytes_of(plan.y);
   if (learns_input(problem.optimise)) bytes += 4 * bytes_of(plan.z);  // as a parameter
   bytes += 3 * bytes_of(x_shape);  // the iterate, the average, the best

@@ -242,7 +242,10 @@ std::vector<OptionSpec> run() {
                     "start of the random numbers; same seed, same result")),
       in_unit("threads", integer("threads", &R::threads, 0, 1024, "cores to use; 0 for all")),
       text("engine", &R::engine,
-           "what computes; auto is the fastest, 'unmar info' lists the others"),
+           "what computes; auto is the fastest that is worth its start, 'unmar info' lists the "
+           "others; cuda:1 is a second card"),
+      choice("precision", &R::precision, {{"fp32", Precision::fp32}, {"tf32", Precision::tf32}},
+             "of the factors of products on a graphics card, where tf32 is faster; sums are fp32"),
       in_unit("GiB", number("max-memory", &R::max_memory, 0.001, 1'000'000,
                             "memory that the fit may take; otherwise what the machine has "
                             "available")),

@@ -53,6 +53,7 @@ RestoreOptions common() {
       .seed = 0,
       .threads = 0,
       .engine = "auto",
+      .precision = Precision::tf32,
   };
 }
 

@@ -174,6 +174,7 @@ FitOptions fit_options(const RestoreOptions& o) {
   fit.adam.lr = static_cast<float>(o.lr.value());
   fit.seed = static_cast<std::uint64_t>(o.seed.value());
   fit.threads = o.threads.value();
+  fit.precision = o.precision.value_or(Precision::tf32);
   fit.average = o.average.value() ? static_cast<float>(o.average_decay.value()) : 0.f;
   fit.keep = o.keep.value();
   fit.rollback_db = static_cast<float>(o.rollback.value());

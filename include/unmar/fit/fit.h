@@ -209,7 +209,8 @@ struct FitOptions {
   bool return_chosen_state = false;
   /// These see what the stopper in charge sees. Their verdicts are recorded and change nothing.
   std::vector<Watcher> watchers = {};
-  std::string device = {};  ///< of the engine: CompileOptions::device
+  std::string device = {};                ///< of the engine: CompileOptions::device
+  Precision precision = Precision::tf32;  ///< CompileOptions::precision
   /// Borrowed; null: z and y stay what they are. Roll-back knows nothing of stages and may take the
   /// start of one for a spike.
   Stages* stages = nullptr;

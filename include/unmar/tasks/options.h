@@ -133,7 +133,8 @@ struct RestoreOptions {
   std::optional<std::int64_t> seed = {};
   std::optional<int> threads = {};         ///< 0: all cores
   std::optional<std::string> engine = {};  ///< "auto" or one of engine_names()
-  std::optional<double> max_memory = {};   ///< GiB; empty: what the machine has available
+  std::optional<Precision> precision = {};
+  std::optional<double> max_memory = {};  ///< GiB; empty: what the machine has available
 };
 
 /// One row of the table.
