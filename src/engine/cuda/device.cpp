@@ -40,6 +40,11 @@ CardInUse::~CardInUse() {
 
 void CardInUse::make_current() const { call<&Driver::context_current>("be used", context_); }
 
+void CardInUse::release(Address address) const noexcept {
+  driver_.context_current(context_);
+  driver_.release(address);
+}
+
 std::size_t CardInUse::memory_free() const {
   std::size_t free = 0, total = 0;
   make_current();
@@ -61,11 +66,8 @@ DeviceMemory::DeviceMemory(std::shared_ptr<CardInUse> card, std::size_t floats) 
   const std::size_t bytes = floats * sizeof(float);
   card->make_current();
   card->call<&Driver::allocate>(fmt::format("hold {} MiB", bytes >> 20).c_str(), &address, bytes);
-  memory_ = {std::bit_cast<void*>(static_cast<std::uintptr_t>(address)), [card](void* p) {
-               machine().driver->context_current(nullptr);
-               card->make_current();
-               machine().driver->release(address_of(p));
-             }};
+  memory_ = {std::bit_cast<void*>(static_cast<std::uintptr_t>(address)),
+             [card](void* p) { card->release(address_of(p)); }};
 }
 
 HostMemory::HostMemory(std::shared_ptr<CardInUse> card, std::size_t bytes) {

@@ -23,6 +23,7 @@ class CardInUse {
   /// Calls of this thread go to this card from here on.
   void make_current() const;
   std::size_t memory_free() const;
+  void release(Address address) const noexcept;
 
   /// call<&Driver::launch>("launch a kernel", arguments...)
   template <auto kMember, class... Arguments>

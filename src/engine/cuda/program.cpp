@@ -72,9 +72,9 @@ class CudaProgram final : public Program {
       : graph_(graph),
         options_(options),
         card_(std::move(card)),
+        layout_(graph_),
         queue_(card_),
         copies_(card_),
-        layout_(graph_),
         plan_(make_params()) {
     place_buffers();
     emit();
@@ -446,11 +446,11 @@ class CudaProgram final : public Program {
   const Graph graph_;
   const CompileOptions options_;
   std::shared_ptr<CardInUse> card_;
-  mutable Queue queue_, copies_;
   ParamLayout layout_;
   DeviceMemory values_, grads_, m_, v_, averages_, arena_, fixed_;
-  Plan plan_;
   HostMemory pinned_;
+  mutable Queue queue_, copies_;  ///< behind the memory, which must be there until they are done
+  Plan plan_;
   Pass* pass_ = nullptr;     ///< in pinned_, as is
   float* report_ = nullptr;  ///< loss, squares of gradients
   std::vector<Launch> forward_, backward_, update_, report_step_, publish_[2];
