@@ -23,6 +23,14 @@ std::string find_device(const Engine& engine, std::string_view device) {
        engine.info().name, fmt::join(names, ", "));
 }
 
+/// "auto" with a device is the engine that has it.
+std::unique_ptr<Engine> engine_for(const std::string& name, std::string_view device) {
+  if (name == "auto")
+    for (const std::string& engine : engine_names())
+      if (device.starts_with(engine)) return make_engine(engine);
+  return make_engine(name);
+}
+
 /// Image `i` of a stack, as a stack of one.
 Tensor slice(const Tensor& stack, int i) {
   Shape one = stack.shape();
@@ -98,7 +106,7 @@ ProblemOptions DeepImagePrior::problem_options(float reg_noise_std) const {
 }
 
 Tensor DeepImagePrior::get_random_input(const Shape& target_shape, std::string_view device) {
-  find_device(*make_engine(options_.engine), device);
+  find_device(*engine_for(options_.engine, device), device);
   // One picture's noise for all: each is fitted by itself, from the same start.
   const Tensor one = make_input(with_n(target_shape, 1), problem_options(0.f));
   target_ = target_shape;
@@ -145,7 +153,7 @@ Tensor DeepImagePrior::forward(const Tensor& noise) {
 Tensor DeepImagePrior::generate_prior(const Tensor& target_image, int iterations,
                                       float reg_noise_std, std::string_view device,
                                       const PriorContext& context) {
-  const auto engine = make_engine(options_.engine);
+  const auto engine = engine_for(options_.engine, device);
   const auto identity = make_identity();
   const Operator& A = context.observation ? *context.observation : *identity;
   const int n = target_image.shape().n;
