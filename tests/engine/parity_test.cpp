@@ -50,6 +50,21 @@ INSTANTIATE_TEST_SUITE_P(Ops, Parity,
                                             ::testing::ValuesIn(op_cases())),
                          name_of);
 
+/// Factors of 10 bits of mantissa make a product off by 2^-10 at most. Where a sum of few cancels,
+/// that is more of what is left: 5e-3 at the worst place of the table.
+constexpr double kTf32Tolerance = 1e-2;
+
+TEST_P(Parity, holds_with_factors_of_tf32) {
+  const auto& [engine, op_case] = GetParam();
+  if (engine != "cuda" || !op_case.name.starts_with("conv.")) return;
+  const CaseGraph g = op_case.build();
+  const auto ref = prepare("ref", g);
+  const auto rounded = make_engine(engine)->compile(g.graph, {.precision = Precision::tf32});
+  for (const auto& [id, value] : g.inputs) rounded->set_input(id, value);
+  rounded->restore(ref->state());
+  EXPECT_EQ(difference(run(*ref, g), run(*rounded, g), kTf32Tolerance, g), "") << repro();
+}
+
 // Small maps are convolved directly, so the table could lose its Winograd cases unseen.
 TEST(OpTable, reaches_winograd_tiles_of_both_sizes_through_both_borders) {
   std::set<std::string> reached;

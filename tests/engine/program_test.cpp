@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
@@ -345,6 +346,35 @@ TEST_P(ProgramOf, a_step_cancelled_anywhere_leaves_what_was_before) {
   program->restore(before);
   EXPECT_EQ(program->step({}, 1), loss);
   EXPECT_EQ(bit_difference(all_of(after), all_of(program->state())), "");
+}
+
+TEST_P(ProgramOf, a_step_in_two_halves_is_a_step_and_shows_nothing_before_its_end) {
+  const auto whole = compile(), halves = compile();
+  std::vector<float> pictures[3];
+  std::optional<float> losses[3];
+  Outcome states[3];
+  for (int i = 0; i < 3; ++i) {
+    losses[i] = whole->step({}, i);
+    pictures[i] = read(*whole, act_);
+    states[i] = all_of(whole->state());
+  }
+  halves->start_step({}, 0);
+  EXPECT_EQ(halves->finish_step(), losses[0]);
+  for (int i = 1; i < 3; ++i) {
+    halves->start_step({}, i);
+    EXPECT_EQ(halves->loss(), losses[i - 1]);
+    EXPECT_EQ(read(*halves, act_), pictures[i - 1]);
+    EXPECT_EQ(bit_difference(states[i - 1], all_of(halves->state())), "") << i;
+    EXPECT_EQ(read(*halves, act_), pictures[i - 1]);
+    EXPECT_EQ(halves->finish_step(), losses[i]);
+    EXPECT_EQ(read(*halves, act_), pictures[i]);
+  }
+  halves->start_step({}, 3);
+  halves->drop_step();
+  EXPECT_EQ(bit_difference(states[2], all_of(halves->state())), "");
+  EXPECT_EQ(read(*halves, act_), pictures[2]);
+  EXPECT_EQ(halves->step({}, 3), whole->step({}, 3));
+  EXPECT_EQ(bit_difference(all_of(whole->state()), all_of(halves->state())), "");
 }
 
 TEST_P(ProgramOf, continues_from_a_restored_state_to_the_same_bits) {

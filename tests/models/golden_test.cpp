@@ -36,7 +36,8 @@ class GoldenFit : public testing::TestWithParam<std::tuple<std::string, std::str
     graph_.keep(out_);
     graph_.set_loss(add_loss());
 
-    program_ = make_engine(engine_name)->compile(graph_, {.threads = 2, .poison = true});
+    program_ = make_engine(engine_name)
+                   ->compile(graph_, {.threads = 2, .poison = true, .precision = Precision::fp32});
     program_->restore(start());
   }
 

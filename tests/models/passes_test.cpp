@@ -62,8 +62,10 @@ class GoldenPass : public testing::TestWithParam<std::tuple<std::string, std::st
   }
 
   std::unique_ptr<Program> compile() const {
-    auto program = make_engine(std::get<0>(GetParam()))
-                       ->compile(graph_, CompileOptions{.threads = 2, .poison = true});
+    auto program =
+        make_engine(std::get<0>(GetParam()))
+            ->compile(graph_,
+                      CompileOptions{.threads = 2, .poison = true, .precision = Precision::fp32});
     TrainState state;
     for (const Param& p : graph_.params()) {
       state.params.push_back(param(p.name).value);
