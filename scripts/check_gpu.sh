@@ -33,10 +33,10 @@ out=${1:-$here/out}
 mkdir -p "$out"
 export LD_LIBRARY_PATH=$here/lib${UNMAR_FAKE:+:$here/fake}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fake=${UNMAR_FAKE:-}
-sizes=(256 512 1024) count=100 loop=400
+sizes=(256 512 1024) count=100 loop=400 limit=60
 subset='*Parity*cuda_conv_k3*:*Parity*cuda_batch_norm*:*Parity*cuda_attention*:*Parity*cuda_chain*'
 sanitized='*Parity*cuda_conv_k3_s1_reflect_o24*:*Parity*cuda_batch_norm_c24*:*Parity*cuda_chain_skip_net'
-if [[ $fake ]]; then sizes=(32) count=2 loop=3 subset=$sanitized; fi
+if [[ $fake ]]; then sizes=(32) count=1 loop=3 limit=200 subset=$sanitized; fi
 
 results=()
 note() { echo "$*" | tee -a "$out/table.txt"; }
@@ -50,7 +50,7 @@ check() {
 }
 measure() {
   local line
-  if line=$(timeout 60 "$here/bench_card" "$@" 2>>"$out/bench.log"); then
+  if line=$(timeout "$limit" "$here/bench_card" "$@" 2>>"$out/bench.log"); then
     results+=("$line")
     note "$line"
   else
@@ -62,8 +62,8 @@ measure() {
 : >"$out/table.txt"
 note "commit $(cat "$here/commit"), $(date -u +%F), $(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null || echo 'no nvidia-smi')"
 # The first start compiles the kernels, the second finds them in the driver's cache.
-measure cuda start 256 tf32 1
-measure cuda start 256 tf32 1
+measure cuda start "${sizes[0]}" tf32 1
+measure cuda start "${sizes[0]}" tf32 1
 for size in "${sizes[@]}"; do
   measure cuda step "$size" tf32 "$count"
   measure cuda loop "$size" tf32 "$loop"
