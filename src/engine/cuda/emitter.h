@@ -3,8 +3,8 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <limits>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "engine/cuda/kernels/args.h"
