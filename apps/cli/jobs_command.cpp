@@ -35,6 +35,7 @@ class JobConsole : public JobObserver {
     progress_.update_tiles({.done = static_cast<int>(p.done),
                             .all = static_cast<int>(p.all),
                             .share = static_cast<double>(p.done) / static_cast<double>(p.all),
+                            .seconds = p.seconds,
                             .seconds_left = left});
   }
   void warned(const std::string& text) override {

@@ -21,6 +21,7 @@ class PageObserver : public RunObserver {
     all_.first_result(first, written);
   }
   void progressed(const FitProgress& progress) override { all_.progressed(progress); }
+  void tiled(const TileProgress& progress) override { all_.tiled(progress); }
   void warned(const std::string& text) override { all_.warned(text); }
   void finished(const FitRequest& request, const RunResult& result) override {
     all_.finished(request, result);

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "unmar/base/process.h"
+#include "unmar/tasks/tiles.h"
 
 namespace unmar {
 namespace {
@@ -18,7 +19,9 @@ namespace {
 /// Forwards to the observer of the user and notes how far the job is.
 class NotingObserver : public RunObserver {
  public:
-  using Note = std::function<void(const FitProgress&)>;
+  /// Of a picture in tiles these count in place of iterations.
+  using Note =
+      std::function<void(int done, int all, double seconds, const std::optional<double>& psnr)>;
   NotingObserver(RunObserver* other, Note note) : other_(other), note_(std::move(note)) {}
 
   void started(const RunStart& start) override { call(&RunObserver::started, start); }
@@ -27,8 +30,14 @@ class NotingObserver : public RunObserver {
     call(&RunObserver::first_result, first, written);
   }
   void progressed(const FitProgress& progress) override {
-    note_(progress);
+    const HistoryRow& row = progress.row;
+    note_(row.iteration + 1, progress.iterations, progress.seconds,
+          row.psnr_average ? row.psnr_average : row.psnr);
     call(&RunObserver::progressed, progress);
+  }
+  void tiled(const TileProgress& progress) override {
+    note_(progress.done, progress.all, progress.seconds, std::nullopt);
+    call(&RunObserver::tiled, progress);
   }
   void warned(const std::string& text) override { call(&RunObserver::warned, text); }
   void writing() override { call(&RunObserver::writing); }
@@ -72,9 +81,20 @@ const char* to_string(JobState state) {
 
 std::size_t memory_needed(const FitRequest& request) {
   const RestoreOptions resolved = resolve(request.task, request.options);
-  const ImageInfo info = read_image_info(request.in.picture);
+  const ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
   const int factor = resolved.factor.value_or(1);
   const Shape picture{1, info.channels, info.height * factor, info.width * factor};
+  const TileGrid grid = tile_grid(request.task, info.height, info.width, resolved);
+  if (grid.count() > 1) {
+    RestoreOptions of_tile = resolved;
+    of_tile.tile = "none";
+    const Rect tile = grid.scaled(factor).tile(0);
+    const std::size_t held = 3 * sizeof(float) * picture.count();
+    return held + static_cast<std::size_t>(std::max(1, of_tile.threads.value_or(1))) *
+                      memory_needed({1, info.channels, tile.height, tile.width}, *make_identity(),
+                                    problem_options(of_tile), fit_options(of_tile),
+                                    *make_engine(of_tile.engine.value()));
+  }
   if (resolved.method == Method::patches)
     return 8 * sizeof(float) * picture.count();  // include/unmar/patches/patches.h
   const auto damage = make_identity();
@@ -246,13 +266,14 @@ class JobQueue::Impl {
 
   JobState run_job(Job& job) {
     // The job's request and folder do not change once it was submitted.
-    NotingObserver observer(job.observer.get(), [&](const FitProgress& p) {
-      const std::lock_guard lock(mutex_);
-      job.info.iteration = p.row.iteration + 1;
-      job.info.iterations = p.iterations;
-      job.info.seconds = p.seconds;
-      job.info.psnr = p.row.psnr_average ? p.row.psnr_average : p.row.psnr;
-    });
+    NotingObserver observer(job.observer.get(),
+                            [&](int done, int all, double seconds, const auto& psnr) {
+                              const std::lock_guard lock(mutex_);
+                              job.info.iteration = done;
+                              job.info.iterations = all;
+                              job.info.seconds = seconds;
+                              job.info.psnr = psnr;
+                            });
     std::optional<RunStore> store;
     if (!job.info.folder.empty()) store.emplace(job.info.folder, "queue");
     const std::stop_token stop = job.stop.get_token();

@@ -102,8 +102,11 @@ class Teller {
     const double here = done_ - before_ + begun, seconds = seconds_since(start_);
     // A fit may end before its last iteration, so the first tiles tell too much.
     const double left = here > 0 ? seconds / here * (all_ - done_ - begun) : 0;
-    observer_.tiled(
-        {.done = done_, .all = all_, .share = (done_ + begun) / all_, .seconds_left = left});
+    observer_.tiled({.done = done_,
+                     .all = all_,
+                     .share = (done_ + begun) / all_,
+                     .seconds = seconds,
+                     .seconds_left = left});
   }
 
   RunObserver& observer_;
@@ -258,8 +261,7 @@ int tile_count(const FitRequest& request) {
   const RestoreOptions resolved = resolve(request.task, options_with_files(request));
   if (resolved.tile == "none") return 1;
   const ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
-  if (tile_side(request.task, info.height, info.width, resolved) == 0) return 1;
-  return Tiling::count(request.task, info.height, info.width, resolved);
+  return tile_grid(request.task, info.height, info.width, resolved).count();
 }
 
 RunResult run_tiled(const FitRequest& request, RunStore* store, const RunRecord* record,

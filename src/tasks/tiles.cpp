@@ -83,16 +83,6 @@ void paste(const Image& block, Image& whole, int first_row) {
   whole.source.use = std::make_shared<const std::vector<SampleUse>>(std::move(use));
 }
 
-TileGrid grid_of(Task task, int height, int width, const RestoreOptions& resolved) {
-  const int side = tile_side(task, height, width, resolved);
-  if (side == 0) return {height, width, std::max(height, width), 0};
-  // What a cut spoils must lie where the neighbour has the larger share.
-  const int reach = reach_of(task, resolved);
-  const int own = std::max({side / factor_of(task, resolved), 2, 6 * reach});
-  const int overlap = std::clamp(std::max(own / kOverlap, 2 * reach), 1, own / 2);
-  return {height, width, own, overlap};
-}
-
 /// Values within `reach` px of where the part was cut out of the picture are not looked at.
 void hide_cuts(Image& part, const Rect& rect, const PictureParts& picture, int reach) {
   if (reach == 0) return;
@@ -177,6 +167,16 @@ int tile_side(Task task, int height, int width, const RestoreOptions& resolved) 
   return side;
 }
 
+TileGrid tile_grid(Task task, int height, int width, const RestoreOptions& resolved) {
+  const int side = tile_side(task, height, width, resolved);
+  if (side == 0) return {height, width, std::max(height, width), 0};
+  // What a cut spoils must lie where the neighbour has the larger share.
+  const int reach = reach_of(task, resolved);
+  const int own = std::max({side / factor_of(task, resolved), 2, 6 * reach});
+  const int overlap = std::clamp(std::max(own / kOverlap, 2 * reach), 1, own / 2);
+  return {height, width, own, overlap};
+}
+
 void serialize(Archive& archive, NoiseModel& noise) {
   auto kind = static_cast<int>(noise.kind);
   archive(kind, noise.sigma, noise.channels, noise.gain, noise.offset, noise.poisson_share,
@@ -205,12 +205,8 @@ Tiling::Tiling(Task task, const PictureParts& picture, const PictureParts* known
       resolved_(resolve(task, given_)),
       factor_(factor_of(task, resolved_)),
       reach_(reach_of(task, resolved_)),
-      grid_(grid_of(task, picture.height(), picture.width(), resolve(task, given))) {
+      grid_(tile_grid(task, picture.height(), picture.width(), resolve(task, given))) {
   if (grid_.count() == 1) given_ = given, resolved_ = resolve(task, given);
-}
-
-int Tiling::count(Task task, int height, int width, const RestoreOptions& resolved) {
-  return grid_of(task, height, width, resolved).count();
 }
 
 std::size_t Tiling::memory_needed() const {

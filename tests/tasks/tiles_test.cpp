@@ -64,7 +64,7 @@ TEST(Tiling, TilesOverlapByTwiceTheReachAtLeast) {
   const Tiling tiling(Task::deblur, *parts, nullptr, options);
   const TileAxis& axis = tiling.grid().columns();
   EXPECT_LE(axis.start(1), axis.start(0) + axis.size() - 2 * 20);
-  EXPECT_EQ(Tiling::count(Task::deblur, 300, 300, resolved), tiling.grid().count());
+  EXPECT_EQ(tile_grid(Task::deblur, 300, 300, resolved).count(), tiling.grid().count());
 }
 
 TEST(Tiling, AHoleAsLargeAsATileIsFilledFromAroundIt) {

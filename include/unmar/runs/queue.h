@@ -24,7 +24,7 @@ struct JobInfo {
   std::filesystem::path folder = {};  ///< of its store; empty: it has none
   int threads = 0;                    ///< it takes of the queue's
   std::size_t memory = 0;             ///< bytes it takes of the queue's
-  int iteration = 0, iterations = 0;  ///< done, and at most to do
+  int iteration = 0, iterations = 0;  ///< done, and at most to do; tiles, of a picture in tiles
   double seconds = 0;
   std::optional<double> psnr = {};  ///< of the result so far, with a reference
   std::string error = {};           ///< of a failed job

@@ -43,6 +43,7 @@ struct RunResult {
 struct TileProgress {
   int done, all;
   double share;         ///< of all tiles' work that is done
+  double seconds;       ///< since the work on tiles began
   double seconds_left;  ///< about
 };
 

@@ -33,6 +33,9 @@ std::unique_ptr<PictureParts> parts_of(const Image& picture);
 /// a whole. auto: pictures above a megapixel get tiles.
 int tile_side(Task task, int height, int width, const RestoreOptions& resolved);
 
+/// The tiles of a given picture of this size. throws as tile_side().
+TileGrid tile_grid(Task task, int height, int width, const RestoreOptions& resolved);
+
 /// What all tiles of a picture start from.
 struct TileStart {
   std::optional<NoiseModel> noise;  ///< of the whole picture; if the method asks for it
@@ -48,9 +51,6 @@ class Tiling {
   /// options that need all of a picture at once.
   Tiling(Task task, const PictureParts& picture, const PictureParts* known,
          const RestoreOptions& given);
-
-  /// The tiles of a picture of this size. throws as resolve().
-  static int count(Task task, int height, int width, const RestoreOptions& resolved);
 
   const RestoreOptions& options() const { return resolved_; }  ///< of the tiles
   const TileGrid& grid() const { return grid_; }               ///< of the given picture
