@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "base/fail.h"
@@ -57,6 +59,20 @@ Json request_to_json(const FitRequest& given) {
   return json;
 }
 
+namespace {
+
+/// The library would make an int of any number, whatever it holds.
+int whole(const Json& json, const char* key, std::optional<int> otherwise = {}) {
+  if (otherwise && !json.contains(key)) return *otherwise;
+  const Json& value = json.at(key);
+  if (!value.is_number_integer() || value.get<std::int64_t>() > std::numeric_limits<int>::max() ||
+      value.get<std::int64_t>() < 0)
+    fail(ErrorCode::bad_input, "{} must be a whole number, got {}", key, value.dump());
+  return value.get<int>();
+}
+
+}  // namespace
+
 void files_of_json(const Json& json, RunInputs& in, RunOutputs& out, Cadence& cadence) {
   for_inputs(in, [&](const char* name, fs::path& path) {
     path = path_of_json(json.at("reads").at(name));
@@ -64,14 +80,15 @@ void files_of_json(const Json& json, RunInputs& in, RunOutputs& out, Cadence& ca
   in.reading.max_megapixels = json.at("max_megapixels");
   parse_range(json.at("range").get<std::string>(), in.reading);
   in.reading.outliers = outliers_named(json.value("outliers", "auto"));
-  in.reading.page = json.value("page", 1);
-  out.writing.quality = json.value("quality", WriteOptions{}.quality);
+  in.reading.page = whole(json, "page", 1);
+  out.writing.quality = whole(json, "quality", WriteOptions{}.quality);
   out.writing.strip = json.value("strip", false);
   for_outputs(out, [&](const char* name, fs::path& path) {
     path = path_of_json(json.at("writes").value(name, Json()));
   });
   const Json& every = json.at("cadence");
-  cadence = {every.at("snapshot_every"), every.at("checkpoint_seconds"), every.at("keep_every")};
+  cadence = {whole(every, "snapshot_every"), every.at("checkpoint_seconds"),
+             whole(every, "keep_every")};
 }
 
 FitRequest request_of_json(const Json& json) {

@@ -91,6 +91,20 @@ TEST_F(Request, OfARefinementComesBackFromItsJson) {
               HasSubstr("job 7"));
 }
 
+TEST_F(Request, ANumberThatDoesNotFitIsRefused) {
+  for (const char* key : {"page", "quality", "snapshot_every", "keep_every"})
+    for (const char* value : {"9.9e104", "1.5", "5000000000", "-1"}) {
+      std::string text = to_json(request());
+      const std::string before = "\"" + std::string(key) + "\":";
+      std::size_t at = text.find(before);
+      ASSERT_NE(at, text.npos) << key;
+      at = text.find_first_not_of(' ', at + before.size());
+      text.replace(at, text.find_first_of(",}\n", at) - at, value);
+      EXPECT_THAT(error_of([&] { fit_request_from_json(text, "r"); }, ErrorCode::bad_input),
+                  HasSubstr(key));
+    }
+}
+
 TEST_F(Request, APathThatIsNoTextIsRefused) {
   FitRequest given = request();
   given.in.picture = in("\xff.png");
