@@ -1,3 +1,5 @@
+#include <zlib.h>
+
 #include <vips/vips8>
 
 #include "support.h"
@@ -183,6 +185,19 @@ TEST_F(Pages, OfFitsAreItsImages) {
   EXPECT_EQ(count_pages(in("c.fits")), 3);
   EXPECT_THAT(read_image(in("c.fits"), {.range = RangeMode::full}).pixels(),
               testing::ElementsAre(1.f, 2.f));
+}
+
+TEST_F(Pages, OfAFitsFileThatGzipPackedAreListedToo) {
+  const std::string bytes = extensions();
+  put_bytes(in("a.fits"), bytes);
+  gzFile packed = gzopen(in("p.fits.gz").c_str(), "wb");
+  ASSERT_EQ(gzwrite(packed, bytes.data(), static_cast<unsigned>(bytes.size())),
+            static_cast<int>(bytes.size()));
+  ASSERT_EQ(gzclose(packed), Z_OK);
+  ASSERT_EQ(count_pages(in("p.fits.gz")), 2);
+  expect_same_pages("a.fits", "p.fits.gz");
+  write_pages(in("b.fits"), read_all("p.fits.gz"), in("p.fits.gz"));
+  expect_same_pages("a.fits", "b.fits");
 }
 
 TEST_F(Pages, AnImageOfFitsAloneTakesTheFirstHeaderAlong) {
