@@ -27,6 +27,7 @@ struct PickArguments {
   std::optional<int> iteration;
   std::optional<double> strength;
   WriteOptions writing;
+  bool quality_given = false;
   bool list = false;
 };
 
@@ -101,6 +102,11 @@ int run(const PickArguments& a) {
   const RunStore store(a.run, "pick");
   store.require_run();
   const std::vector<int> kept = store.kept();
+  if (std::filesystem::is_directory(store.tiles()))
+    throw Error(ErrorCode::bad_argument,
+                fmt::format("pick: the picture of '{}' was restored in tiles, whose iterations are "
+                            "not kept; add --tile none to a run to pick from",
+                            a.run.string()));
   if (kept.empty())
     throw Error(ErrorCode::bad_input,
                 fmt::format("pick: '{}' holds no pictures yet", a.run.string()));
@@ -111,7 +117,9 @@ int run(const PickArguments& a) {
   check_writable(a.output);
   const int iteration = nearest(kept, *a.iteration);
   Teller teller;
-  write_image(a.output, pick(store, iteration, a.strength, &teller), a.writing);
+  WriteOptions writing = a.writing;
+  if (!a.quality_given) writing.quality = store.read_record().request.out.writing.quality;
+  write_image(a.output, pick(store, iteration, a.strength, &teller), writing);
   if (iteration != *a.iteration)
     say("iteration {} was not kept; the nearest that was is {}", *a.iteration, iteration);
   say("wrote {} as it was at iteration {}", a.output.string(), iteration);
@@ -153,7 +161,10 @@ void add_pick_command(CLI::App& program, Action& chosen) {
       ->group("Iteration");
   declare_writing(*command, a->writing);
   command->add_flag("--list", a->list, "show which iterations were kept")->group("Iteration");
-  command->callback([a, &chosen] { chosen = [a] { return run(*a); }; });
+  command->callback([a, command, &chosen] {
+    a->quality_given = command->count("--quality") > 0;
+    chosen = [a] { return run(*a); };
+  });
 }
 
 }  // namespace unmar::cli

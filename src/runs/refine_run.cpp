@@ -121,10 +121,10 @@ std::string manifest_json(const RefineRequest& request, const RefineRunResult& r
 
 /// Values as they are, so that --prior-file gives the same again.
 void save_prior(const fs::path& path, Image prior) {
-  const std::string extension = path.extension().string();
-  const bool holds_float = extension == ".tif" || extension == ".tiff" || extension == ".fits";
   prior.source = {};
-  write_image(path, prior, {.format = holds_float ? SampleFormat::f32 : SampleFormat::u8});
+  prior.source.format = SampleFormat::f32;  // or the most that the file type holds
+  prior.source.range = {0, 1};
+  write_image(path, prior);
 }
 
 class RefineRun {

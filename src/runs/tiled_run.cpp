@@ -145,8 +145,7 @@ class TiledRun {
     std::optional<TemporaryFolder> temporary;
     if (!store_)
       temporary.emplace(request_.out.result.empty() ? request_.in.picture : request_.out.result);
-    const TileStore tiles(store_ ? store_->folder() / "tiles" : temporary->path(),
-                          store_ ? "--run" : "tiles");
+    const TileStore tiles(store_ ? store_->tiles() : temporary->path(), store_ ? "--run" : "tiles");
     work(tiles);
     observer_.writing();
     write(tiles);

@@ -71,6 +71,7 @@ struct RunRecord {
 ///   history.csv      a row per iteration, appended as the run goes
 ///   checkpoint.bin   the fit so far, to go on from; gone once the run is finished
 ///   pictures/        the result as it was every so many iterations, float TIFF
+///   tiles/           in place of these three: a TileStore, of a picture that is restored in tiles
 ///   report.json, manifest.json   at the end: what a report page shows, what repeats the run
 /// All functions throw Error, opened by `where`: "--run", "resume".
 class RunStore {
@@ -83,6 +84,7 @@ class RunStore {
   std::filesystem::path history() const { return folder_ / "history.csv"; }
   std::filesystem::path report() const { return folder_ / "report.json"; }
   std::filesystem::path manifest() const { return folder_ / "manifest.json"; }
+  std::filesystem::path tiles() const { return folder_ / "tiles"; }
 
   /// throws if a run cannot be begun here: there is one, or the folder cannot be written to. Makes
   /// nothing.
