@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <unmar/runs/job_list.h>
+#include <unmar/runs/pages.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -61,7 +62,10 @@ int run(RestoreArguments a) {
   a.files.page = a.pictures.page;
   const std::vector<FitRequest> requests = requests_for(a.files, a.request, !a.run.empty());
   if (a.estimate) {
-    for (const FitRequest& request : requests) print_estimate(request);
+    for (FitRequest request : requests) {
+      request.in.reading.page = chosen_pages(a.files.page, request.in.picture).front();
+      print_estimate(request);
+    }
     return 0;
   }
   if (!a.plan.empty()) return plan_files(a.plan, requests, a.files.page, a.quiet);

@@ -103,8 +103,8 @@ int restore_one(FitRequest request, const std::string& page, RunStore* store, bo
   const std::vector<int> pages = chosen_pages(page, request.in.picture);
   if (pages.size() == 1) {
     request.in.reading.page = pages.front();
-    unmar::run(request, store, console, console.stop());
-    return 0;
+    const RunResult result = unmar::run(request, store, console, console.stop());
+    return result.tiling && result.tiling->failed ? 1 : 0;
   }
   if (store)
     throw Error(ErrorCode::bad_argument,

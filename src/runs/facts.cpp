@@ -83,6 +83,7 @@ Json tiling_facts(const TilingFacts& tiling) {
   return {{"size", tiling.size},
           {"count", tiling.count},
           {"done", tiling.tiles.size()},
+          {"failed", tiling.failed},
           {"iterations",
            {{"least", iterations.least}, {"most", iterations.most}, {"mean", iterations.mean}}},
           {"tiles", tiles}};
@@ -96,9 +97,8 @@ std::string tiling_in_words(const RunResult& run) {
       done == tiling.count
           ? fmt::format("{} tiles of {} px in {:.1f} s", done, tiling.size, run.seconds)
           : fmt::format(
-                "stopped by you after {:.1f} s: {} of {} tiles are restored, the others are "
-                "as they came",
-                run.seconds, done, tiling.count);
+                "{} after {:.1f} s: {} of {} tiles are restored, the others are as they came",
+                tiling.failed ? "ended" : "stopped by you", run.seconds, done, tiling.count);
   if (with_work < done) text += fmt::format("; in {} nothing was to be done", done - with_work);
   const Spread iterations = iterations_of(tiling);
   if (iterations.most > 0)

@@ -23,7 +23,6 @@ Preview::Preview(std::filesystem::path file, const Image& input, const Tiling& t
   colours.source = {};
   picture_ =
       resized(colours, std::max(1, scaled(height, scale_)), std::max(1, scaled(width, scale_)));
-  write();
 }
 
 void Preview::add(const TileResult& tile) {
@@ -38,8 +37,8 @@ void Preview::add(const TileResult& tile) {
     for (int y = 0; y < height; ++y)
       for (int x = 0; x < width; ++x) picture_.at(c, y0 + y, x0 + x) = small.at(c, y, x);
   if (seconds_since(written_) < kEverySeconds) return;
-  write();
   written_ = Clock::now();
+  write();
 }
 
 void Preview::write() const {

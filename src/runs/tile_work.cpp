@@ -18,16 +18,18 @@ int thread_count(int threads) {
                      : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
-TileResult result_of(int tile, const Restored& restored, double seconds) {
-  const FitResult& fit = restored.fit;
+TileResult result_of(const Tiling& tiling, int tile, const std::optional<Restored>& restored,
+                     double seconds) {
+  const FitResult fit = restored ? restored->fit : FitResult();
+  const Image image = restored ? restored->image : tiling.input(tile);
   return {.facts = {.tile = tile,
-                    .had_work = restored.options.seed.has_value(),
+                    .had_work = restored.has_value(),
                     .iterations = fit.iterations,
                     .best_iteration = fit.best_iteration,
                     .stopped = fit.stopped_by == StoppedBy::stopper,
                     .seconds = seconds},
-          .picture = to_tensor(restored.image),
-          .alpha = restored.image.source.alpha};
+          .picture = to_tensor(image),
+          .alpha = image.source.alpha};
 }
 
 /// Does tiles on several threads.
@@ -86,9 +88,9 @@ class Workers {
       context.on_iteration = [&](const FitProgress& progress) {
         work_.on_share(tile, static_cast<double>(progress.row.iteration + 1) / progress.iterations);
       };
-    const Restored restored = work_.tiling.restore(tile, start_, context, each_);
+    const auto restored = work_.tiling.restore(tile, start_, context, each_);
     if (stop_.stop_requested()) return false;
-    TileResult result = result_of(tile, restored, seconds_since(begun));
+    const TileResult result = result_of(work_.tiling, tile, restored, seconds_since(begun));
     work_.store.save(tile, result);
     const std::lock_guard lock(mutex_);
     if (work_.on_tile) work_.on_tile(result);
@@ -195,9 +197,12 @@ TileResult result_or_input(const TileWork& work, int tile) {
 
 bool begin_tiles(const TileWork& work, const std::stop_token& stop) {
   if (work.store.has_start()) return true;
-  const std::unique_ptr<Claim> claim = work.store.claim_start();
-  if (!claim) return false;
-  if (work.store.has_start()) return true;
+  std::unique_ptr<Claim> claim;
+  if (work.shared) {
+    claim = work.store.claim_start();
+    if (!claim) return false;
+    if (work.store.has_start()) return true;
+  }
   RestoreContext context;
   context.cancel = stop;
   TileStart start = work.tiling.begin(context);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -133,6 +134,7 @@ class TiledRun {
     check_outputs(request, resolved, store, record != nullptr);
     check_shown(request, resolved, all_);
     if (!request.out.result.empty()) check_holds(request.out.result, *source_.input);
+    check_reference();
     result_.started = record ? record->started : now_utc();
     result_.restored.options = resolved;
     result_.restored.engine = make_engine(resolved.engine.value())->info();
@@ -162,8 +164,8 @@ class TiledRun {
                      .started = result_.started,
                      .version = version(),
                      .moved = {}});
-    result_.tiling =
-        TilingFacts{.size = tiling_.result_grid().rows().size(), .count = all_, .tiles = {}};
+    result_.tiling = TilingFacts{
+        .size = tiling_.result_grid().rows().size(), .count = all_, .tiles = {}, .failed = false};
     observer_.started({.request = request_,
                        .input = *source_.input,
                        .start = result_.restored,
@@ -176,19 +178,37 @@ class TiledRun {
     require_disk(tiling_, *source_.picture, tiles.folder(), all_ - tiles.count_done(all_));
     Teller teller(observer_, tiles.count_done(all_), all_);
     Preview preview(request_.out.preview, *source_.input, tiling_);
+    beside([&] { preview.write(); });
     TileWork work{
         .tiling = tiling_, .store = tiles, .threads = result_.restored.options.threads.value()};
     work.on_share = [&](int tile, double share) { teller.share(tile, share); };
     work.on_tile = [&](const TileResult& result) {
-      preview.add(result);
+      beside([&] { preview.add(result); });
       teller.done(result.facts.tile);
     };
     if (!begin_tiles(work, stop_)) return;
     result_.restored.noise = tiles.start().noise;
     std::vector<int> order(static_cast<std::size_t>(all_));
     std::iota(order.begin(), order.end(), 0);
-    do_tiles(work, order, stop_);
-    preview.write();
+    try {
+      do_tiles(work, order, stop_);
+    } catch (const std::exception& error) {
+      if (tiles.count_done(all_) == 0) throw;
+      result_.tiling->failed = true;
+      observer_.warned(fmt::format("{}; the tiles that failed stay as they came", error.what()));
+    }
+    beside([&] { preview.write(); });
+  }
+
+  /// Does what stands beside the result. If that fails, it costs what could not be written, which
+  /// is said once.
+  template <class Write>
+  void beside(Write write) {
+    try {
+      write();
+    } catch (const std::exception& error) {
+      if (said_.insert(error.what()).second) observer_.warned(error.what());
+    }
   }
 
   void write(const TileStore& tiles) {
@@ -203,8 +223,10 @@ class TiledRun {
     result_.seconds = seconds_since(start_);
     const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
     if (!request_.out.manifest.empty())
-      write_text(request_.out.manifest, manifest_json(told, result_), "--manifest");
-    if (store_) write_text(store_->manifest(), manifest_json(told, result_), "--run");
+      beside(
+          [&] { write_text(request_.out.manifest, manifest_json(told, result_), "--manifest"); });
+    if (store_)
+      beside([&] { write_text(store_->manifest(), manifest_json(told, result_), "--run"); });
     result_.input = std::move(*source_.input);
   }
 
@@ -223,6 +245,21 @@ class TiledRun {
     fit.stopped_by = whole ? StoppedBy::stopper : StoppedBy::cancelled;
   }
 
+  /// Before hours of work.
+  void check_reference() const {
+    const RunInputs& in = request_.in;
+    if (in.reference.empty()) return;
+    const ImageInfo info = read_image_info(in.reference, reading_of(in, in.reference).page);
+    const TileGrid grid = tiling_.result_grid();
+    const int width = grid.columns().length(), height = grid.rows().length();
+    const int channels = source_.picture->channels();
+    if (info.width == width && info.height == height && info.channels == channels) return;
+    fail(ErrorCode::bad_input,
+         "--reference: it is {}x{} px with {} channels, but the result will be {}x{} px with {}; "
+         "give a clean picture of the same kind",
+         info.width, info.height, info.channels, width, height, channels);
+  }
+
   void compare() {
     if (request_.in.reference.empty()) return;
     Restored& restored = result_.restored;
@@ -230,12 +267,6 @@ class TiledRun {
                                       reading_of(request_.in, request_.in.reference));
     const int factor = tiling_.factor();
     const Image input = factor == 1 ? *source_.input : enlarge_bicubic(*source_.input, factor);
-    if (!reference.same_size(restored.image))
-      fail(ErrorCode::bad_input,
-           "--reference: it is {}x{} px with {} channels, but the result is {}x{} px with {}; give "
-           "a clean picture of the same kind",
-           reference.width(), reference.height(), reference.channels(), restored.image.width(),
-           restored.image.height(), restored.image.channels());
     restored.psnr = psnr(restored.image, reference);
     restored.ssim = ssim(restored.image, reference);
     restored.psnr_input = psnr(input, reference);
@@ -251,6 +282,7 @@ class TiledRun {
   const TileSource source_;
   const Tiling tiling_;
   const int all_;
+  std::set<std::string> said_;
   RunResult result_;
 };
 

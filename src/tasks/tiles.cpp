@@ -289,17 +289,14 @@ TileStart Tiling::begin(const RestoreContext& context) const {
   return start;
 }
 
-Restored Tiling::restore(int tile, const TileStart& start, const RestoreContext& context,
-                         int threads) const {
+std::optional<Restored> Tiling::restore(int tile, const TileStart& start,
+                                        const RestoreContext& context, int threads) const {
   const Part part = part_of(tile);
-  Restored restored;
-  if (!part.has_work) {
-    restored.image = input(tile);
-    return restored;
-  }
+  if (!part.has_work) return std::nullopt;
   RestoreOptions options = options_for(part, start);
   if (threads > 0) options.threads = threads;
   const RestoreOptions suited = resolve_for(task_, part.picture, nullptr, options);
+  Restored restored;
   RestoreContext own = context;
   own.reference = nullptr;
   if (!start.weights.empty() && same_network(suited, resolved_)) own.weights = &start.weights;

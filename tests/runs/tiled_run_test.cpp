@@ -137,6 +137,46 @@ TEST_F(TiledRun, ShowsAPreview) {
   EXPECT_GT(psnr(preview, result.restored.image), psnr(preview, read_image(in("a.png"))) + 5);
 }
 
+TEST_F(TiledRun, AClaimThatAnotherMachineLeftKeepsNothingFromResuming) {
+  RunObserver quiet;
+  {
+    RunStore store(in("part"), "test");
+    StopAfterTiles stop(1);
+    run(tiled(), &store, stop, stop.source.get_token());
+    fs::remove(store.tiles() / "start.bin");
+    std::ofstream(store.tiles() / "start.claim") << "1 another-machine\n";
+  }
+  RunStore store(in("part"), "test");
+  EXPECT_EQ(resume(store, std::nullopt, quiet).tiling->tiles.size(), 6);
+}
+
+TEST_F(TiledRun, APreviewThatCannotBeWrittenIsAWarning) {
+  struct Warnings : RunObserver {
+    void warned(const std::string& text) override { list.push_back(text); }
+    void started(const RunStart&) override { fs::remove_all(folder); }
+    std::vector<std::string> list;
+    fs::path folder;
+  } warnings;
+  FitRequest request = tiled();
+  fs::create_directory(in("gone"));
+  warnings.folder = in("gone");
+  request.out.preview = in("gone/preview.png");
+  EXPECT_EQ(run(request, nullptr, warnings).tiling->tiles.size(), 6);
+  EXPECT_EQ(warnings.list.size(), 1);
+  EXPECT_TRUE(fs::exists(in("a_out.png")));
+}
+
+TEST_F(TiledRun, AReferenceOfAnotherSizeIsRefusedBeforeTheWork) {
+  FitRequest request = tiled();
+  write_image(in("small.png"), Image(3, 20, 20, 0.5f));
+  request.in.reference = in("small.png");
+  struct : RunObserver {
+    void started(const RunStart&) override { ADD_FAILURE(); }
+  } observer;
+  EXPECT_THAT(error_of([&] { run(request, nullptr, observer); }, ErrorCode::bad_input),
+              HasSubstr("--reference: it is 20x20 px"));
+}
+
 TEST_F(TiledRun, RefusesWhatShowsOneFit) {
   RunObserver quiet;
   FitRequest request = tiled();

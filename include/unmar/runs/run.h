@@ -19,6 +19,7 @@ struct TilingFacts {
   int size = 0;  ///< side in px of the result
   int count = 0;
   std::vector<TileFacts> tiles;  ///< those that are done
+  bool failed = false;           ///< some could not be restored
 };
 
 /// A run that begins or goes on.

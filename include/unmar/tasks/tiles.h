@@ -61,12 +61,11 @@ class Tiling {
 
   /// Of context only `cancel` counts; cancelled, what comes back means nothing.
   TileStart begin(const RestoreContext& context = {}) const;
-  /// One tile, as it goes into the result; where nothing is to be restored, what is there.
+  /// One tile, as it goes into the result. Empty: nothing is to be restored in it, see input().
   /// A fit that diverges is tried twice more with other seeds. throws as restore().
-  /// threads: instead of those of the options; 0: those. Without options set in what comes back,
-  /// nothing was to be done.
-  Restored restore(int tile, const TileStart& start, const RestoreContext& context = {},
-                   int threads = 0) const;
+  /// threads: instead of those of the options; 0: those.
+  std::optional<Restored> restore(int tile, const TileStart& start,
+                                  const RestoreContext& context = {}, int threads = 0) const;
   /// The tile as it came, enlarged if need be: for what was not restored.
   Image input(int tile) const;
   /// What the result carries beside its pixels and its alpha.
