@@ -38,7 +38,11 @@ LIBRARIES = [
     ),
     Library("libvips", r"vips/", r"\bvips(::|_\w+\()", r"\bvips\b", ("src/image/", "tests/image/")),
     Library(
-        "zlib", r"zlib\.h", r"\bgz(open|read|close)\b", r"\bZLIB\b", ("src/diffusion/", "tests/diffusion/", "tests/fuzz/")
+        "zlib",
+        r"zlib\.h",
+        r"\bgz(open|read|close)\b",
+        r"\bZLIB\b",
+        ("src/image/", "src/diffusion/", "tests/image/", "tests/diffusion/", "tests/fuzz/"),
     ),
     Library("Eigen", r"Eigen/", r"\bEigen::", r"\bEigen", ("src/noise/",)),
     Library(
