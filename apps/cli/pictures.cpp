@@ -22,7 +22,7 @@ void PictureArguments::declare(CLI::App& command, bool several_pages) {
   pages->type_name(several_pages ? "N|FIRST..LAST|all" : "N")->group("Pictures");
   command
       .add_option("--max-pixels", max_megapixels,
-                  "largest picture to accept, in megapixels (default 100)")
+                  "largest picture to accept, in megapixels (default 100, in tiles any)")
       ->type_name("MPX")
       ->check(in_range(1e-6, 1e6))
       ->group("Pictures");

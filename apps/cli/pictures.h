@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace CLI {
@@ -15,7 +16,7 @@ namespace unmar::cli {
 
 /// --max-pixels, --range, --outliers and --page: how the pictures of a command are read.
 struct PictureArguments {
-  double max_megapixels = 100;
+  std::optional<double> max_megapixels;
   std::string range = "auto", outliers = "auto";
   std::string page;  ///< N, FIRST..LAST or all; empty: the only one
 

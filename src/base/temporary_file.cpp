@@ -138,8 +138,9 @@ void TemporaryFile::append(std::span<const std::byte> bytes) {
   if (const int error = write_all(appended_, bytes)) fail_with(error);
 }
 
-void TemporaryFile::replace_start(std::span<const std::byte> bytes) {
+void TemporaryFile::write_at(std::uint64_t place, std::span<const std::byte> bytes) {
   const int file = open_to_write(0);
+  (void)::lseek(file, static_cast<off_t>(place), SEEK_SET);
   const int error = write_all(file, bytes);
   ::close(file);
   if (error != 0) fail_with(error);

@@ -24,8 +24,8 @@ class TemporaryFile {
 
   /// Behind what append() wrote before; not to be mixed with write().
   void append(std::span<const std::byte> bytes);
-  /// Replaces the first bytes of what append() wrote.
-  void replace_start(std::span<const std::byte> bytes);
+  /// Into what append() or a library wrote.
+  void write_at(std::uint64_t place, std::span<const std::byte> bytes);
 
   /// A path for a library that wants to write the file itself. It holds nothing of the user's
   /// folder names, which some libraries take apart. Works while this object lives.

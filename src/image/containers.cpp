@@ -134,17 +134,16 @@ std::optional<Density> png_density(std::string_view png) {
   return density;
 }
 
-std::string png_with(std::string_view png, std::string_view exif, const PngTexts& texts,
-                     bool with_density) {
-  std::string out(png.substr(0, 8));
+void png_with(std::string_view png, std::string_view exif, const PngTexts& texts, bool with_density,
+              const Sink& sink) {
+  sink(png.substr(0, 8));
   for_chunks(png, [&](std::string_view name, std::string_view chunk) {
-    if (name != "eXIf" && (name != "pHYs" || with_density)) out += chunk;
+    if (name != "eXIf" && (name != "pHYs" || with_density)) sink(chunk);
     if (name != "IHDR") return true;
-    if (!exif.empty()) out += png_chunk("eXIf", exif);
-    for (const auto& [keyword, text] : texts) out += text_chunk(keyword, text);
+    if (!exif.empty()) sink(png_chunk("eXIf", exif));
+    for (const auto& [keyword, text] : texts) sink(text_chunk(keyword, text));
     return true;
   });
-  return out;
 }
 
 std::string webp_with(std::string_view webp, std::string_view exif, int width, int height) {

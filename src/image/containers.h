@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,8 +29,10 @@ constexpr std::string_view kXmpKeyword = "XML:com.adobe.xmp";
 /// Keyword and text, which is UTF-8 or else Latin-1.
 using PngTexts = std::vector<std::pair<std::string, std::string>>;
 std::optional<Density> png_density(std::string_view png);
-std::string png_with(std::string_view png, std::string_view exif, const PngTexts& texts,
-                     bool with_density);
+/// Takes the bytes of a file, from its first to its last.
+using Sink = std::function<void(std::string_view)>;
+void png_with(std::string_view png, std::string_view exif, const PngTexts& texts, bool with_density,
+              const Sink& sink);
 
 std::string webp_with(std::string_view webp, std::string_view exif, int width, int height);
 

@@ -12,7 +12,6 @@
 #include "image/icc.h"
 #include "image/samples.h"
 #include "image/tags.h"
-#include "image/tiff_tags.h"
 #include "image/vips_runtime.h"
 
 namespace unmar::image {
@@ -85,35 +84,40 @@ constexpr VipsBandFormat kFormatOf = std::is_same_v<T, std::uint8_t>    ? VIPS_F
                                      : std::is_same_v<T, double>        ? VIPS_FORMAT_DOUBLE
                                                                         : VIPS_FORMAT_FLOAT;
 
-/// Borrows `samples`.
-template <class T>
-VImage wrapped(std::vector<T>& samples, const Image& image, FileKind kind) {
-  const auto bands = static_cast<int>(samples.size() / image.plane(0).size());
-  // Savers take their bit depth from the interpretation.
-  const bool gray = image.channels() < 3;
-  const VipsInterpretation interpretation =
-      kFormatOf<T> == VIPS_FORMAT_USHORT
-          ? (gray ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_RGB16)
-          : (gray ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB);
-  VImage pixels = VImage::new_from_memory(samples.data(), samples.size() * sizeof(T), image.width(),
-                                          image.height(), bands, kFormatOf<T>)
-                      .copy(VImage::option()->set("interpretation", interpretation));
-  const auto& profile = image.source.icc_profile;
-  const bool becomes_rgb = gray && kind == FileKind::webp;
-  if (abilities(kind).profile && !becomes_rgb && profile_fits(profile, image.channels())) {
-    pixels.set(VIPS_META_ICC_NAME, static_cast<VipsCallbackFn>(nullptr),
-               const_cast<std::byte*>(profile.data()), profile.size());
+/// Calls body with a sample of that kind.
+template <class Body>
+auto with_sample(SampleKind kind, Body body) {
+  switch (kind.numbers) {
+    case OtherNumbers::i8:
+      return body(std::int8_t{});
+    case OtherNumbers::i16:
+      return body(std::int16_t{});
+    case OtherNumbers::u32:
+      return body(std::uint32_t{});
+    case OtherNumbers::i32:
+      return body(std::int32_t{});
+    case OtherNumbers::f64:
+      return body(double{});
+    case OtherNumbers::none:
+      break;
   }
-  return pixels;
+  switch (kind.format) {
+    case SampleFormat::u8:
+      return body(std::uint8_t{});
+    case SampleFormat::u16:
+      return body(std::uint16_t{});
+    case SampleFormat::f32:
+      break;
+  }
+  return body(float{});
 }
 
-template <class T>
-std::string with_pixels_as(const Image& image, SampleFormat format, FileKind kind,
-                           const std::function<std::string(const VImage&)>& body) {
-  const bool with_alpha = abilities(kind).alpha && !image.source.alpha.empty();
-  const bool multiplied = with_alpha && kind == FileKind::tiff && image.source.multiplied;
-  std::vector<T> samples = interleaved<T>(image, format, with_alpha, multiplied);
-  return body(wrapped(samples, image, kind));
+/// Savers take their bit depth from the interpretation.
+VipsInterpretation interpretation_of(const Image& image, VipsBandFormat format) {
+  const bool gray = image.channels() < 3;
+  return format == VIPS_FORMAT_USHORT
+             ? (gray ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_RGB16)
+             : (gray ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB);
 }
 
 /// FITS has no signed bytes.
@@ -161,6 +165,13 @@ void check_channels(const Image& image, FileKind kind, const fs::path& path) {
        kWriteImage, path.string(), image.channels());
 }
 
+void check_sides(int width, int height, FileKind kind) {
+  const int limit = abilities(kind).max_side;
+  if (width <= limit && height <= limit) return;
+  fail(ErrorCode::bad_argument, "{}: {} files hold at most {} px on a side, got {}x{}; use .png",
+       kWriteImage, name_of(kind), limit, width, height);
+}
+
 void check_picture(const Image& image, FileKind kind, const WriteOptions& options,
                    const fs::path& path) {
   if (image.empty()) {
@@ -171,11 +182,7 @@ void check_picture(const Image& image, FileKind kind, const WriteOptions& option
     fail(ErrorCode::bad_argument, "{}: quality must be 1 to 100, got {}", kWriteImage,
          options.quality);
   }
-  const int limit = abilities(kind).max_side;
-  if (image.width() > limit || image.height() > limit) {
-    fail(ErrorCode::bad_argument, "{}: {} files hold at most {} px on a side, got {}x{}; use .png",
-         kWriteImage, name_of(kind), limit, image.width(), image.height());
-  }
+  check_sides(image.width(), image.height(), kind);
   const auto& alpha = image.source.alpha;
   if (!alpha.empty() && alpha.size() != image.plane(0).size()) {
     fail(ErrorCode::bad_argument,
@@ -190,88 +197,91 @@ void check_picture(const Image& image, FileKind kind, const WriteOptions& option
   }
 }
 
-std::string with_pixels(const Image& image, SampleKind samples, FileKind kind,
-                        const std::function<std::string(const VImage&)>& body) {
-  const SampleFormat format = samples.format;
-  switch (samples.numbers) {
-    case OtherNumbers::i8:
-      return with_pixels_as<std::int8_t>(image, format, kind, body);
-    case OtherNumbers::i16:
-      return with_pixels_as<std::int16_t>(image, format, kind, body);
-    case OtherNumbers::u32:
-      return with_pixels_as<std::uint32_t>(image, format, kind, body);
-    case OtherNumbers::i32:
-      return with_pixels_as<std::int32_t>(image, format, kind, body);
-    case OtherNumbers::f64:
-      return with_pixels_as<double>(image, format, kind, body);
-    case OtherNumbers::none:
-      break;
-  }
-  switch (format) {
-    case SampleFormat::u8:
-      return with_pixels_as<std::uint8_t>(image, format, kind, body);
-    case SampleFormat::u16:
-      return with_pixels_as<std::uint16_t>(image, format, kind, body);
-    case SampleFormat::f32:
-      return with_pixels_as<float>(image, format, kind, body);
-  }
-  return {};
+std::vector<std::byte> samples_to_write(const Image& image, SampleKind kind, FileKind file) {
+  return with_sample(kind, [&]<class T>(T) {
+    const bool with_alpha = abilities(file).alpha && !image.source.alpha.empty();
+    const bool multiplied = with_alpha && file == FileKind::tiff && image.source.multiplied;
+    const std::vector<T> samples = interleaved<T>(image, kind.format, with_alpha, multiplied);
+    const auto bytes = std::as_bytes(std::span(samples));
+    return std::vector<std::byte>(bytes.begin(), bytes.end());
+  });
 }
 
-std::string encoded(const VImage& pixels, FileKind kind, int quality) {
-  vips::VOption* options = VImage::option();
-  VipsBlob* blob = nullptr;
-  switch (kind) {
-    case FileKind::png:
-      blob = pixels.pngsave_buffer(options);
-      break;
-    case FileKind::jpeg:
-      blob = pixels.jpegsave_buffer(options->set("Q", quality));
-      break;
-    case FileKind::webp:
-      options->set("Q", quality)->set("lossless", quality == kLossless);
-      blob = pixels.webpsave_buffer(options);
-      break;
-    case FileKind::tiff: {
-      const std::size_t bytes = VIPS_IMAGE_SIZEOF_IMAGE(pixels.get_image());
-      options->set("bigtiff", bytes > kClassicTiff);
-      if (!vips_band_format_isfloat(pixels.format())) {  // noise in a mantissa does not shrink
-        options->set("compression", VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE)
-            ->set("predictor", VIPS_FOREIGN_TIFF_PREDICTOR_HORIZONTAL);
-      }
-      blob = pixels.tiffsave_buffer(options);
-      break;
-    }
-    case FileKind::fits:
-    case FileKind::gif:
-    case FileKind::bmp:
-    case FileKind::heif:
-    case FileKind::jxl:
-      break;
+VipsBandFormat band_format(SampleKind kind) {
+  return with_sample(kind, []<class T>(T) { return kFormatOf<T>; });
+}
+
+VImage with_colours(const VImage& pixels, const Image& image, FileKind kind) {
+  VImage dressed = pixels.copy(
+      VImage::option()->set("interpretation", interpretation_of(image, pixels.format())));
+  const auto& profile = image.source.icc_profile;
+  const bool becomes_rgb = image.channels() < 3 && kind == FileKind::webp;
+  if (abilities(kind).profile && !becomes_rgb && profile_fits(profile, image.channels())) {
+    dressed.set(VIPS_META_ICC_NAME, static_cast<VipsCallbackFn>(nullptr),
+                const_cast<std::byte*>(profile.data()), profile.size());
   }
+  return dressed;
+}
+
+std::string with_pixels(const Image& image, SampleKind samples, FileKind kind,
+                        const std::function<std::string(const VImage&)>& body) {
+  std::vector<std::byte> bytes = samples_to_write(image, samples, kind);
+  const VipsBandFormat format = band_format(samples);
+  const std::size_t bands =
+      bytes.size() / image.plane(0).size() / static_cast<std::size_t>(vips_format_sizeof(format));
+  return body(with_colours(VImage::new_from_memory(bytes.data(), bytes.size(), image.width(),
+                                                   image.height(), static_cast<int>(bands), format),
+                           image, kind));
+}
+
+namespace {
+
+vips::VOption* options_to_encode(const VImage& pixels, FileKind kind, int quality) {
+  vips::VOption* options = VImage::option();
+  if (kind == FileKind::jpeg) options->set("Q", quality);
+  if (kind == FileKind::webp) options->set("Q", quality)->set("lossless", quality == kLossless);
+  if (kind != FileKind::tiff) return options;
+  const std::size_t bytes = VIPS_IMAGE_SIZEOF_IMAGE(pixels.get_image());
+  options->set("bigtiff", bytes > kClassicTiff);
+  if (!vips_band_format_isfloat(pixels.format()))  // noise in a mantissa does not shrink
+    options->set("compression", VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE)
+        ->set("predictor", VIPS_FOREIGN_TIFF_PREDICTOR_HORIZONTAL);
+  return options;
+}
+
+}  // namespace
+
+std::string encoded(const VImage& pixels, FileKind kind, int quality) {
+  vips::VOption* options = options_to_encode(pixels, kind, quality);
+  VipsBlob* blob = kind == FileKind::png    ? pixels.pngsave_buffer(options)
+                   : kind == FileKind::jpeg ? pixels.jpegsave_buffer(options)
+                   : kind == FileKind::webp ? pixels.webpsave_buffer(options)
+                                            : pixels.tiffsave_buffer(options);
   const std::unique_ptr<VipsArea, void (*)(VipsArea*)> owner(VIPS_AREA(blob), vips_area_unref);
   std::size_t size = 0;
   const auto* data = static_cast<const char*>(vips_blob_get(blob, &size));
   return {data, size};
 }
 
-std::string encoded_as(const VImage& pixels, FileKind kind, const Image& image, int quality) {
-  std::string file = encoded(pixels, kind, quality);
-  if (kind != FileKind::tiff) return file;
-  const std::span bytes(reinterpret_cast<unsigned char*>(file.data()), file.size());
+void encode_to(const std::string& path, const VImage& pixels, FileKind kind, int quality) {
+  vips::VOption* options = options_to_encode(pixels, kind, quality);
+  if (kind == FileKind::png) return pixels.pngsave(path.c_str(), options);
+  if (kind == FileKind::jpeg) return pixels.jpegsave(path.c_str(), options);
+  if (kind == FileKind::webp) return pixels.webpsave(path.c_str(), options);
+  pixels.tiffsave(path.c_str(), options);
+}
+
+std::vector<Tag> tags_of_samples(const Image& image, int bands) {
   constexpr std::uint16_t kData = 0, kMultipliedAlpha = 1, kBlackIsZero = 1;
-  // libvips calls every sample beyond the colours alpha, and any three of them colours.
-  if (is_data(image) && pixels.bands() > 3 && !image.source.begins_with_rgb) {
-    const auto extra = static_cast<std::size_t>(pixels.bands()) - 1;
-    return to_tiff(
-        {{file,
-          {},
-          {short_tag(kPhotometric, kBlackIsZero), shorts_tag(kExtraSamples, extra, kData)}}});
-  }
-  const bool multiplied = image.source.multiplied && !image.source.alpha.empty();
-  const TiffChange change{kExtraSamples, multiplied ? kMultipliedAlpha : kData};
-  if (is_data(image) || multiplied) change_tags(bytes, 0, {&change, 1});
-  return file;
+  const bool with_alpha = bands > image.channels();
+  const bool multiplied = image.source.multiplied && with_alpha;
+  if (!is_data(image) && !multiplied) return {};
+  if (is_data(image) && bands > 3 && !image.source.begins_with_rgb)
+    return {short_tag(kPhotometric, kBlackIsZero),
+            shorts_tag(kExtraSamples, static_cast<std::size_t>(bands) - 1, kData)};
+  const int colours = image.channels() < 3 ? 1 : 3;
+  return {shorts_tag(kExtraSamples, static_cast<std::size_t>(bands - colours),
+                     multiplied ? kMultipliedAlpha : kData)};
 }
 
 const Metadata& metadata_of(const Image& image, const WriteOptions& options) {

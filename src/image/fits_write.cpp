@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <memory>
 
 namespace unmar::image {
 namespace {
@@ -47,58 +48,63 @@ std::string header_of(const VImage& pixels, const Metadata& metadata, bool prima
 }
 
 template <class Sample, class Bits, class Convert>
-void append_data(std::string& out, const VImage& pixels, bool top_down, Convert convert) {
-  const auto* samples = static_cast<const Sample*>(pixels.data());
+void write_data(const VImage& pixels, bool top_down, const Sink& sink, Convert convert) {
   const auto width = static_cast<std::size_t>(pixels.width());
-  const auto height = static_cast<std::size_t>(pixels.height());
   const auto bands = static_cast<std::size_t>(pixels.bands());
+  const std::unique_ptr<VipsRegion, void (*)(void*)> region(vips_region_new(pixels.get_image()),
+                                                            &g_object_unref);
+  std::string bytes(width * sizeof(Bits), '\0');
   for (std::size_t band = 0; band < bands; ++band)
-    for (std::size_t row = 0; row < height; ++row) {
-      const std::size_t y = top_down ? row : height - 1 - row;
+    for (int row = 0; row < pixels.height(); ++row) {
+      const int y = top_down ? row : pixels.height() - 1 - row;
+      const VipsRect rect{0, y, pixels.width(), 1};
+      if (vips_region_prepare(region.get(), &rect) != 0) throw vips::VError();
+      const auto* samples = reinterpret_cast<const Sample*>(VIPS_REGION_ADDR(region.get(), 0, y));
+      std::size_t at = 0;
       for (std::size_t x = 0; x < width; ++x) {
-        const Bits bits = convert(samples[(y * width + x) * bands + band]);
+        const Bits bits = convert(samples[x * bands + band]);
         for (std::size_t shift = 8 * sizeof(Bits); shift > 0; shift -= 8)
-          out += static_cast<char>(bits >> (shift - 8) & 0xff);
+          bytes[at++] = static_cast<char>(bits >> (shift - 8) & 0xff);
       }
+      sink(bytes);
     }
 }
 
 }  // namespace
 
-std::string fits_hdu(const VImage& pixels, const Metadata& metadata, bool primary,
-                     bool extensions_follow) {
-  std::string out = header_of(pixels, metadata, primary, extensions_follow);
-  out.reserve(out.size() + VIPS_IMAGE_SIZEOF_IMAGE(pixels.get_image()) + kBlock);
+void write_fits_hdu(const VImage& pixels, const Metadata& metadata, bool primary,
+                    bool extensions_follow, const Sink& sink) {
+  sink(header_of(pixels, metadata, primary, extensions_follow));
   const bool top_down = is_top_down(metadata.cards);
-  const auto append = [&]<class Sample, class Bits>(Sample, Bits flip) {
-    append_data<Sample, Bits>(out, pixels, top_down, [flip](Sample value) {
+  const auto write = [&]<class Sample, class Bits>(Sample, Bits flip) {
+    write_data<Sample, Bits>(pixels, top_down, sink, [flip](Sample value) {
       return static_cast<Bits>(std::bit_cast<Bits>(value) ^ flip);
     });
   };
   switch (pixels.format()) {
     case VIPS_FORMAT_UCHAR:
-      append(std::uint8_t{}, std::uint8_t{});
+      write(std::uint8_t{}, std::uint8_t{});
       break;
     case VIPS_FORMAT_USHORT:  // FITS has signed numbers only, with an offset
-      append(std::uint16_t{}, std::uint16_t{0x8000});
+      write(std::uint16_t{}, std::uint16_t{0x8000});
       break;
     case VIPS_FORMAT_SHORT:
-      append(std::int16_t{}, std::uint16_t{});
+      write(std::int16_t{}, std::uint16_t{});
       break;
     case VIPS_FORMAT_UINT:
-      append(std::uint32_t{}, std::uint32_t{0x80000000});
+      write(std::uint32_t{}, std::uint32_t{0x80000000});
       break;
     case VIPS_FORMAT_INT:
-      append(std::int32_t{}, std::uint32_t{});
+      write(std::int32_t{}, std::uint32_t{});
       break;
     case VIPS_FORMAT_DOUBLE:
-      append(double{}, std::uint64_t{});
+      write(double{}, std::uint64_t{});
       break;
     default:
-      append(float{}, std::uint32_t{});
+      write(float{}, std::uint32_t{});
   }
-  fill_block(out, '\0');
-  return out;
+  const std::size_t rest = VIPS_IMAGE_SIZEOF_IMAGE(pixels.get_image()) % kBlock;
+  if (rest > 0) sink(std::string(kBlock - rest, '\0'));
 }
 
 }  // namespace unmar::image

@@ -44,6 +44,13 @@ float Image::at(int channel, int y, int x) const {
   return pixels_[row * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x)];
 }
 
+ImageFacts facts_of(const Image& image) {
+  ImageFacts facts{image.channels(), image.height(), image.width(), image.source};
+  facts.source.alpha.clear();
+  facts.source.forget_samples();
+  return facts;
+}
+
 Image crop(const Image& image, int y0, int x0, int height, int width) {
   // Subtractions, as y0 + height could overflow.
   if (y0 < 0 || x0 < 0 || height < 1 || width < 1 || y0 > image.height() - height ||

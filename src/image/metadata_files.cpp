@@ -8,7 +8,6 @@
 #include <cstring>
 #include <memory>
 
-#include "image/containers.h"
 #include "image/fits_read.h"
 #include "image/mapped_file.h"
 
@@ -258,10 +257,9 @@ std::vector<Tag> tags_to_write(const Metadata& metadata, FileKind kind, int widt
   return tags;
 }
 
-std::string with_metadata(std::string_view encoded, FileKind kind, const Metadata& metadata,
-                          int width, int height) {
+void write_with_metadata(std::string_view encoded, FileKind kind, const Metadata& metadata,
+                         int width, int height, const Sink& sink) {
   std::vector<Tag> tags = tags_to_write(metadata, kind, width, height);
-  if (kind == FileKind::tiff) return to_tiff({{encoded, tags}});
   std::string exif = tags.empty() ? std::string() : to_exif(tags);
   while (kind == FileKind::jpeg && exif.size() > kMostExifInJpeg) {
     tags.erase(std::ranges::max_element(tags, {}, [](const Tag& tag) { return tag.bytes.size(); }));
@@ -269,13 +267,13 @@ std::string with_metadata(std::string_view encoded, FileKind kind, const Metadat
   }
   switch (kind) {
     case FileKind::jpeg:
-      return jpeg_with(encoded, exif, jpeg_density_of(metadata));
+      return sink(jpeg_with(encoded, exif, jpeg_density_of(metadata)));
     case FileKind::png:
-      return png_with(encoded, exif, png_texts(metadata), resolution_of(metadata).x > 0);
+      return png_with(encoded, exif, png_texts(metadata), resolution_of(metadata).x > 0, sink);
     case FileKind::webp:
-      return webp_with(encoded, exif, width, height);
+      return sink(webp_with(encoded, exif, width, height));
     default:
-      return std::string(encoded);
+      return sink(encoded);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <vips/vips8>
 
+#include "image/containers.h"
 #include "image/file_kind.h"
 #include "image/metadata.h"
 
@@ -21,8 +22,8 @@ vips::VImage with_fields(const vips::VImage& pixels, FileKind kind, const Metada
 /// The tags of a TIFF file, or of EXIF in another, of this picture.
 std::vector<Tag> tags_to_write(const Metadata& metadata, FileKind kind, int width, int height);
 
-/// What libvips encoded, with everything that it does not write itself. Not FITS.
-std::string with_metadata(std::string_view encoded, FileKind kind, const Metadata& metadata,
-                          int width, int height);
+/// What libvips encoded, with everything that it does not write itself. Neither TIFF nor FITS.
+void write_with_metadata(std::string_view encoded, FileKind kind, const Metadata& metadata,
+                         int width, int height, const Sink& sink);
 
 }  // namespace unmar::image

@@ -6,9 +6,6 @@
 namespace unmar::image {
 namespace {
 
-/// So many values are enough for a percentile.
-constexpr std::size_t kEnough = 1'000'000;
-
 double quantile(std::vector<double>& values, double share) {
   const auto at = values.begin() + std::lround(share * (static_cast<double>(values.size()) - 1));
   std::nth_element(values.begin(), at, values.end());
@@ -133,13 +130,9 @@ class Plane {
 
 }  // namespace
 
-std::optional<Fences> fences_of(const Samples& samples) {
+std::optional<Fences> fences_of(std::vector<double>& values) {
   // In widths of the middle 80 %: noise alone reaches 1.5 of them in a picture of 100 megapixels.
   constexpr double kNear = 4, kFar = 16;
-  std::vector<double> values;
-  const std::size_t step = std::max<std::size_t>(1, samples.values.size() / kEnough);
-  for (std::size_t i = 0; i < samples.values.size(); i += step)
-    if (samples.counts(i)) values.push_back(samples.values[i]);
   if (values.empty()) return std::nullopt;
   for (const double share : {0.1, 0.01, 0.001}) {
     const double low = quantile(values, share), high = quantile(values, 1 - share);

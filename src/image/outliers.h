@@ -12,8 +12,8 @@ struct Fences {
   bool given = false;  ///< by the user: what lies outside is none of the picture, alone or not
 };
 
-/// From percentiles of the samples that count; none if most of them are equal.
-std::optional<Fences> fences_of(const Samples& samples);
+/// From percentiles of values of a picture; none if most of them are equal.
+std::optional<Fences> fences_of(std::vector<double>& values);
 
 /// Marks what lies outside of the fences: groups of samples without a square of 3x3 that stand out
 /// of their neighbours as outliers, samples of others beyond `far` as kept.

@@ -54,13 +54,15 @@ Image read_mask(const std::filesystem::path& path, ReadOptions options) {
   return read_image(path, options);
 }
 
-std::string describe(const Image& image) {
-  return fmt::format("{}x{} px, {}, {}", image.width(), image.height(),
-                     image.channels() == 1   ? "gray"
-                     : image.channels() == 3 ? "RGB"
-                                             : fmt::format("{} channels", image.channels()),
-                     to_string(image.source.format));
+std::string describe(const ImageFacts& picture) {
+  return fmt::format("{}x{} px, {}, {}", picture.width, picture.height,
+                     picture.channels == 1   ? "gray"
+                     : picture.channels == 3 ? "RGB"
+                                             : fmt::format("{} channels", picture.channels),
+                     to_string(picture.source.format));
 }
+
+std::string describe(const Image& image) { return describe(facts_of(image)); }
 
 std::string to_string(SampleFormat format) { return std::string(image::name_of(format)); }
 

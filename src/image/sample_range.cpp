@@ -23,28 +23,68 @@ std::optional<double> number_in(std::string_view text) {
   return value;
 }
 
-Extent extent_of(const Samples& samples) {
+struct Seen {
   Extent extent{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
-  for (std::size_t i = 0; i < samples.values.size(); ++i) {
-    if (!samples.counts(i)) continue;
-    const double value = samples.values[i];
+  std::vector<double> values;  ///< some, spread over the picture
+
+  bool nothing() const { return extent.low > extent.high; }
+  void add(double value) {
     extent.low = std::min(extent.low, value);
     extent.high = std::max(extent.high, value);
   }
-  return extent;
+};
+
+/// The samples that count. keep: about so many of them are kept, or all.
+Seen look_over(const SampleSource& source, std::size_t keep) {
+  const std::size_t step = std::max<std::size_t>(1, source.count() / keep);
+  Seen seen;
+  for (int y = 0; y < source.height; y += source.band) {
+    const int rows = std::min(source.band, source.height - y);
+    const Samples band = source.rows(y, rows);
+    const auto width = static_cast<std::size_t>(source.width);
+    const std::size_t above = static_cast<std::size_t>(y) * width;
+    for (std::size_t i = 0; i < band.values.size(); ++i) {
+      if (!band.counts(i)) continue;
+      seen.add(band.values[i]);
+      const std::size_t channel = i / band.plane(), in_plane = above + i % band.plane();
+      const std::size_t place =
+          channel * static_cast<std::size_t>(source.height) * width + in_plane;
+      if (place % step == 0) seen.values.push_back(band.values[i]);
+    }
+  }
+  return seen;
 }
 
-ValueRange range_of_percentiles(const Samples& samples, const ValueRange& percentiles) {
-  std::vector<double> values;
-  for (std::size_t i = 0; i < samples.values.size(); ++i)
-    if (samples.counts(i)) values.push_back(samples.values[i]);
-  const auto at = [&](double percent) {
-    const auto place =
-        values.begin() + std::lround(percent / 100 * (static_cast<double>(values.size()) - 1));
-    std::nth_element(values.begin(), place, values.end());
-    return *place;
-  };
-  return {at(percentiles.black), at(percentiles.white)};
+/// Returns the extent of what is left.
+Extent mark_outside(const SampleSource& source, const Fences& fences, Outliers how, Marks& marks) {
+  Seen left;
+  const auto width = static_cast<std::size_t>(source.width);
+  for (int y = 0; y < source.height; y += source.band) {
+    const int end = std::min(source.height, y + source.band);
+    const int top = std::max(0, y - source.margin);
+    const int bottom = std::min(source.height, end + source.margin);
+    Samples band = source.rows(top, bottom - top);
+    mark_outliers(band, fences, how);
+    for (int c = 0; c < source.channels; ++c)
+      for (int row = y; row < end; ++row) {
+        const std::size_t from = static_cast<std::size_t>(c) * band.plane() +
+                                 static_cast<std::size_t>(row - top) * width;
+        std::vector<SampleUse> use(width, SampleUse::used);
+        for (std::size_t x = 0; x < width; ++x) {
+          if (band.counts(from + x)) left.add(band.values[from + x]);
+          const SampleUse is = band.use_of(from + x);
+          if (is == SampleUse::outlier || is == SampleUse::kept) use[x] = is;
+        }
+        marks.put(source.first + c, row, use);
+      }
+  }
+  return left.extent;
+}
+
+double quantile_of(std::vector<double>& values, double share) {
+  const auto at = values.begin() + std::lround(share * (static_cast<double>(values.size()) - 1));
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
 }
 
 bool lies_in(const ValueRange& range, double value) {
@@ -52,46 +92,50 @@ bool lies_in(const ValueRange& range, double value) {
 }
 
 /// Of the picture without its outliers. What the whole range of the format holds is none.
-ValueRange automatic_range(Samples& samples, SampleFormat format, Outliers how) {
-  const Extent all = extent_of(samples);
-  const auto fences = format == SampleFormat::u8 ? std::nullopt : fences_of(samples);
-  if (!fences || (lies_in(fences->near, all.low) && lies_in(fences->near, all.high)))
-    return choose_range(RangeMode::automatic, format, all);
-  mark_outliers(samples, *fences, how);
+ValueRange automatic_range(const SampleSource& source, Seen& all, SampleFormat format, Outliers how,
+                           Marks& marks) {
+  const auto fences = format == SampleFormat::u8 ? std::nullopt : fences_of(all.values);
+  if (!fences || (lies_in(fences->near, all.extent.low) && lies_in(fences->near, all.extent.high)))
+    return choose_range(RangeMode::automatic, format, all.extent);
+  const Extent left = mark_outside(source, *fences, how, marks);
   const ValueRange full = full_range(format);
-  const ValueRange range = choose_range(RangeMode::automatic, format, extent_of(samples));
-  if (range != full) return range;
-  for (std::size_t i = 0; i < samples.use.size(); ++i) {
-    SampleUse& use = samples.use[i];
-    const bool outside = use == SampleUse::outlier || use == SampleUse::kept;
-    if (outside && lies_in(full, samples.values[i])) use = SampleUse::used;
-  }
+  const ValueRange range = choose_range(RangeMode::automatic, format, left);
+  for (int c = 0; range == full && c < source.channels; ++c)
+    marks.take_back(source.first + c, full);
   return range;
 }
 
 /// What the user leaves out is none of the picture.
-ValueRange given_range(Samples& samples, const ValueRange& range, Outliers how) {
-  mark_outliers(samples, {range, range, true}, how);
+ValueRange given_range(const SampleSource& source, const ValueRange& range, Outliers how,
+                       Marks& marks) {
+  mark_outside(source, {range, range, true}, how, marks);
   return range;
 }
 
 }  // namespace
 
-ValueRange settle_range(Samples& samples, SampleFormat format, const ReadOptions& options,
-                        const std::filesystem::path& path) {
-  if (options.fixed_range) return given_range(samples, *options.fixed_range, options.outliers);
+ValueRange settle_range(const SampleSource& source, SampleFormat format, const ReadOptions& options,
+                        const std::filesystem::path& path, Marks& marks) {
+  if (options.fixed_range)
+    return given_range(source, *options.fixed_range, options.outliers, marks);
   if (options.range == RangeMode::full && !options.percentiles) return full_range(format);
-  if (extent_of(samples).low > extent_of(samples).high)
+  // So many values are enough for percentiles that are given, and for those of the fences.
+  constexpr std::size_t kMany = 16'000'000, kEnough = 1'000'000;
+  Seen seen = look_over(source, options.percentiles ? kMany : kEnough);
+  if (seen.nothing())
     fail(ErrorCode::bad_input, "read_image: '{}' has no value that is known and finite",
          path.string());
   if (!options.percentiles) {
     if (options.range == RangeMode::automatic)
-      return automatic_range(samples, format, options.outliers);
-    return choose_range(options.range, format, extent_of(samples));
+      return automatic_range(source, seen, format, options.outliers, marks);
+    return choose_range(options.range, format, seen.extent);
   }
-  const ValueRange range = range_of_percentiles(samples, *options.percentiles);
-  if (range.white > range.black) return given_range(samples, range, options.outliers);
-  return choose_range(RangeMode::data, format, extent_of(samples));
+  if (!seen.values.empty()) {
+    const ValueRange range{quantile_of(seen.values, options.percentiles->black / 100),
+                           quantile_of(seen.values, options.percentiles->white / 100)};
+    if (range.white > range.black) return given_range(source, range, options.outliers, marks);
+  }
+  return choose_range(RangeMode::data, format, seen.extent);
 }
 
 std::string_view name_of(SampleFormat format) {

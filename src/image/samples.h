@@ -1,8 +1,10 @@
 #pragma once
 
-#include <span>
+#include <filesystem>
+#include <functional>
 #include <vector>
 
+#include "image/marks.h"
 #include "image/sample_range.h"
 #include "unmar/image/image.h"
 
@@ -30,10 +32,25 @@ struct Samples {
   }
 };
 
+/// Where samples come from, some rows at a time.
+struct SampleSource {
+  int channels = 0, height = 0, width = 0;
+  int first = 0;   ///< the number of the first channel among those of the file
+  int band = 0;    ///< rows that are looked at at once
+  int margin = 0;  ///< rows around those that say whether a sample is an outlier
+  /// Rows [y, y + count) of all channels; what is missing, discarded or does not count is marked.
+  std::function<Samples(int y, int count)> rows;
+
+  std::size_t count() const {
+    return static_cast<std::size_t>(channels) * static_cast<std::size_t>(height) *
+           static_cast<std::size_t>(width);
+  }
+};
+
 /// Which values become 0 and 1, and marks what lies outside as an outlier or as kept.
 /// throws Error{bad_input} if no sample counts.
-ValueRange settle_range(Samples& samples, SampleFormat format, const ReadOptions& options,
-                        const std::filesystem::path& path);
+ValueRange settle_range(const SampleSource& source, SampleFormat format, const ReadOptions& options,
+                        const std::filesystem::path& path, Marks& marks);
 
 inline const ValueRange& range_of(const ImageSource& source, int channel) {
   const auto c = static_cast<std::size_t>(channel);

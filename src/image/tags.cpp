@@ -148,8 +148,10 @@ class TagReader {
   bool big_endian_ = false, big_ = false;
 };
 
-/// Behind what `out` holds; returns where it begins. The next one's place is its last number, 0.
-std::uint64_t append_directory(std::string& out, std::vector<Tag> tags, bool big) {
+/// Behind what `out` holds, which stands at `base` in the file; returns where it begins. The next
+/// one's place is its last number, 0.
+std::uint64_t append_directory(std::string& out, std::vector<Tag> tags, bool big,
+                               std::uint64_t base) {
   std::ranges::stable_sort(tags, {}, &Tag::id);
   const std::size_t field = big ? 8 : 4;
   std::string entries;
@@ -164,13 +166,13 @@ std::uint64_t append_directory(std::string& out, std::vector<Tag> tags, bool big
       entries.append(field - tag.bytes.size(), '\0');
     } else {
       if (out.size() % 2 != 0) out += '\0';
-      append_number(entries, out.size(), field);
+      append_number(entries, base + out.size(), field);
       out += tag.bytes;
     }
     ++count;
   }
   if (out.size() % 2 != 0) out += '\0';
-  const std::uint64_t at = out.size();
+  const std::uint64_t at = base + out.size();
   append_number(out, count, big ? 8 : 2);
   out += entries;
   append_number(out, 0, field);
@@ -192,15 +194,16 @@ Tag number_tag(std::uint16_t id, std::uint16_t type, std::uint64_t value,
 }
 
 /// With the directories below it.
-std::uint64_t append_all(std::string& out, const std::vector<Tag>& tags, bool big) {
+std::uint64_t append_all(std::string& out, const std::vector<Tag>& tags, bool big,
+                         std::uint64_t base = 0) {
   std::vector<Tag> main = of_place(tags, Tag::Place::picture);
   for (const auto& [place, id] :
        {std::pair{Tag::Place::exif, kExifDirectory}, std::pair{Tag::Place::gps, kGpsDirectory}}) {
     const std::vector<Tag> below = of_place(tags, place);
     if (!below.empty())
-      main.push_back(number_tag(id, big ? kLong8 : kLong, append_directory(out, below, big)));
+      main.push_back(number_tag(id, big ? kLong8 : kLong, append_directory(out, below, big, base)));
   }
-  return append_directory(out, main, big);
+  return append_directory(out, main, big, base);
 }
 
 std::vector<std::uint64_t> numbers_of(const Tag* tag) {
@@ -223,6 +226,18 @@ void append_samples(std::string& out, std::string_view encoded, std::vector<Tag>
     out += encoded.substr(offsets[i], sizes[i]);
   }
   put(tags, moved);
+}
+
+bool is_big_tiff(std::string_view tiff) { return tiff.size() > 2 && tiff[2] == 43; }
+
+std::vector<Tag> tags_of(const TiffPage& page) {
+  std::vector<Tag> tags = page.tags;
+  const auto directories = read_tags(page.encoded);
+  if (!directories.empty())
+    for (const Tag& tag : directories.front())
+      if (is_structural(tag) && tag.id != kOrientation) put(tags, tag);
+  for (const Tag& tag : page.instead) put(tags, tag);
+  return tags;
 }
 
 }  // namespace
@@ -273,13 +288,22 @@ std::string to_exif(std::vector<Tag> tags) {
   return out;
 }
 
+TiffPatch patch_of(const TiffPage& page) {
+  const bool big = is_big_tiff(page.encoded);
+  TiffPatch patch{.end = (page.encoded.size() + 1) / 2 * 2, .directory = {}, .head = {}};
+  const std::uint64_t at = append_all(patch.directory, tags_of(page), big, patch.end);
+  patch.head = page.encoded.substr(0, big ? 16 : 8);
+  replace_number(patch.head, big ? 8 : 4, at, big ? 8 : 4);
+  return patch;
+}
+
 std::string to_tiff(const std::vector<TiffPage>& pages) {
   constexpr std::uint64_t kClassic = 3'900'000'000;  // bytes; above, offsets need 64 bits
   std::uint64_t total = 0;
   bool big = false;
   for (const TiffPage& page : pages) {
     total += page.encoded.size();
-    big = big || (page.encoded.size() > 2 && page.encoded[2] == 43);
+    big = big || is_big_tiff(page.encoded);
   }
   big = big || total > kClassic;
   std::string out =
@@ -287,12 +311,7 @@ std::string to_tiff(const std::vector<TiffPage>& pages) {
   std::size_t link = big ? 8 : 4;  // where the place of the next directory stands
   out.reserve(total + total / 64);
   for (const TiffPage& page : pages) {
-    std::vector<Tag> tags = page.tags;
-    const auto directories = read_tags(page.encoded);
-    if (!directories.empty())
-      for (const Tag& tag : directories.front())
-        if (is_structural(tag) && tag.id != kOrientation) put(tags, tag);
-    for (const Tag& tag : page.instead) put(tags, tag);
+    std::vector<Tag> tags = tags_of(page);
     append_samples(out, page.encoded, tags, big);
     const std::uint64_t at = append_all(out, tags, big);
     replace_number(out, link, at, big ? 8 : 4);

@@ -48,6 +48,14 @@ struct TiffPage {
 /// One file of them.
 std::string to_tiff(const std::vector<TiffPage>& pages);
 
+/// What makes a file of one page of what libvips wrote, where it lies.
+struct TiffPatch {
+  std::uint64_t end;      ///< where `directory` is to be written: at the end of the file
+  std::string directory;  ///< in place of the one that libvips wrote, which nothing points to then
+  std::string head;       ///< the first bytes of the file
+};
+TiffPatch patch_of(const TiffPage& page);
+
 // Values.
 const Tag* find(const std::vector<Tag>& tags, std::uint16_t id,
                 Tag::Place place = Tag::Place::picture);

@@ -16,10 +16,18 @@ std::string file_of(const Image& image, SampleKind samples, FileKind kind,
                     const WriteOptions& options) {
   const Metadata& metadata = metadata_of(image, options);
   return with_pixels(image, samples, kind, [&](const VImage& pixels) {
-    if (kind == FileKind::fits) return fits_hdu(pixels, metadata, true);
-    return with_metadata(
-        encoded_as(with_fields(pixels, kind, metadata), kind, image, options.quality), kind,
-        metadata, image.width(), image.height());
+    std::string file;
+    const Sink sink = [&](std::string_view bytes) { file += bytes; };
+    if (kind == FileKind::fits) {
+      write_fits_hdu(pixels, metadata, true, false, sink);
+      return file;
+    }
+    const std::string some = encoded(with_fields(pixels, kind, metadata), kind, options.quality);
+    if (kind == FileKind::tiff)
+      return to_tiff({{some, tags_to_write(metadata, kind, image.width(), image.height()),
+                       tags_of_samples(image, pixels.bands())}});
+    write_with_metadata(some, kind, metadata, image.width(), image.height(), sink);
+    return file;
   });
 }
 
@@ -47,8 +55,10 @@ std::string encode_image(const Image& image, const std::string& extension,
   }
 }
 
-void check_holds(const fs::path& path, const Image& image) {
-  check_channels(image, kind_of_extension(kWriteImage, path), path);
+void check_holds(const fs::path& path, const ImageFacts& picture) {
+  const FileKind kind = kind_of_extension(kWriteImage, path);
+  check_channels(Image(picture.channels, 1, 1), kind, path);
+  check_sides(picture.width, picture.height, kind);
 }
 
 void check_writable(const fs::path& path) {

@@ -21,41 +21,35 @@ using vips::VImage;
 std::string tiff_of_pages(const std::vector<Image>& pages, const fs::path& path,
                           const WriteOptions& options) {
   std::vector<std::string> files;
+  std::vector<std::vector<Tag>> instead;
   for (const Image& page : pages)
     files.push_back(with_pixels(page, kind_to_write(FileKind::tiff, page, options, path),
                                 FileKind::tiff, [&](const VImage& pixels) {
-                                  return encoded_as(pixels, FileKind::tiff, page, options.quality);
+                                  instead.push_back(tags_of_samples(page, pixels.bands()));
+                                  return encoded(pixels, FileKind::tiff, options.quality);
                                 }));
   std::vector<TiffPage> parts;
   for (std::size_t i = 0; i < pages.size(); ++i)
-    parts.push_back({files[i], tags_to_write(metadata_of(pages[i], options), FileKind::tiff,
-                                             pages[i].width(), pages[i].height())});
+    parts.push_back({files[i],
+                     tags_to_write(metadata_of(pages[i], options), FileKind::tiff, pages[i].width(),
+                                   pages[i].height()),
+                     instead[i]});
   return to_tiff(parts);
 }
 
-/// The pictures in the places of those of `like`, if that is a FITS file of as many, else alone.
 std::string fits_of_pages(const std::vector<Image>& pages, const fs::path& path,
                           const fs::path& like, const WriteOptions& options) {
-  const MappedFile old(like);
-  std::vector<FitsHdu> hdus = fits_hdus(old.bytes());
-  const auto images = std::ranges::count_if(hdus, &FitsHdu::is_image);
-  if (static_cast<std::size_t>(images) != pages.size() || options.strip) {
-    hdus.assign(pages.size(), {});
-    for (FitsHdu& hdu : hdus) hdu.is_image = true;
-  }
   std::string file;
+  const Sink sink = [&](std::string_view bytes) { file += bytes; };
   auto page = pages.begin();
-  for (const FitsHdu& hdu : hdus) {
-    if (!hdu.is_image) {
-      file += hdu.bytes;
-      continue;
-    }
+  write_fits_like(like, pages.size(), options.strip, sink, [&](bool primary, bool more) {
     const SampleKind samples = kind_to_write(FileKind::fits, *page, options, path);
-    file += with_pixels(*page, samples, FileKind::fits, [&](const VImage& pixels) {
-      return fits_hdu(pixels, metadata_of(*page, options), file.empty(), hdus.size() > 1);
+    with_pixels(*page, samples, FileKind::fits, [&](const VImage& pixels) {
+      write_fits_hdu(pixels, metadata_of(*page, options), primary, more, sink);
+      return std::string();
     });
     ++page;
-  }
+  });
   return file;
 }
 
@@ -97,11 +91,30 @@ std::string animation_of(const std::vector<Image>& frames, const fs::path& like,
   all.set("page-height", first.height());
   all.set("delay", times.milliseconds);
   all.set("loop", times.loop);
-  return with_metadata(encoded(all, FileKind::webp, options.quality), FileKind::webp, metadata,
-                       first.width(), first.height());
+  std::string file;
+  write_with_metadata(encoded(all, FileKind::webp, options.quality), FileKind::webp, metadata,
+                      first.width(), first.height(),
+                      [&](std::string_view bytes) { file += bytes; });
+  return file;
 }
 
 }  // namespace
+
+void image::write_fits_like(const fs::path& like, std::size_t count, bool strip, const Sink& sink,
+                            const std::function<void(bool primary, bool more)>& picture) {
+  const MappedFile old(like);
+  std::vector<FitsHdu> hdus = fits_hdus(old.bytes());
+  const auto images = std::ranges::count_if(hdus, &FitsHdu::is_image);
+  if (static_cast<std::size_t>(images) != count || strip) {
+    hdus.assign(count, {});
+    for (FitsHdu& hdu : hdus) hdu.is_image = true;
+  }
+  for (const FitsHdu& hdu : hdus)
+    if (hdu.is_image)
+      picture(&hdu == hdus.data(), hdus.size() > 1);
+    else
+      sink(hdu.bytes);
+}
 
 void write_pages(const fs::path& path, const std::vector<Image>& given, const fs::path& like,
                  const WriteOptions& options) {

@@ -62,7 +62,7 @@ class Payload : public ByteSink {
     sum_.add(reinterpret_cast<const char*>(&header), sizeof header);
     const std::string sum = sum_.hex();
     file_.append(std::as_bytes(std::span(sum)));
-    file_.replace_start(std::as_bytes(std::span(&header, 1)));
+    file_.write_at(0, std::as_bytes(std::span(&header, 1)));
   }
 
  private:

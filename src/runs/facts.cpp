@@ -129,8 +129,8 @@ Json facts(const FitRequest& request, const RunResult& run) {
   Json object = {
       {"output", request.out.result.string()},
       {"page", request.in.reading.page},
-      {"width", r.image.width()},
-      {"height", r.image.height()},
+      {"width", run.output.width},
+      {"height", run.output.height},
   };
   if (r.options.method != Method::patches) object.update(runs::fit_facts(r.fit));
   if (run.tiling) object["tiling"] = tiling_facts(*run.tiling);
@@ -187,7 +187,7 @@ std::string summary(const FitRequest& request, const RunResult& run) {
     text += fmt::format("\nPSNR {:.2f} -> {:.2f} dB, SSIM {:.4f} -> {:.4f}", *r.psnr_input, *r.psnr,
                         *r.ssim_input, *r.ssim);
   if (request.out.result.empty()) return text;
-  return text + fmt::format("\nwrote {} ({})", request.out.result.string(), describe(r.image));
+  return text + fmt::format("\nwrote {} ({})", request.out.result.string(), describe(run.output));
 }
 
 }  // namespace unmar

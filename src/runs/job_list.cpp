@@ -79,7 +79,7 @@ class OpenPicture {
              "work: the {} of '{}' is not the one that was planned; put that one back, or plan "
              "anew",
              name, picture.request.in.picture.string());
-    return runs::open_tiles(picture.request);
+    return runs::open_tiles(picture.request, fs::temp_directory_path());
   }
 
   const ListedPicture& picture_;
@@ -178,13 +178,18 @@ std::size_t end_of_result(const JobList& list, std::size_t first) {
 
 void write_result(const JobList& list, std::size_t first, std::size_t end) {
   const FitRequest& request = list.pictures[first].request;
-  std::vector<Image> pages;
-  for (std::size_t i = first; i < end; ++i) {
-    const OpenPicture open(list, i);
-    pages.push_back(runs::tiled_result(open.work(0), open.source()));
-    if (request.out.writing.strip) pages.back().source.metadata = nullptr;
+  if (end - first == 1) {
+    const OpenPicture open(list, first);
+    runs::write_tiled_result(open.work(0), open.source(), request, list.folder(first));
+  } else {
+    std::vector<Image> pages;
+    for (std::size_t i = first; i < end; ++i) {
+      const OpenPicture open(list, i);
+      pages.push_back(runs::tiled_result(open.work(0), open.source()));
+      if (request.out.writing.strip) pages.back().source.metadata = nullptr;
+    }
+    write_pages(request.out.result, pages, request.in.picture, request.out.writing);
   }
-  write_pages(request.out.result, pages, request.in.picture, request.out.writing);
   for (std::size_t i = first; i < end; ++i) {
     std::error_code error;
     write_text(list.folder(i) / "joined", "", "join");
@@ -315,13 +320,13 @@ JoinResult join_jobs(const JobList& list, JobObserver& observer) {
 
 TileEstimate estimate_tile(const FitRequest& request) {
   constexpr int kIterations = 4;
-  const runs::TileSource source = runs::open_tiles(request);
+  const runs::TileSource source = runs::open_tiles(request, fs::temp_directory_path());
   const Tiling tiling(request.task, *source.picture, source.known.get(), source.options);
   const RestoreOptions& options = tiling.options();
   TileEstimate estimate{.tiles = tiling.grid().count(),
                         .core_seconds = 0,
                         .memory = tiling.memory_needed(),
-                        .picture = source.input->count() * 4 * sizeof(float)};
+                        .picture = runs::kMostHeld};
   std::stop_source stop;
   double first = 0, last = 0;
   RestoreContext context;

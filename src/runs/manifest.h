@@ -15,7 +15,7 @@ struct ManifestHead {
   std::string started;  ///< UTC, ISO 8601
   const EngineInfo& engine;
   const std::filesystem::path& file;  ///< that was restored
-  const Image& input;
+  const ImageFacts& input;
   const std::filesystem::path &mask, &reference;
   const RestoreOptions& options;
 };

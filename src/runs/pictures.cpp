@@ -6,17 +6,21 @@
 
 namespace unmar::runs {
 
-Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool alone) {
+ReadOptions reading_of_picture(const RunInputs& in) {
   constexpr double kMostMissing = 0.5;  // of more, most of the picture would be made up
   ReadOptions reading = in.reading;
   reading.max_missing = kMostMissing;
+  return reading;
+}
+
+Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool alone) {
   Pictures pictures;
   Image known;
   if (!in.mask.empty()) {
     pictures.mask = read_mask(in.mask, reading_of(in, in.mask));
     known = known_pixels(pictures.mask, resolved);
   }
-  pictures.input = read_image(in.picture, reading, known.empty() ? nullptr : &known);
+  pictures.input = read_image(in.picture, reading_of_picture(in), known.empty() ? nullptr : &known);
   if (alone && count_pages(in.picture) > 1)
     pictures.input.source.metadata = for_pages(pictures.input.source.metadata, 1);
   return pictures;

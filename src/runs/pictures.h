@@ -16,6 +16,8 @@ struct Pictures {
 /// throws as read_image() and known_pixels().
 Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool alone = true);
 
+/// How the picture of a run is read.
+ReadOptions reading_of_picture(const RunInputs& in);
 /// How a file beside the picture is read: it may have one page for all of the picture's, or as
 /// many.
 ReadOptions reading_of(const RunInputs& in, const std::filesystem::path& path);

@@ -14,28 +14,32 @@ int scaled(int pixels, double scale) { return static_cast<int>(std::lround(scale
 
 }  // namespace
 
-Preview::Preview(std::filesystem::path file, const Image& input, const Tiling& tiling)
+Preview::Preview(std::filesystem::path file, const Tiling& tiling)
     : file_(std::move(file)), grid_(tiling.result_grid()) {
   if (file_.empty()) return;
   const int height = grid_.rows().length(), width = grid_.columns().length();
   scale_ = std::min(1.0, static_cast<double>(kSide) / std::max(height, width));
-  Image colours = to_colours(input);
-  colours.source = {};
-  picture_ =
-      resized(colours, std::max(1, scaled(height, scale_)), std::max(1, scaled(width, scale_)));
+  const Image first = to_colours(tiling.input(0));
+  picture_ = Image(first.channels(), std::max(1, scaled(height, scale_)),
+                   std::max(1, scaled(width, scale_)));
+  for (int tile = 0; tile < grid_.count(); ++tile) put(tile, tiling.input(tile));
 }
 
-void Preview::add(const TileResult& tile) {
-  if (file_.empty()) return;
-  const Rect rect = grid_.tile(tile.facts.tile);
+void Preview::put(int tile, const Image& image) {
+  const Rect rect = grid_.tile(tile);
   const int y0 = scaled(rect.y, scale_), x0 = scaled(rect.x, scale_);
   const int height = std::min(picture_.height(), scaled(rect.y + rect.height, scale_)) - y0;
   const int width = std::min(picture_.width(), scaled(rect.x + rect.width, scale_)) - x0;
   if (height < 1 || width < 1) return;
-  const Image small = resized(to_colours(to_image(tile.picture)), height, width);
+  const Image small = resized(to_colours(image), height, width);
   for (int c = 0; c < picture_.channels(); ++c)
     for (int y = 0; y < height; ++y)
       for (int x = 0; x < width; ++x) picture_.at(c, y0 + y, x0 + x) = small.at(c, y, x);
+}
+
+void Preview::add(const TileResult& tile) {
+  if (file_.empty()) return;
+  put(tile.facts.tile, to_image(tile.picture));
   if (seconds_since(written_) < kEverySeconds) return;
   written_ = Clock::now();
   write();

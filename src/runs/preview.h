@@ -11,11 +11,13 @@ namespace unmar::runs {
 class Preview {
  public:
   /// file: empty: there is none.
-  Preview(std::filesystem::path file, const Image& input, const Tiling& tiling);
+  Preview(std::filesystem::path file, const Tiling& tiling);
   void add(const TileResult& tile);  ///< writes it now and then
   void write() const;
 
  private:
+  void put(int tile, const Image& image);
+
   std::filesystem::path file_;
   TileGrid grid_;
   double scale_ = 1;

@@ -95,11 +95,12 @@ std::string manifest_json(const RefineRequest& request, const RefineRunResult& r
   // What the fit was given to estimate its error is among its options, so that they repeat it.
   const RestoreOptions& fitted = r.fit ? r.fit->options : r.options.restore;
   const EngineInfo engine = make_engine(fitted.engine.value())->info();
+  const ImageFacts input = facts_of(run.input);
   Json json = runs::to_json(runs::ManifestHead{.task = request.task,
                                                .started = run.started,
                                                .engine = engine,
                                                .file = request.in.picture,
-                                               .input = run.input,
+                                               .input = input,
                                                .mask = request.in.mask,
                                                .reference = request.in.reference,
                                                .options = fitted});

@@ -34,7 +34,8 @@ Json files_to_json(const RunInputs& in, const RunOutputs& out, const Cadence& ca
   for_inputs(in, [&](const char* name, const fs::path& path) {
     json["reads"][name] = path_to_json(path);
   });
-  json["max_megapixels"] = in.reading.max_megapixels;
+  json["max_megapixels"] =
+      in.reading.max_megapixels ? Json(*in.reading.max_megapixels) : Json(nullptr);
   json["range"] = range_in_words(in.reading);
   json["outliers"] = to_string(in.reading.outliers);
   json["page"] = in.reading.page;
@@ -77,7 +78,8 @@ void files_of_json(const Json& json, RunInputs& in, RunOutputs& out, Cadence& ca
   for_inputs(in, [&](const char* name, fs::path& path) {
     path = path_of_json(json.at("reads").at(name));
   });
-  in.reading.max_megapixels = json.at("max_megapixels");
+  if (const Json& limit = json.at("max_megapixels"); !limit.is_null())
+    in.reading.max_megapixels = limit.get<double>();
   parse_range(json.at("range").get<std::string>(), in.reading);
   in.reading.outliers = outliers_named(json.value("outliers", "auto"));
   in.reading.page = whole(json, "page", 1);
@@ -194,8 +196,8 @@ std::string command_line(const FitRequest& request) {
   if (writing.quality != WriteOptions{}.quality)
     line += fmt::format(" --quality {}", writing.quality);
   if (writing.strip) line += " --strip";
-  if (in.reading.max_megapixels != ReadOptions{}.max_megapixels)
-    line += fmt::format(" --max-pixels {}", in.reading.max_megapixels);
+  if (in.reading.max_megapixels)
+    line += fmt::format(" --max-pixels {}", *in.reading.max_megapixels);
   file("--reference", in.reference);
   return line;
 }

@@ -65,16 +65,18 @@ class Run {
     if (!request_.out.report.empty() || store_) frames_.emplace(*resolved.iterations);
     const RunInputs& in = request_.in;
     runs::Pictures pictures = runs::read_pictures(in, resolved, !request_.out.result.empty());
-    result_.input = std::move(pictures.input);
+    input_ = std::move(pictures.input);
+    result_.input = facts_of(input_);
     if (!request_.out.result.empty()) check_holds(request_.out.result, result_.input);
     mask_ = std::move(pictures.mask);
     if (!in.reference.empty())
-      reference_ = read_like(result_.input, in.reference, runs::reading_of(in, in.reference));
+      reference_ = read_like(input_, in.reference, runs::reading_of(in, in.reference));
     if (record) load();
   }
 
   RunResult go() {
     result_.restored = restore();
+    result_.output = facts_of(result_.restored.image);
     observer_.writing();
     write();
     observer_.finished(request_, result_);
@@ -99,7 +101,7 @@ class Run {
       };
     }
     const Image* mask = request_.in.mask.empty() ? nullptr : &mask_;
-    return unmar::restore(request_.task, result_.input, mask, options_, context);
+    return unmar::restore(request_.task, input_, mask, options_, context);
   }
 
   void begin(const Restored& start) {
@@ -277,7 +279,7 @@ class Run {
   double earlier_seconds_ = 0;  ///< before the interruption
   RestoreOptions options_;
   int keep_every_ = 1;
-  Image mask_, reference_;
+  Image input_, mask_, reference_;
   std::vector<std::string> watchers_;
   std::optional<Film> film_;
   std::optional<FrameRecorder> frames_;

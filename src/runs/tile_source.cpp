@@ -5,16 +5,23 @@
 
 namespace unmar::runs {
 
-TileSource open_tiles(const FitRequest& request) {
+TileSource open_tiles(const FitRequest& request, const std::filesystem::path& folder) {
   TileSource source;
+  const RunInputs& in = request.in;
   source.options = options_with_files(request);
   const RestoreOptions resolved = resolve(request.task, source.options);
-  Pictures pictures = read_pictures(request.in, resolved, !request.out.result.empty());
-  source.input = std::make_unique<Image>(std::move(pictures.input));
-  source.picture = parts_of(*source.input);
+  Image mask;
+  if (!in.mask.empty()) {
+    mask = read_mask(in.mask, reading_of(in, in.mask));
+    source.held_known = std::make_unique<const Image>(known_pixels(mask, resolved));
+    source.known = parts_of(*source.held_known);
+  }
+  source.picture = open_parts(in.picture, reading_of_picture(in), folder, source.known.get());
   if (!task_info(request.task).needs_mask) return source;
-  source.held_known =
-      std::make_unique<Image>(mask_of(*source.input, pictures.mask_ptr(), resolved));
+  const Image* given = in.mask.empty() ? nullptr : &mask;
+  auto known = std::make_unique<const Image>(mask_of(*source.picture, given, resolved));
+  if (source.known) return source;  // which is the same
+  source.held_known = std::move(known);
   source.known = parts_of(*source.held_known);
   return source;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 
 #include "unmar/runs/request.h"
@@ -9,13 +10,16 @@ namespace unmar::runs {
 
 /// The files of a request, looked at in parts.
 struct TileSource {
-  RestoreOptions options;  ///< the request's, with the files that they name
+  RestoreOptions options;                   ///< the request's, with the files that they name
+  std::unique_ptr<const Image> held_known;  ///< what `known` is of
+  std::unique_ptr<PictureParts> known;      ///< inpaint, else null
   std::unique_ptr<PictureParts> picture;
-  std::unique_ptr<PictureParts> known;             ///< inpaint, else null
-  std::unique_ptr<const Image> input, held_known;  ///< what the two above are of
 };
 
-/// throws as run() for files and options.
-TileSource open_tiles(const FitRequest& request);
+/// Bytes that a picture in parts takes at most, and the rows of a result while they are joined.
+inline constexpr std::size_t kMostHeld = std::size_t{512} << 20;
+
+/// folder: see open_parts(). throws as run() for files and options.
+TileSource open_tiles(const FitRequest& request, const std::filesystem::path& folder);
 
 }  // namespace unmar::runs

@@ -216,7 +216,7 @@ int do_tiles(const TileWork& work, const std::vector<int>& tiles, const std::sto
   return Workers(work, tiles, stop).go();
 }
 
-void join_tiles(const TileWork& work, const std::function<void(int y, const Image& rows)>& write) {
+void join_tiles(const TileWork& work, const std::function<void(int y, Image rows)>& write) {
   const TileGrid grid = work.tiling.result_grid();
   const TileAxis &rows = grid.rows(), &columns = grid.columns();
   std::optional<Rows> band;

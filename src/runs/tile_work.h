@@ -35,6 +35,6 @@ int do_tiles(const TileWork& work, const std::vector<int>& tiles, const std::sto
 /// the top; with alpha, and without anything else beside the pixels. Tiles are blended in their
 /// order, so that the result is the same whoever made them, in whatever order. Where all that share
 /// a pixel say the same, the result says just that.
-void join_tiles(const TileWork& work, const std::function<void(int y, const Image& rows)>& write);
+void join_tiles(const TileWork& work, const std::function<void(int y, Image rows)>& write);
 
 }  // namespace unmar::runs

@@ -41,11 +41,11 @@ void check_shown(const FitRequest& request, const RestoreOptions& resolved, int 
           name, tiles);
 }
 
-/// A hidden folder beside the result, for as long as this lives.
+/// A hidden folder, for as long as this lives.
 class TemporaryFolder {
  public:
-  explicit TemporaryFolder(const fs::path& result)
-      : path_(without_links(result).parent_path() / fmt::format(".unmar-{}-tiles", ::getpid())) {
+  explicit TemporaryFolder(const fs::path& beside)
+      : path_(beside / fmt::format(".unmar-{}-tiles", ::getpid())) {
     fs::create_directories(path_);
   }
   ~TemporaryFolder() {
@@ -60,13 +60,22 @@ class TemporaryFolder {
   fs::path path_;
 };
 
-/// throws Error{too_large} unless the disk holds the tiles that are still to come.
-void require_disk(const Tiling& tiling, const PictureParts& picture, const fs::path& folder,
-                  int left) {
+/// Where the work is kept: beside the result, which is where its user has space.
+fs::path folder_of(const FitRequest& request, const RunStore* store) {
+  if (store) return store->tiles();
+  if (request.out.result.empty()) return fs::temp_directory_path();
+  const fs::path folder = without_links(request.out.result).parent_path();
+  return folder.empty() ? fs::path(".") : folder;
+}
+
+/// throws Error{too_large} unless the disk holds the tiles that are still to come, and the result
+/// twice, while it is written.
+void require_disk(const Tiling& tiling, const fs::path& folder, int left) {
   const Rect tile = tiling.grid().tile(0);
-  const double factor = tiling.factor();
-  const double needed =
-      factor * tile.height * factor * tile.width * (picture.channels() + 1) * sizeof(float) * left;
+  const double factor = tiling.factor(), pixel = (tiling.channels() + 1) * sizeof(float);
+  const TileGrid result = tiling.result_grid();
+  const double needed = pixel * (factor * tile.height * factor * tile.width * left +
+                                 2. * result.rows().length() * result.columns().length());
   std::error_code error;
   const fs::space_info disk = fs::space(folder, error);
   if (error || needed <= static_cast<double>(disk.available)) return;
@@ -127,17 +136,20 @@ class TiledRun {
         record_(record),
         observer_(observer),
         stop_(stop),
-        source_(open_tiles(request)),
+        folder_(folder_of(request, store)),
+        source_(open_tiles(request, folder_)),
         tiling_(request.task, *source_.picture, source_.known.get(), source_.options),
         all_(tiling_.grid().count()) {
     const RestoreOptions resolved = resolve(request.task, source_.options);
     check_outputs(request, resolved, store, record != nullptr);
     check_shown(request, resolved, all_);
-    if (!request.out.result.empty()) check_holds(request.out.result, *source_.input);
+    if (!request.out.result.empty()) check_holds(request.out.result, result_size());
     check_reference();
+    result_.input = source_.picture->facts();
     result_.started = record ? record->started : now_utc();
     result_.restored.options = resolved;
     result_.restored.engine = make_engine(resolved.engine.value())->info();
+    result_.restored.values = tiling_.counts();
     if (resolved.method != Method::patches)
       result_.restored.network = network_options(tiling_.options());
   }
@@ -145,8 +157,7 @@ class TiledRun {
   RunResult go() {
     begin();
     std::optional<TemporaryFolder> temporary;
-    if (!store_)
-      temporary.emplace(request_.out.result.empty() ? request_.in.picture : request_.out.result);
+    if (!store_) temporary.emplace(folder_);
     const TileStore tiles(store_ ? store_->tiles() : temporary->path(), store_ ? "--run" : "tiles");
     work(tiles);
     observer_.writing();
@@ -167,7 +178,7 @@ class TiledRun {
     result_.tiling = TilingFacts{
         .size = tiling_.result_grid().rows().size(), .count = all_, .tiles = {}, .failed = false};
     observer_.started({.request = request_,
-                       .input = *source_.input,
+                       .input = result_.input,
                        .start = result_.restored,
                        .resumed = record_ != nullptr,
                        .has_checkpoint = record_ != nullptr,
@@ -175,9 +186,9 @@ class TiledRun {
   }
 
   void work(const TileStore& tiles) {
-    require_disk(tiling_, *source_.picture, tiles.folder(), all_ - tiles.count_done(all_));
+    require_disk(tiling_, tiles.folder(), all_ - tiles.count_done(all_));
     Teller teller(observer_, tiles.count_done(all_), all_);
-    Preview preview(request_.out.preview, *source_.input, tiling_);
+    Preview preview(request_.out.preview, tiling_);
     beside([&] { preview.write(); });
     TileWork work{
         .tiling = tiling_, .store = tiles, .threads = result_.restored.options.threads.value()};
@@ -212,14 +223,16 @@ class TiledRun {
   }
 
   void write(const TileStore& tiles) {
-    Restored& restored = result_.restored;
-    Image image = tiled_result({.tiling = tiling_, .store = tiles}, source_);
-    if (request_.out.writing.strip) image.source.metadata = nullptr;
-    restored.image = std::move(image);
+    const TileWork work{.tiling = tiling_, .store = tiles};
+    result_.output = result_facts(work);
     count(tiles);
-    if (!request_.out.result.empty())
-      write_pages(request_.out.result, {restored.image}, request_.in.picture, request_.out.writing);
-    compare();
+    if (request_.out.result.empty()) {
+      result_.restored.image = tiled_result(work, source_);
+      if (request_.out.writing.strip) result_.restored.image.source.metadata = nullptr;
+    } else {
+      write_tiled_result(work, source_, request_, folder_);
+    }
+    if (!request_.in.reference.empty()) compare(work);
     result_.seconds = seconds_since(start_);
     const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
     if (!request_.out.manifest.empty())
@@ -227,7 +240,6 @@ class TiledRun {
           [&] { write_text(request_.out.manifest, manifest_json(told, result_), "--manifest"); });
     if (store_)
       beside([&] { write_text(store_->manifest(), manifest_json(told, result_), "--run"); });
-    result_.input = std::move(*source_.input);
   }
 
   /// What the tiles' fits came to.
@@ -245,14 +257,17 @@ class TiledRun {
     fit.stopped_by = whole ? StoppedBy::stopper : StoppedBy::cancelled;
   }
 
+  ImageFacts result_size() const {
+    const TileGrid grid = tiling_.result_grid();
+    return {tiling_.channels(), grid.rows().length(), grid.columns().length(), {}};
+  }
+
   /// Before hours of work.
   void check_reference() const {
     const RunInputs& in = request_.in;
     if (in.reference.empty()) return;
     const ImageInfo info = read_image_info(in.reference, reading_of(in, in.reference).page);
-    const TileGrid grid = tiling_.result_grid();
-    const int width = grid.columns().length(), height = grid.rows().length();
-    const int channels = source_.picture->channels();
+    const auto [channels, height, width, source] = result_size();
     if (info.width == width && info.height == height && info.channels == channels) return;
     fail(ErrorCode::bad_input,
          "--reference: it is {}x{} px with {} channels, but the result will be {}x{} px with {}; "
@@ -260,15 +275,18 @@ class TiledRun {
          info.width, info.height, info.channels, width, height, channels);
   }
 
-  void compare() {
-    if (request_.in.reference.empty()) return;
-    Restored& restored = result_.restored;
-    const Image reference = read_like(*source_.input, request_.in.reference,
-                                      reading_of(request_.in, request_.in.reference));
+  /// In memory, as it is a trial on a picture that is known.
+  void compare(const TileWork& work) {
+    const PictureParts& picture = *source_.picture;
+    const Image whole = picture.part({0, 0, picture.height(), picture.width()});
+    const Image reference =
+        read_like(whole, request_.in.reference, reading_of(request_.in, request_.in.reference));
     const int factor = tiling_.factor();
-    const Image input = factor == 1 ? *source_.input : enlarge_bicubic(*source_.input, factor);
-    restored.psnr = psnr(restored.image, reference);
-    restored.ssim = ssim(restored.image, reference);
+    const Image input = factor == 1 ? whole : enlarge_bicubic(whole, factor);
+    const Image result = tiled_result(work, source_);
+    Restored& restored = result_.restored;
+    restored.psnr = psnr(result, reference);
+    restored.ssim = ssim(result, reference);
     restored.psnr_input = psnr(input, reference);
     restored.ssim_input = ssim(input, reference);
   }
@@ -279,6 +297,7 @@ class TiledRun {
   RunObserver& observer_;
   const std::stop_token& stop_;
   const Clock::time_point start_ = Clock::now();
+  const fs::path folder_;
   const TileSource source_;
   const Tiling tiling_;
   const int all_;

@@ -155,10 +155,28 @@ void require_known(const Image& known, bool invert) {
        invert ? "white" : "black");
 }
 
-void require_holes(const Image& known, const Image& picture, const Image* mask, bool invert) {
-  const auto& use = picture.source.use;
+/// Calls visit(first row, part) for parts of whole rows.
+template <class Visit>
+void for_bands(const PictureParts& picture, Visit visit) {
+  constexpr int kRows = 128;
+  for (int y = 0; y < picture.height(); y += kRows)
+    visit(y, picture.part({y, 0, std::min(kRows, picture.height() - y), picture.width()}));
+}
+
+bool any_unusable(const PictureParts& picture) {
+  bool any = false;
+  for_bands(picture, [&](int, const Image& part) {
+    const auto& use = part.source.use;
+    any =
+        any || (use && std::ranges::any_of(*use, [](SampleUse u) { return u != SampleUse::used; }));
+  });
+  return any;
+}
+
+void require_holes(const Image& known, const PictureParts& picture, const Image* mask,
+                   bool invert) {
   if (std::ranges::any_of(known.pixels(), [](float v) { return v < 1.f; })) return;
-  if (use && std::ranges::any_of(*use, [](SampleUse u) { return u != SampleUse::used; })) return;
+  if (any_unusable(picture)) return;
   if (!mask)
     fail(ErrorCode::bad_argument,
          "inpaint: nothing is to be filled: there is no --mask, and the picture has neither "
@@ -169,9 +187,13 @@ void require_holes(const Image& known, const Image& picture, const Image* mask, 
        invert ? "black" : "white");
 }
 
-Image from_alpha(const Image& picture) {
+Image from_alpha(const PictureParts& picture) {
   Image known(1, picture.height(), picture.width(), 1.f);
-  std::ranges::transform(picture.source.alpha, known.pixels().begin(), settled);
+  for_bands(picture, [&](int y, const Image& part) {
+    std::ranges::transform(
+        part.source.alpha,
+        known.pixels().begin() + static_cast<std::ptrdiff_t>(y) * picture.width(), settled);
+  });
   return known;
 }
 
@@ -205,6 +227,10 @@ Image known_pixels(const Image& mask, const RestoreOptions& o) {
 }
 
 Image mask_of(const Image& picture, const Image* mask, const RestoreOptions& o) {
+  return mask_of(*parts_of(picture), mask, o);
+}
+
+Image mask_of(const PictureParts& picture, const Image* mask, const RestoreOptions& o) {
   const Image* given = o.known ? o.known.get() : mask;
   if (given && (given->width() != picture.width() || given->height() != picture.height()))
     fail(ErrorCode::bad_input,

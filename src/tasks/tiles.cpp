@@ -8,6 +8,7 @@
 #include "tasks/mask.h"
 #include "tasks/plan.h"
 #include "tasks/task.h"
+#include "tasks/values.h"
 
 namespace unmar {
 namespace {
@@ -26,18 +27,6 @@ constexpr int kWidest = 1024;  // px
 
 constexpr int kMoreAttempts = 2;
 constexpr std::int64_t kNextSeed = 1000;  ///< beyond those of --runs
-
-class Whole final : public PictureParts {
- public:
-  explicit Whole(const Image& picture) : picture_(picture) {}
-  int channels() const override { return picture_.channels(); }
-  int height() const override { return picture_.height(); }
-  int width() const override { return picture_.width(); }
-  Image part(const Rect& r) const override { return crop(picture_, r.y, r.x, r.height, r.width); }
-
- private:
-  const Image& picture_;
-};
 
 int factor_of(Task task, const RestoreOptions& resolved) {
   const auto enlargement = task_spec(task).enlargement;
@@ -148,10 +137,6 @@ Image sample_of(const PictureParts& picture, Look look) {
 }
 
 }  // namespace
-
-std::unique_ptr<PictureParts> parts_of(const Image& picture) {
-  return std::make_unique<Whole>(picture);
-}
 
 int tile_side(Task task, int height, int width, const RestoreOptions& resolved) {
   const std::string tile = resolved.tile.value_or("auto");
@@ -320,6 +305,17 @@ std::optional<Restored> Tiling::restore(int tile, const TileStart& start,
 Image Tiling::input(int tile) const {
   const Image picture = picture_.part(grid_.tile(tile));
   return factor_ == 1 ? picture : enlarge_bicubic(picture, factor_);
+}
+
+ValueCounts Tiling::counts() const {
+  constexpr int kRows = 128;
+  ValueCounts sum;
+  for (int y = 0; y < picture_.height(); y += kRows) {
+    const Rect rows{y, 0, std::min(kRows, picture_.height() - y), picture_.width()};
+    const Image known = known_ ? known_->part(rows) : Image();
+    sum += count_values(picture_.part(rows), known_ ? &known : nullptr);
+  }
+  return sum;
 }
 
 ImageSource Tiling::result_source() const {

@@ -49,6 +49,17 @@ void paste_kept(Plan& plan, const Image& picture, int factor) {
       }
 }
 
+ValueCounts& ValueCounts::operator+=(const ValueCounts& other) {
+  all += other.all;
+  known += other.known;
+  blended += other.blended;
+  masked += other.masked;
+  missing += other.missing;
+  outliers_filled += other.outliers_filled;
+  outliers_kept += other.outliers_kept;
+  return *this;
+}
+
 ValueCounts count_values(const Image& picture, const Image* known) {
   ValueCounts counts;
   counts.all = picture.count();

@@ -66,7 +66,7 @@ TEST_F(Data, AreNotWrittenWhereOnlyColoursFit) {
     expect_error(ErrorCode::bad_argument, {"2 channels", ".tif or .fits"},
                  [&] { write_image(in(name), channels(2, SampleFormat::u8)); });
     expect_error(ErrorCode::bad_argument, {"2 channels"},
-                 [&] { check_holds(in(name), channels(2, SampleFormat::u8)); });
+                 [&] { check_holds(in(name), facts_of(channels(2, SampleFormat::u8))); });
   }
 }
 

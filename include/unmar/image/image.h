@@ -93,6 +93,13 @@ class Image {
   std::vector<float> pixels_;
 };
 
+/// What there is to say of a picture without its pixels.
+struct ImageFacts {
+  int channels = 0, height = 0, width = 0;
+  ImageSource source;  ///< without what belongs to single pixels
+};
+ImageFacts facts_of(const Image& image);
+
 Tensor to_tensor(const Image& image);  ///< [1,c,h,w]
 /// [1,c,h,w] -> image that carries `source` on; values are not clamped.
 /// throws Error{bad_argument} for other shapes.
@@ -116,8 +123,10 @@ enum class Outliers {
 };
 
 struct ReadOptions {
-  double max_megapixels = 100;  ///< larger pictures are refused before they are decoded
-  int page = 1;                 ///< of a file with several: see pages.h
+  /// Larger pictures are refused before they are decoded. Not given: 100 for pictures that are held
+  /// in memory as a whole, none for those that are looked at in parts.
+  std::optional<double> max_megapixels = {};
+  int page = 1;  ///< of a file with several: see pages.h
   RangeMode range = RangeMode::automatic;
   /// Overrides `range`; for example that of a picture to compare with.
   std::optional<ValueRange> fixed_range = {};
@@ -160,7 +169,8 @@ Image read_like(const Image& model, const std::filesystem::path& path, ReadOptio
 /// A mask: black and white are those of the file's format. throws as read_image().
 Image read_mask(const std::filesystem::path& path, ReadOptions options = {});
 
-std::string describe(const Image& image);    ///< "512x512 px, RGB, 8 bit"
+std::string describe(const ImageFacts& picture);  ///< "512x512 px, RGB, 8 bit"
+std::string describe(const Image& image);
 std::string to_string(SampleFormat format);  ///< "8 bit", "16 bit", "float"
 
 struct WriteOptions {
@@ -208,7 +218,7 @@ void write_animation(const std::filesystem::path& path, const std::vector<Image>
 void check_writable(const std::filesystem::path& path);
 
 /// Throws the error that write_image would throw for such a picture whatever its pixels.
-void check_holds(const std::filesystem::path& path, const Image& image);
+void check_holds(const std::filesystem::path& path, const ImageFacts& picture);
 
 /// A file's facts.
 struct ImageInfo {

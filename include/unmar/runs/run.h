@@ -25,7 +25,7 @@ struct TilingFacts {
 /// A run that begins or goes on.
 struct RunStart {
   const FitRequest& request;
-  const Image& input;
+  const ImageFacts& input;
   const Restored& start;  ///< options, engine, network and noise are filled in
   bool resumed = false;
   bool has_checkpoint = false;  ///< of a resumed run: there is one to go on from
@@ -33,8 +33,9 @@ struct RunStart {
 };
 
 struct RunResult {
+  /// In tiles that were written to a file, its image is empty.
   Restored restored;
-  Image input;
+  ImageFacts input, output;
   double seconds = 0;   ///< with reading and writing, earlier parts of the run included
   std::string started;  ///< UTC, ISO 8601
   /// In tiles: `restored.fit` has the sums of their iterations and seconds.

@@ -37,6 +37,8 @@ struct ValueCounts {
   std::size_t missing = 0;          ///< NaN, infinite, blank: filled
   std::size_t outliers_filled = 0;  ///< outside of the range
   std::size_t outliers_kept = 0;
+
+  ValueCounts& operator+=(const ValueCounts& other);
 };
 /// Lines on what is out of the ordinary, or nothing.
 std::string in_words(const ValueCounts& counts);

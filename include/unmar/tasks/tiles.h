@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "unmar/image/parts.h"
 #include "unmar/tasks/tasks.h"
 #include "unmar/tensor/archive.h"
 #include "unmar/tensor/tiles.h"
@@ -15,19 +16,6 @@
 /// in any order, by any number of threads, processes and machines, with the same result, bit for
 /// bit on machines of one kind.
 namespace unmar {
-
-/// A picture that is looked at in parts, and may be larger than memory. part() may be called by
-/// several threads at once.
-class PictureParts {
- public:
-  virtual ~PictureParts() = default;
-  virtual int channels() const = 0;
-  virtual int height() const = 0;
-  virtual int width() const = 0;
-  virtual Image part(const Rect& rect) const = 0;  ///< as crop() of the whole
-};
-/// Of one in memory, which is borrowed.
-std::unique_ptr<PictureParts> parts_of(const Image& picture);
 
 /// The side of a tile of the result in px, from RestoreOptions::tile; 0: the picture is restored as
 /// a whole. auto: pictures above a megapixel get tiles.
@@ -55,6 +43,7 @@ class Tiling {
   const RestoreOptions& options() const { return resolved_; }  ///< of the tiles
   const TileGrid& grid() const { return grid_; }               ///< of the given picture
   TileGrid result_grid() const { return grid_.scaled(factor_); }
+  int channels() const { return picture_.channels(); }
   int factor() const { return factor_; }  ///< how many times larger the result is
   /// Bytes that the restoration of one tile holds. See memory_needed() of fit.h.
   std::size_t memory_needed() const;
@@ -68,6 +57,8 @@ class Tiling {
                                   const RestoreContext& context = {}, int threads = 0) const;
   /// The tile as it came, enlarged if need be: for what was not restored.
   Image input(int tile) const;
+  /// Of the whole picture. Looks at all of it, some rows at a time.
+  ValueCounts counts() const;
   /// What the result carries beside its pixels and its alpha.
   ImageSource result_source() const;
 
