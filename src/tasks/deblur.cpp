@@ -18,11 +18,6 @@ void paper_deblur(RestoreOptions& o, const RestoreOptions&) {
 }
 
 void check_deblur(const RestoreOptions& given) {
-  if (given.method && given.method != Method::dip)
-    fail(ErrorCode::bad_argument,
-         "deblur: --method {} has a filter remove noise from what is given, which leaves it "
-         "blurred; take dip",
-         to_text(option_spec("method").get(given).value()));
   if (given.blur && given.blur_kernel)
     fail(ErrorCode::bad_argument,
          "deblur: the blur is given both in words, '{}', and as a picture; give one of them",
@@ -69,7 +64,6 @@ TaskSpec deblur_task() {
       .quick = quick_deblur,
       .best = nullptr,
       .paper = paper_deblur,
-      .method = Method::dip,
       .check = check_deblur,
       .plan = plan_deblur,
       .counted = known_blur,

@@ -261,12 +261,12 @@ std::vector<OptionSpec> make_table() {
                     "set of defaults for all other options; best is the mean of several "
                     "longer fits, paper the published recipe")),
        basic(only_for(
-           {Task::denoise, Task::inpaint, Task::deblur},
+           {Task::denoise, Task::inpaint},
            choice("method", &R::method,
                   {{"auto", Method::automatic}, {"patches", Method::patches}, {"dip", Method::dip}},
                   "what removes noise; patches: a filter that takes seconds, only for "
                   "denoise; dip: the fit; auto: both, and of them the blend that pixels "
-                  "hidden from both speak for; deblur takes dip alone"))),
+                  "hidden from both speak for"))),
        basic(number("strength", &R::strength, 0, 1,
                     "share of the restored picture in the result; the rest is what came in "
                     "(upscale: enlarged by bicubic); missing pixels are filled in any case")),

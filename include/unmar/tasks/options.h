@@ -58,7 +58,7 @@ Task task_named(std::string_view name);  ///< throws Error{bad_argument}
 /// docs/options.md, where a field is called as here but with '-' for '_'.
 struct RestoreOptions {
   std::optional<Preset> preset = {};
-  std::optional<Method> method = {};  ///< denoise, inpaint, deblur; patches: denoise
+  std::optional<Method> method = {};  ///< denoise, inpaint; patches: denoise
 
   // What is known of the damage.
   std::optional<double> sigma = {};     ///< denoise, deblur; 0-255 scale
