@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "console.h"
+#include "pictures.h"
 
 namespace unmar::cli {
 namespace {
@@ -14,8 +15,7 @@ void announce(const RunStart& run) {
   const RestoreOptions& o = start.options;
   const FitRequest& request = run.request;
   say("{} {} ({})", to_string(request.task), request.in.picture.string(), describe(run.input));
-  if (const std::string& warning = run.input.source.warning; !warning.empty())
-    say("warning: {}: {}", request.in.picture.string(), warning);
+  say_warning(request.in.picture, run.input);
   if (const std::string words = in_words(start.values); !words.empty()) say("{}", words);
   if (start.noise) say("{}", to_string(*start.noise));
   if (o.method == Method::patches) return;

@@ -66,7 +66,9 @@ int show_picture(const std::filesystem::path& path) {
     print("page 1: ");
   }
   constexpr double kMostMissing = 0.5;
-  print("{}\n", to_string(estimate_noise(read_image(path, {.max_missing = kMostMissing}))));
+  const Image image = read_image(path, {.max_missing = kMostMissing});
+  print("{}\n", to_string(estimate_noise(image)));
+  say_warning(path, image);
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "checks.h"
+#include "console.h"
 
 namespace unmar::cli {
 
@@ -64,6 +65,17 @@ ReadOptions PictureArguments::read_options(const std::filesystem::path& path) co
                 fmt::format("--page {}: this command takes one page; give its number", page));
   options.page = pages.front();
   return options;
+}
+
+Image PictureArguments::read(const std::filesystem::path& path) const {
+  Image image = read_image(path, read_options(path));
+  say_warning(path, image);
+  return image;
+}
+
+void say_warning(const std::filesystem::path& path, const Image& image) {
+  if (const std::string& warning = image.source.warning; !warning.empty())
+    say("warning: {}: {}", path.string(), warning);
 }
 
 void declare_writing(CLI::App& command, WriteOptions& options) {

@@ -27,10 +27,11 @@ struct PictureArguments {
   ReadOptions read_options() const;
   /// With the page, if the file has several. throws Error{bad_argument} unless it is one.
   ReadOptions read_options(const std::filesystem::path& path) const;
-  Image read(const std::filesystem::path& path) const {
-    return read_image(path, read_options(path));
-  }
+  Image read(const std::filesystem::path& path) const;  ///< and says what was wrong with it
 };
+
+/// What was wrong with the file of the picture, if anything was.
+void say_warning(const std::filesystem::path& path, const Image& image);
 
 /// --quality and --strip: how a result is written.
 void declare_writing(CLI::App& command, WriteOptions& options);

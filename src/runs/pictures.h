@@ -18,6 +18,13 @@ Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool
 
 /// How the picture of a run is read.
 ReadOptions reading_of_picture(const RunInputs& in);
+/// Tells what was wrong with the file of a picture, if anything was.
+template <class Observer>
+void warn_of_file(Observer& observer, const std::filesystem::path& path, const Image& image) {
+  if (const std::string& warning = image.source.warning; !warning.empty())
+    observer.warned(path.string() + ": " + warning);
+}
+
 /// How a file beside the picture is read: it may have one page for all of the picture's, or as
 /// many.
 ReadOptions reading_of(const RunInputs& in, const std::filesystem::path& path);

@@ -152,6 +152,7 @@ class RefineRun {
     if (!request_.out.manifest.empty() || is_kept()) model_facts_ = model_facts(request_);
     if (is_kept()) record ? load() : begin();
     observer_.started(request_, !state_.empty());
+    warn_of_files();
     if (record)
       for (const std::string& what : record->moved) observer_.warned(what);
   }
@@ -187,6 +188,14 @@ class RefineRun {
            "another folder",
            folder_.path.string());
     if (is_kept() && !resumed) RunStore(folder_.path, "--run").require_free();
+  }
+
+  void warn_of_files() {
+    const RunInputs& in = request_.in;
+    runs::warn_of_file(observer_, in.picture, result_.input);
+    runs::warn_of_file(observer_, in.mask, pictures_.mask);
+    runs::warn_of_file(observer_, in.reference, reference_);
+    runs::warn_of_file(observer_, request_.prior_file, prior_);
   }
 
   void begin() {

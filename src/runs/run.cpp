@@ -124,6 +124,8 @@ class Run {
                        .start = start,
                        .resumed = record_ != nullptr,
                        .has_checkpoint = !state_.empty()});
+    runs::warn_of_file(observer_, request_.in.mask, mask_);
+    runs::warn_of_file(observer_, request_.in.reference, reference_);
   }
 
   void observe(const FitProgress& progress) {

@@ -1,3 +1,4 @@
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cli/support.h"
@@ -108,6 +109,19 @@ TEST_F(CompareCommand, AnEvenDifferenceHasThePsnrOfItsSize) {
   put("b.png", Image(3, 20, 20, 110.f / 255));
   const auto result = nlohmann::json::parse(run({"compare", "a.png", "b.png", "--json"}).out);
   EXPECT_NEAR(result["psnr"].get<double>(), 20 * std::log10(255. / 10), 1e-4);
+}
+
+TEST_F(CompareCommand, AFileWithoutItsEndIsSaid) {
+  put("a.jpg", test_picture(64, 64));
+  const std::string whole = contents(in("a.jpg"));
+  std::ofstream(in("b.jpg"), std::ios::binary) << whole.substr(0, whole.size() * 2 / 3);
+  for (const Words& words : {Words{"compare", "a.jpg", "b.jpg"}, {"compare", "b.jpg", "a.jpg"}}) {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_THAT(outcome.err, testing::HasSubstr("warning: b.jpg: the file is damaged or ends"));
+  }
+  EXPECT_THAT(run({"info", "b.jpg"}).err, testing::HasSubstr("warning: b.jpg"));
+  EXPECT_EQ(run({"compare", "a.jpg", "a.jpg"}).err, "");
 }
 
 TEST_F(CompareCommand, TheBorderIsLeftOut) {

@@ -2,6 +2,7 @@
 #include <unmar/base/checksum.h>
 
 #include <csignal>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cli/support.h"
@@ -185,6 +186,17 @@ TEST_F(Refine, ARunGoesOnWithItsOwnFilesOnly) {
   std::filesystem::remove_all(in("model"));
   write_diffusers(in("model"), test::tiny_model(1, true));
   expect_refusal({"resume", "kept"}, kFailure, {"the model is not the one"});
+}
+
+TEST_F(Refine, AFileWithoutItsEndIsSaid) {
+  put("in.jpg", test_picture(64, 64, 1));
+  const std::string whole = contents(in("in.jpg"));
+  std::ofstream(in("in.jpg"), std::ios::binary) << whole.substr(0, whole.size() * 2 / 3);
+  const Outcome outcome = run(Words{"refine", "in.jpg", "-o", "o.png", "--model", "model",
+                                    "--steps", "3", "--task", "denoise", "--sigma", "50"} +
+                              kTiny);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, testing::HasSubstr("warning: in.jpg: the file is damaged or ends"));
 }
 
 }  // namespace refine_test
