@@ -2,6 +2,7 @@
 #include <unmar/base/error.h>
 #include <unmar/base/files.h>
 #include <unmar/observe/damage.h>
+#include <unmar/tasks/tasks.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -43,9 +44,10 @@ void check(const DegradeArguments& a) {
   if (!a.mask_out.empty()) check_writable(a.mask_out);
 }
 
-/// Black where the mask is; the mask of the result is that of both.
+/// Black where the mask is; the mask of the result is that of both. A mask means what it does to
+/// the tasks: nearly white and nearly black are so, gray blends.
 void apply_mask(Simulated& damaged, const Image& given, const DegradeArguments& a) {
-  const Image mask = to_gray(given);
+  const Image mask = known_pixels(given, {.invert_mask = a.invert_mask});
   Image& image = damaged.image;
   if (mask.height() != image.height() || mask.width() != image.width())
     throw Error(
@@ -55,7 +57,7 @@ void apply_mask(Simulated& damaged, const Image& given, const DegradeArguments& 
                     a.mask.string(), mask.width(), mask.height(), image.width(), image.height()));
   if (damaged.mask.empty()) damaged.mask = Image(1, image.height(), image.width(), 1.f);
   for (std::size_t i = 0; i < mask.count(); ++i) {
-    const float known = a.invert_mask ? 1.f - mask.pixels()[i] : mask.pixels()[i];
+    const float known = mask.pixels()[i];
     damaged.mask.pixels()[i] *= known;
     for (int c = 0; c < image.channels(); ++c) image.plane(c)[i] *= known;
   }
@@ -67,7 +69,7 @@ int run(const DegradeArguments& a) {
   SimulateOptions options = simulate_options(a.damage);
   if (a.damage.blur) options.blur = blur(*a.damage.blur, a.pictures);
   Simulated damaged = simulate(clean, options);
-  if (!a.mask.empty()) apply_mask(damaged, read_mask(a.mask, a.pictures.read_options()), a);
+  if (!a.mask.empty()) apply_mask(damaged, read_mask(a.mask, a.pictures.read_options(a.mask)), a);
 
   write_image(a.output, damaged.image, a.writing);
   if (!a.mask_out.empty()) {
@@ -104,8 +106,10 @@ void add_degrade_command(CLI::App& program, Action& chosen) {
       ->group("Files");
   declare_writing(*command, a->writing);
   command
-      ->add_option("--mask", a->mask,
-                   "lose the pixels where this picture is black, e.g. under a text")
+      ->add_option(
+          "--mask", a->mask,
+          "lose the pixels where this picture is black, e.g. under a text; gray is blended "
+          "with black")
       ->type_name("MASK")
       ->group("Files");
   command->add_flag("--invert-mask", a->invert_mask, "lose those where it is white")

@@ -55,6 +55,22 @@ TEST_F(DegradeCommand, AGivenMaskBlackensWhatItCovers) {
   EXPECT_EQ(get("under.png").at(0, 7, 10), 0.f);
 }
 
+TEST_F(DegradeCommand, AMaskMeansWhatItMeansToTheTasks) {
+  // Dark ink on gray paper, and one level half way between.
+  Image scanned(1, 40, 48, 230.f / 255);
+  for (int x = 0; x < 30; ++x) scanned.at(0, 7, x) = 25.f / 255;
+  for (int x = 0; x < 30; ++x) scanned.at(0, 9, x) = 0.5f;
+  put("scan.png", scanned);
+  ASSERT_EQ(degrade("over.png", {"--mask", "scan.png", "--mask-out", "m.png"}).code, 0);
+  const Image over = get("over.png"), clean = get("clean.png"), mask = get("m.png");
+  EXPECT_EQ(over.at(0, 7, 9), 0.f);
+  EXPECT_EQ(mask.at(0, 7, 9), 0.f);
+  EXPECT_EQ(over.at(0, 8, 9), clean.at(0, 8, 9));
+  EXPECT_EQ(mask.at(0, 8, 9), 1.f);
+  EXPECT_NEAR(over.at(0, 9, 9), mask.at(0, 9, 9) * clean.at(0, 9, 9), 0.005);
+  EXPECT_NEAR(mask.at(0, 9, 9), 0.5, 0.06);
+}
+
 TEST_F(DegradeCommand, BlursByAShapeOrByAPictureOfTheKernel) {
   Image dot(1, 40, 48);
   dot.at(0, 20, 24) = 1.f;
