@@ -32,11 +32,14 @@ int show_program() {
 }
 
 std::string facts_of(const ImageInfo& info) {
+  ImageSource source;
+  source.format = info.format;
+  source.numbers = info.numbers;
   return fmt::format("{}x{} px, {}, {}, {}{}{}", info.width, info.height,
                      info.channels == 1   ? "gray"
                      : info.channels == 3 ? "RGB"
                                           : fmt::format("{} channels", info.channels),
-                     to_string(info.format), info.loader, info.has_alpha ? ", alpha" : "",
+                     to_string(source), info.loader, info.has_alpha ? ", alpha" : "",
                      info.has_icc_profile ? ", colour profile" : "");
 }
 

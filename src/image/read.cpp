@@ -103,6 +103,7 @@ ImageInfo read_image_info(const fs::path& path, int page) {
     info.height = picture.turned ? picture.pixels.width() : picture.pixels.height();
     info.width = picture.turned ? picture.pixels.height() : picture.pixels.width();
     info.format = picture.format;
+    info.numbers = numbers_of(picture.pixels);
     info.has_alpha = picture.meaning.has_alpha;
     info.has_icc_profile = !profile_of(picture.pixels, picture.channels).empty();
     info.loader = std::string(name_of(kind));

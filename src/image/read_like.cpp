@@ -59,7 +59,25 @@ std::string describe(const ImageFacts& picture) {
                      picture.channels == 1   ? "gray"
                      : picture.channels == 3 ? "RGB"
                                              : fmt::format("{} channels", picture.channels),
-                     to_string(picture.source.format));
+                     to_string(picture.source));
+}
+
+std::string to_string(const ImageSource& source) {
+  switch (source.format == SampleFormat::f32 ? source.numbers : OtherNumbers::none) {
+    case OtherNumbers::i8:
+      return "8 bit, signed";
+    case OtherNumbers::i16:
+      return "16 bit, signed";
+    case OtherNumbers::u32:
+      return "32 bit";
+    case OtherNumbers::i32:
+      return "32 bit, signed";
+    case OtherNumbers::f64:
+      return "double";
+    case OtherNumbers::none:
+      break;
+  }
+  return to_string(source.format);
 }
 
 std::string describe(const Image& image) { return describe(facts_of(image)); }

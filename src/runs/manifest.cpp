@@ -25,6 +25,23 @@ Json watched(const FitResult& fit) {
   return object;
 }
 
+Json picture_facts(const std::filesystem::path& file, const ImageFacts& image) {
+  const ImageSource& source = image.source;
+  Json facts = {{"file", file.string()},
+                {"width", image.width},
+                {"height", image.height},
+                {"channels", image.channels},
+                {"format", to_string(source)}};
+  if (source.channel_ranges.empty()) {
+    facts.update(Json{{"black", source.range.black}, {"white", source.range.white}});
+  } else {
+    facts["ranges"] = Json::array();  // of each channel
+    for (const ValueRange& range : source.channel_ranges)
+      facts["ranges"].push_back({{"black", range.black}, {"white", range.white}});
+  }
+  return facts;
+}
+
 }  // namespace
 
 Json number(const std::optional<double>& value) {
@@ -37,14 +54,7 @@ Json to_json(const ManifestHead& head) {
       {"started", head.started},
       {"versions", {{"unmar", version()}, {"libvips", libvips_version()}}},
       {"engine", {{"name", head.engine.name}, {"description", head.engine.description}}},
-      {"input",
-       {{"file", head.file.string()},
-        {"width", head.input.width},
-        {"height", head.input.height},
-        {"channels", head.input.channels},
-        {"format", to_string(head.input.source.format)},
-        {"black", head.input.source.range.black},
-        {"white", head.input.source.range.white}}},
+      {"input", picture_facts(head.file, head.input)},
       {"mask", path_or_null(head.mask)},
       {"reference", path_or_null(head.reference)},
       {"options", to_json(option_table(), head.options)},

@@ -93,6 +93,40 @@ TEST_F(PicturesOfScience, TwoChannelsAreRestoredAndNeedAFileThatHoldsThem) {
   EXPECT_THAT(run({"info", "two.tif"}).out, testing::HasSubstr("2 channels"));
 }
 
+TEST_F(PicturesOfScience, TheManifestTellsTheRangeOfEveryChannel) {
+  Image two(2, 8, 8);
+  for (std::size_t i = 0; i < two.plane(0).size(); ++i) {
+    two.plane(0)[i] = 500 + static_cast<float>(i);
+    two.plane(1)[i] = static_cast<float>(i % 7) * -3;
+  }
+  two.source.format = SampleFormat::f32;
+  two.source.range = {0, 1};
+  put("two.tif", two);
+  restore({"denoise", "two.tif", "-o", "out.tif", "--manifest", "m.json"});
+  const Json input = Json::parse(contents(in("m.json")))["input"];
+  EXPECT_EQ(input["ranges"], Json::parse(R"([{"black": 500, "white": 563},
+                                             {"black": -18, "white": 0}])"));
+  EXPECT_FALSE(input.contains("black"));
+}
+
+TEST_F(PicturesOfScience, InfoSaysWhichNumbersAFileHolds) {
+  using enum OtherNumbers;
+  for (const auto& [numbers, words] : {std::pair{i8, "gray, 8 bit, signed, tiff"},
+                                       {i16, "gray, 16 bit, signed, tiff"},
+                                       {u32, "gray, 32 bit, tiff"},
+                                       {i32, "gray, 32 bit, signed, tiff"},
+                                       {f64, "gray, double, tiff"},
+                                       {none, "gray, float, tiff"}}) {
+    Image image(1, 8, 8);
+    for (std::size_t i = 0; i < image.count(); ++i) image.pixels()[i] = static_cast<float>(i);
+    image.source.format = SampleFormat::f32;
+    image.source.numbers = numbers;
+    image.source.range = {0, 1};
+    put("a.tif", image);
+    EXPECT_THAT(run({"info", "a.tif"}).out, testing::HasSubstr(words));
+  }
+}
+
 TEST_F(PicturesOfScience, TheSameNumbersAsIntegersAndAsFloatsAreEqual) {
   Image image = frame();
   put("a.tif", image);

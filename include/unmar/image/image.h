@@ -172,6 +172,8 @@ Image read_mask(const std::filesystem::path& path, ReadOptions options = {});
 std::string describe(const ImageFacts& picture);  ///< "512x512 px, RGB, 8 bit"
 std::string describe(const Image& image);
 std::string to_string(SampleFormat format);  ///< "8 bit", "16 bit", "float"
+/// What the numbers of the file are: "16 bit", "16 bit, signed", "32 bit", "double" ...
+std::string to_string(const ImageSource& source);
 
 struct WriteOptions {
   /// Default: that of the source, as far as the file type can.
@@ -224,6 +226,7 @@ void check_holds(const std::filesystem::path& path, const ImageFacts& picture);
 struct ImageInfo {
   int channels = 0, height = 0, width = 0;  ///< as read_image would give (after orientation)
   SampleFormat format = SampleFormat::u8;
+  OtherNumbers numbers = OtherNumbers::none;  ///< only if `format` is f32
   bool has_alpha = false, has_icc_profile = false;
   std::string loader;  ///< "png", "tiff", "jpeg", "webp", "fits", ...
 };
