@@ -53,17 +53,20 @@ Plane levels_of(const Image& mask) {
   Plane levels(gray.pixels().begin(), gray.pixels().end());
   const auto& alpha = mask.source.alpha;
   if (std::ranges::none_of(alpha, [](float a) { return a < 0.5f; })) return levels;
-  std::size_t opaque = 0, between = 0, white = 0;
-  for (std::size_t i = 0; i < alpha.size(); ++i) {
-    if (alpha[i] < 0.5f) continue;
-    ++opaque;
-    white += levels[i] > 0.5f;
-    between += levels[i] > 0.1f && levels[i] < 0.9f;
-  }
-  constexpr std::size_t kFew = 10;
-  const bool drawn_in_black = opaque > 0 && white == 0, picture = between > opaque / kFew;
+  Plane opaque;
+  for (std::size_t i = 0; i < alpha.size(); ++i)
+    if (alpha[i] >= 0.5f) opaque.push_back(levels[i]);
+  constexpr float kWhite = 0.9f, kAlike = 0.1f, kFew = 0.1f;
+  const float most = quantile(opaque, 0.9);
+  const bool one_colour = most - quantile(opaque, 0.1) < kAlike;
+  // White was drawn as what is known.
+  const bool drawn = one_colour && most < kWhite;
+  const auto between =
+      std::ranges::count_if(opaque, [](float v) { return v > 0.1f && v < kWhite; });
+  const bool picture =
+      !drawn && static_cast<float>(between) > kFew * static_cast<float>(opaque.size());
   for (std::size_t i = 0; i < levels.size(); ++i)
-    levels[i] = picture ? alpha[i] : drawn_in_black ? 1.f - alpha[i] : levels[i] * alpha[i];
+    levels[i] = picture ? alpha[i] : drawn ? 1.f - alpha[i] : levels[i] * alpha[i];
   return levels;
 }
 
@@ -150,7 +153,7 @@ void feather(Plane& known, int h, int w, int pixels) {
 void require_known(const Image& known, bool invert) {
   if (std::ranges::any_of(known.pixels(), [](float v) { return v >= 1.f; })) return;
   fail(ErrorCode::bad_input,
-       "inpaint: the mask is {} everywhere, so no pixel is known; white is known and black is "
+       "mask: it is {} everywhere, so no pixel is known; white is known and black is "
        "to be filled, or the other way round with --invert-mask",
        invert ? "white" : "black");
 }

@@ -49,6 +49,9 @@ TEST(KnownPixels, AreWhereALayerIsTransparentOrAPictureIsNot) {
   Image drawn = row({0, 0, 0, 0});
   drawn.source.alpha = {1, 0, 0, 0};
   EXPECT_THAT(known_pixels(drawn).pixels(), ElementsAre(0, 1, 1, 1));
+  Image red = row({0.3f, 0.3f, 0.3f, 0.3f});
+  red.source.alpha = {1, 0, 0, 0.8f};
+  EXPECT_THAT(known_pixels(red).pixels(), ElementsAre(0, 1, 1, FloatNear(0.f, 0.3f)));
   Image erased = row({0.2f, 0.5f, 0.4f, 0.6f});
   erased.source.alpha = {0, 1, 1, 1};
   EXPECT_THAT(known_pixels(erased).pixels(), ElementsAre(0, 1, 1, 1));
