@@ -1,5 +1,6 @@
 #include "runs/pictures.h"
 
+#include "base/fail.h"
 #include "unmar/base/files.h"
 #include "unmar/image/pages.h"
 #include "unmar/tasks/tasks.h"
@@ -28,7 +29,12 @@ Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool
 
 ReadOptions reading_of(const RunInputs& in, const std::filesystem::path& path) {
   ReadOptions reading = in.reading;
-  if (reading.page > 1 && count_pages(path) == 1) reading.page = 1;
+  const int pages = count_pages(path);
+  if (pages == 1) reading.page = 1;
+  if (pages > 1 && pages != count_pages(in.picture))
+    fail(ErrorCode::bad_argument,
+         "'{}' holds {} pages, but '{}' has not as many; give one page for all, or as many",
+         path.string(), pages, in.picture.string());
   return reading;
 }
 

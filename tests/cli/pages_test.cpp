@@ -103,6 +103,17 @@ TEST_F(PagesCommand, TheMaskMayHaveOnePageOrAsMany) {
   EXPECT_FALSE(filled("a.tif", 2, 16) || filled("b.tif", 2, 3));
 }
 
+TEST_F(PagesCommand, OfAMaskWithMoreThanThePictureNoneIsTakenInSilence) {
+  put("in.png", test_picture(16, 20, 1));
+  Image left(1, 16, 20, 1.f), right = left;
+  left.at(0, 8, 3) = right.at(0, 8, 16) = 0.f;
+  write_pages(in("two.tif"), {left, right}, in("in.png"));
+  expect_refusal(Words{"inpaint", "in.png", "--mask", "two.tif", "-o", "o.png"} + kTiny, 2,
+                 {"'two.tif' holds 2 pages", "one page for all, or as many"});
+  expect_refusal({"degrade", "in.png", "--mask", "two.tif", "-o", "o.png"}, 2,
+                 {"'two.tif' holds 2 pages", "--page"});
+}
+
 TEST_F(PagesCommand, AfterCtrlCTheOthersStayAsTheyCame) {
   put_stack("s.tif", 3);
   Process process(
