@@ -40,6 +40,13 @@ auto with_type(VipsBandFormat format, Body body) {
   }
 }
 
+/// blank: as text tells it or as BSCALE and BZERO make it, with more digits than a float has.
+template <class T>
+bool is_blank(double value, double blank) {
+  if (value == blank) return true;
+  return std::is_floating_point_v<T> && static_cast<float>(value) == static_cast<float>(blank);
+}
+
 /// Calls visit(row of the part, its interleaved samples).
 template <class Visit>
 void for_rows(const VImage& pixels, const Rect& rect, Visit visit) {
@@ -227,14 +234,15 @@ Samples FileParts::samples_of(const Rect& rect, int first, int count,
   samples.values.resize(static_cast<std::size_t>(count) * plane);
   const auto bands = static_cast<std::size_t>(pixels_.bands());
   const auto width = static_cast<std::size_t>(rect.width);
-  for_rows(pixels_, rect, [&](std::size_t y, const auto* row) {
+  for_rows(pixels_, rect, [&]<class T>(std::size_t y, const T* row) {
     for (std::size_t c = 0; c < static_cast<std::size_t>(count); ++c)
       for (std::size_t x = 0; x < width; ++x) {
         const std::size_t i = c * plane + y * width + x;
         const auto value =
             static_cast<double>(row[x * bands + static_cast<std::size_t>(first) + c]);
         samples.values[i] = value;
-        if (!std::isfinite(value) || value == meaning_.blank) samples.mark(i, SampleUse::missing);
+        if (!std::isfinite(value) || (meaning_.blank && is_blank<T>(value, *meaning_.blank)))
+          samples.mark(i, SampleUse::missing);
       }
   });
   if (meaning_.multiplied)  // colours as they are without alpha

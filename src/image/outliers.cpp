@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace unmar::image {
 namespace {
@@ -128,12 +129,9 @@ class Plane {
   std::vector<Side> sides_;
 };
 
-}  // namespace
-
-std::optional<Fences> fences_of(std::vector<double>& values) {
+std::optional<Fences> fences_around(std::vector<double>& values) {
   // In widths of the middle 80 %: noise alone reaches 1.5 of them in a picture of 100 megapixels.
   constexpr double kNear = 4, kFar = 16;
-  if (values.empty()) return std::nullopt;
   for (const double share : {0.1, 0.01, 0.001}) {
     const double low = quantile(values, share), high = quantile(values, 1 - share);
     const double width = high - low;
@@ -142,6 +140,36 @@ std::optional<Fences> fences_of(std::vector<double>& values) {
                     {low - kFar * width, high + kFar * width}};
   }
   return std::nullopt;
+}
+
+/// Where no data are, programs write one value far from all data: -9999, 1e30, the least float. Of
+/// a tenth of the picture and more it would stretch the middle 80 % and hide behind that. If the
+/// least or the greatest value is such a one, takes it out and finds the fences of the others.
+bool leave_out_sentinel(std::vector<double>& values, std::optional<Fences>& fences) {
+  const auto [least, most] = std::ranges::minmax(values);
+  for (const double sentinel : {least, most}) {
+    const auto count = static_cast<std::size_t>(std::ranges::count(values, sentinel));
+    if (count < std::max<std::size_t>(2, values.size() / 100) || count == values.size()) continue;
+    std::vector<double> others;
+    std::ranges::copy_if(values, std::back_inserter(others),
+                         [&](double value) { return value != sentinel; });
+    const auto around = fences_around(others);
+    if (!around || side_of(sentinel, around->far) == Side::inside) continue;
+    values = std::move(others);
+    fences = around;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<Fences> fences_of(std::vector<double> values) {
+  if (values.empty()) return std::nullopt;
+  std::optional<Fences> fences = fences_around(values);
+  while (leave_out_sentinel(values, fences)) {
+  }
+  return fences;
 }
 
 void mark_outliers(Samples& samples, const Fences& fences, Outliers how) {

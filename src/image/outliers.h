@@ -13,7 +13,7 @@ struct Fences {
 };
 
 /// From percentiles of values of a picture; none if most of them are equal.
-std::optional<Fences> fences_of(std::vector<double>& values);
+std::optional<Fences> fences_of(std::vector<double> values);
 
 /// Marks what lies outside of the fences: groups of samples without a square of 3x3 that stand out
 /// of their neighbours as outliers, samples of others beyond `far` as kept.

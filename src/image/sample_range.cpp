@@ -94,7 +94,7 @@ bool lies_in(const ValueRange& range, double value) {
 /// Of the picture without its outliers. What the whole range of the format holds is none.
 ValueRange automatic_range(const SampleSource& source, Seen& all, SampleFormat format, Outliers how,
                            Marks& marks) {
-  const auto fences = format == SampleFormat::u8 ? std::nullopt : fences_of(all.values);
+  const auto fences = format == SampleFormat::u8 ? std::nullopt : fences_of(std::move(all.values));
   if (!fences || (lies_in(fences->near, all.extent.low) && lies_in(fences->near, all.extent.high)))
     return choose_range(RangeMode::automatic, format, all.extent);
   const Extent left = mark_outside(source, *fences, how, marks);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "image/marks.h"
@@ -59,7 +61,10 @@ inline const ValueRange& range_of(const ImageSource& source, int channel) {
 
 /// The share of the range at which a stored value lies.
 inline float pixel_of(double value, const ValueRange& range) {
-  return static_cast<float>((value - range.black) * (1.0 / (range.white - range.black)));
+  // What no float holds is far outside of any range: a sentinel of a file of doubles.
+  constexpr double kMost = std::numeric_limits<float>::max();
+  const double pixel = (value - range.black) * (1.0 / (range.white - range.black));
+  return static_cast<float>(std::clamp(pixel, -kMost, kMost));
 }
 
 }  // namespace unmar::image

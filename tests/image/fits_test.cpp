@@ -138,6 +138,14 @@ TEST_F(Fits, what_is_blank_is_missing) {
   EXPECT_EQ(shifted.source.format, SampleFormat::u16);
   EXPECT_EQ((*shifted.source.use)[0], SampleUse::missing);
   EXPECT_EQ((*shifted.source.use)[1], SampleUse::used);
+  // 600 - 32768 * 0.05 has more digits than a float.
+  put_bytes(in("c.fits"),
+            fits_file<std::int16_t>(16, {3, 1}, {-500, -32768, 1500},
+                                    {{"BLANK", "-32768"}, {"BSCALE", "0.05"}, {"BZERO", "600"}}));
+  const Image scaled = read_image(in("c.fits"), {.max_missing = 0.5});
+  ASSERT_TRUE(scaled.source.use);
+  EXPECT_EQ((*scaled.source.use)[1], SampleUse::missing);
+  EXPECT_EQ(scaled.source.range.black, 575);
 }
 
 TEST_F(Fits, with_nan_or_infinity_is_refused_and_says_how_many) {

@@ -1,3 +1,5 @@
+#include <bit>
+#include <limits>
 #include <optional>
 
 #include "support.h"
@@ -33,6 +35,20 @@ class Outlying : public InFolder {
     write_image(in(name), image);
     return in(name);
   }
+  static std::string fits_of_doubles(const std::vector<double>& values) {
+    std::string file;
+    for (const char* card : {"SIMPLE  =                    T", "BITPIX  =                  -64",
+                             "NAXIS   =                    2", "NAXIS1  =                   32",
+                             "NAXIS2  =                   32", "END"})
+      (file += card).resize((file.size() + 79) / 80 * 80, ' ');
+    file.resize(2880, ' ');
+    for (const double value : values) {
+      const auto bits = std::bit_cast<std::uint64_t>(value);
+      for (int shift = 56; shift >= 0; shift -= 8) file += static_cast<char>(bits >> shift);
+    }
+    file.resize((file.size() + 2879) / 2880 * 2880, '\0');
+    return file;
+  }
   static SampleUse use(const Image& image, int y, int x) {
     return image.source.use ? (*image.source.use)[at(y, x)] : SampleUse::used;
   }
@@ -53,6 +69,54 @@ TEST_F(Outlying, ASingleOneDoesNotMoveTheRange) {
     EXPECT_EQ(use(image, 10, 20), SampleUse::outlier) << value;
     EXPECT_EQ(unused(image), 1) << value;
   }
+}
+
+TEST_F(Outlying, ARegionWithoutDataDoesNotMoveTheRangeHoweverLargeItIs) {
+  for (const float sentinel : {-9999.f, 1e30f, std::numeric_limits<float>::max(), -1e38f})
+    for (const int rows : {2, 4, 10, 20, 28}) {
+      std::vector<float> values = frame();
+      for (int y = 0; y < rows; ++y)
+        for (int x = 0; x < kSide; ++x) values[at(y, x)] = sentinel;
+      SCOPED_TRACE(testing::Message() << sentinel << " in " << rows << " rows");
+      const Image image = read_image(put("a.tif", values, SampleFormat::f32));
+      EXPECT_GE(image.source.range.black, 600);
+      EXPECT_LE(image.source.range.white, 870);
+      EXPECT_EQ(use(image, 1, 9), SampleUse::kept);
+      EXPECT_EQ(unused(image), rows * kSide);
+      write_image(in("b.tif"), image);
+      EXPECT_EQ(read_image(in("b.tif"), {.fixed_range = ValueRange{0, 1}}).at(0, 0, 7), sentinel);
+    }
+}
+
+TEST_F(Outlying, TwoValuesThatMeanNoDataAreBothOutside) {
+  std::vector<float> values = frame();
+  for (int x = 0; x < kSide; ++x)
+    for (int y = 0; y < 8; ++y) values[at(y, x)] = y < 4 ? -9999.f : 1e30f;
+  const Image image = read_image(put("a.tif", values, SampleFormat::f32));
+  EXPECT_LE(image.source.range.white, 870);
+  EXPECT_EQ(unused(image), 8 * kSide);
+}
+
+TEST_F(Outlying, ABackgroundOfOneValueBelongsToThePicture) {
+  // Cells that a program cut out: as far from the background as they differ among themselves.
+  std::vector<float> values = frame();
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = i % 3 == 0 ? values[i] : 0.f;
+  const Image image = read_image(put("a.tif", values, SampleFormat::f32));
+  EXPECT_EQ(image.source.range.black, 0);
+  EXPECT_EQ(unused(image), 0);
+}
+
+TEST_F(Outlying, WhatNoFloatHoldsIsKept) {
+  const std::vector<float> values = frame();
+  std::vector<double> stored(values.begin(), values.end());
+  for (int y = 3; y < 8; ++y)
+    for (int x = 3; x < 8; ++x) stored[at(y, x)] = -std::numeric_limits<double>::max();
+  put_bytes(in("a.fits"), fits_of_doubles(stored));
+  const Image read = read_image(in("a.fits"));
+  EXPECT_EQ(unused(read), 25);
+  write_image(in("b.fits"), read);
+  EXPECT_EQ(bytes_of(in("b.fits")).substr(2880, stored.size() * sizeof(double)),
+            bytes_of(in("a.fits")).substr(2880, stored.size() * sizeof(double)));
 }
 
 TEST_F(Outlying, TheTraceOfAParticleIsOneToo) {
