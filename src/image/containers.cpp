@@ -134,12 +134,33 @@ std::optional<Density> png_density(std::string_view png) {
   return density;
 }
 
-void png_with(std::string_view png, std::string_view exif, const PngTexts& texts, bool with_density,
-              const Sink& sink) {
+int png_frames(std::string_view png) {
+  constexpr std::size_t kControlChunk = 20;
+  int frames = 1;
+  for_chunks(png, [&](std::string_view name, std::string_view chunk) {
+    if (name == "acTL" && chunk.size() == kControlChunk)
+      frames = static_cast<int>(std::min<std::uint32_t>(big_endian(chunk, 8, 4), 1 << 30));
+    return name != "IDAT";
+  });
+  return frames;
+}
+
+std::string png_colour_chunks(std::string_view png) {
+  std::string chunks;
+  for_chunks(png, [&](std::string_view name, std::string_view chunk) {
+    if (name == "gAMA" || name == "cHRM" || name == "sRGB" || name == "cICP") chunks += chunk;
+    return name != "IDAT" && name != "PLTE";
+  });
+  return chunks;
+}
+
+void png_with(std::string_view png, std::string_view exif, const PngTexts& texts,
+              std::string_view colour, bool with_density, const Sink& sink) {
   sink(png.substr(0, 8));
   for_chunks(png, [&](std::string_view name, std::string_view chunk) {
     if (name != "eXIf" && (name != "pHYs" || with_density)) sink(chunk);
     if (name != "IHDR") return true;
+    sink(colour);
     if (!exif.empty()) sink(png_chunk("eXIf", exif));
     for (const auto& [keyword, text] : texts) sink(text_chunk(keyword, text));
     return true;

@@ -29,10 +29,16 @@ constexpr std::string_view kXmpKeyword = "XML:com.adobe.xmp";
 /// Keyword and text, which is UTF-8 or else Latin-1.
 using PngTexts = std::vector<std::pair<std::string, std::string>>;
 std::optional<Density> png_density(std::string_view png);
+/// The frames of an animated PNG; 1 of a picture.
+int png_frames(std::string_view png);
+/// The chunks that say what its numbers mean as light, as they stand in the file: gAMA, cHRM, sRGB,
+/// cICP.
+std::string png_colour_chunks(std::string_view png);
 /// Takes the bytes of a file, from its first to its last.
 using Sink = std::function<void(std::string_view)>;
-void png_with(std::string_view png, std::string_view exif, const PngTexts& texts, bool with_density,
-              const Sink& sink);
+/// colour: such chunks.
+void png_with(std::string_view png, std::string_view exif, const PngTexts& texts,
+              std::string_view colour, bool with_density, const Sink& sink);
 
 std::string webp_with(std::string_view webp, std::string_view exif, int width, int height);
 

@@ -101,6 +101,7 @@ FileParts::FileParts(Opened opened, FileKind kind, const std::filesystem::path& 
   source_.icc_profile = profile_of(pixels_, channels_);
   source_.format = opened.format;
   source_.numbers = numbers_of(opened.pixels);
+  source_.warning = opened.unread;
   opened = {};
   hold(holding, kind == FileKind::fits ? metadata : nullptr);
   check_known_size();

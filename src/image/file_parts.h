@@ -28,7 +28,9 @@ class FileParts final : public PictureParts {
             const ReadOptions& options, const PictureParts* known, const Holding& holding);
 
   /// Of what was wrong with the file.
-  void warn(const std::string& warning) { source_.warning = warning; }
+  void warn(const std::string& warning) {
+    if (!warning.empty()) source_.warning = warning;
+  }
 
   ImageFacts facts() const override { return {channels_, height(), width(), source_}; }
   int channels() const override { return channels_; }

@@ -19,6 +19,7 @@ struct Metadata {
   std::vector<std::string> cards;      ///< of FITS, 80 columns each; nothing structural
   std::vector<std::string> inherited;  ///< of the header without data before an extension
   std::string software;                ///< a line of provenance
+  std::string colour;                  ///< of PNG: chunks that say what its numbers mean as light
 };
 
 }  // namespace unmar

@@ -164,7 +164,7 @@ void make_upright(Metadata& m, const VImage& opened) {
 
 bool is_empty(const Metadata& m) {
   return m.tags.empty() && m.xmp.empty() && m.photoshop.empty() && m.texts.empty() &&
-         m.cards.empty() && m.inherited.empty() && m.software.empty();
+         m.cards.empty() && m.inherited.empty() && m.software.empty() && m.colour.empty();
 }
 
 /// "Scanner; Unmar 0.1.0"
@@ -200,6 +200,7 @@ SharedMetadata read_metadata(const VImage& opened, FileKind kind, const std::fil
   take_blocks(*m, opened, kind);
   take_texts(*m, opened);
   take_density(*m, kind, file.bytes());
+  if (kind == FileKind::png) m->colour = png_colour_chunks(file.bytes());
   if (kind == FileKind::fits && page > 0) take_inherited(*m, file.bytes());
   make_upright(*m, opened);
   forget_old_file(*m);
@@ -269,7 +270,8 @@ void write_with_metadata(std::string_view encoded, FileKind kind, const Metadata
     case FileKind::jpeg:
       return sink(jpeg_with(encoded, exif, jpeg_density_of(metadata)));
     case FileKind::png:
-      return png_with(encoded, exif, png_texts(metadata), resolution_of(metadata).x > 0, sink);
+      return png_with(encoded, exif, png_texts(metadata), metadata.colour,
+                      resolution_of(metadata).x > 0, sink);
     case FileKind::webp:
       return sink(webp_with(encoded, exif, width, height));
     default:

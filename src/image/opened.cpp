@@ -1,6 +1,7 @@
 #include "image/opened.h"
 
 #include "base/fail.h"
+#include "image/containers.h"
 #include "image/fits_read.h"
 #include "image/icc.h"
 #include "image/mapped_file.h"
@@ -18,6 +19,9 @@ VImage load(FileKind kind, const fs::path& path, int place, bool lenient) {
   // Each loader by name: the general one takes "[...]" at the end of a name for options.
   // Sequential access decodes once, straight to memory.
   const VipsFailOn fail_on = lenient ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_ERROR;
+  if (kind == FileKind::tiff && place > 0)
+    if (const auto stack = read_raw_stack(path))
+      return load_stack_page(path, *stack, place, fail_on);
   if (kind == FileKind::tiff)
     if (auto unusual = load_unusual_tiff(path, place, fail_on)) return *unusual;
   vips::VOption* options =
@@ -87,6 +91,20 @@ SampleFormat format_of(const VImage& pixels) {
   }
 }
 
+/// What is in the file and nobody reads; empty: nothing.
+std::string left_unread(FileKind kind, const fs::path& path, const VImage& opened) {
+  int pictures = 1;
+  if (kind == FileKind::png) pictures = png_frames(MappedFile(path).bytes());
+  if ((kind == FileKind::heif || kind == FileKind::jxl) &&
+      opened.get_typeof(VIPS_META_N_PAGES) != 0)
+    pictures = opened.get_int(VIPS_META_N_PAGES);
+  if (pictures < 2) return {};
+  return fmt::format(
+      "the file holds {} pictures, of which only the first is read; save them as TIFF or WebP, "
+      "whose pages --page chooses",
+      pictures);
+}
+
 }  // namespace
 
 OtherNumbers numbers_of(const VImage& pixels) {
@@ -111,6 +129,9 @@ Opened open_picture(FileKind kind, const fs::path& path, int page, double max_me
   Opened picture;
   picture.place = place_of_page(kReadImage, kind, path, page);
   picture.opened = picture.pixels = load(kind, path, picture.place, lenient);
+  picture.unread = left_unread(kind, path, picture.opened);
+  if (kind == FileKind::tiff && picture.place > 0 && read_raw_stack(path))
+    picture.place = 0;  // one directory tells of all its pages
   const int width = picture.pixels.width(), height = picture.pixels.height();
   const double megapixels = 1e-6 * width * height;
   if (megapixels > max_megapixels) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Opened {
   Meaning meaning;
   bool turned = false;  ///< width and height swap when EXIF orientation is applied
   SampleFormat format = SampleFormat::u8;
+  std::string unread;  ///< what is in the file and nobody reads; empty: nothing
 };
 
 /// page: from 1 on. lenient: takes what there is of a file that ends too soon. throws

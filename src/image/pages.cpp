@@ -7,6 +7,7 @@
 #include "image/mapped_file.h"
 #include "image/reading.h"
 #include "image/tags.h"
+#include "image/tiff_tags.h"
 #include "image/vips_runtime.h"
 #include "unmar/image/pages.h"
 
@@ -38,6 +39,8 @@ std::vector<int> places_of(FileKind kind, const fs::path& path) {
     const auto directories = read_tags(file.bytes());
     for (std::size_t i = 0; i < directories.size(); ++i)
       if (is_picture(directories[i])) places.push_back(static_cast<int>(i));
+    if (const auto stack = places.size() == 1 ? read_raw_stack(path) : std::nullopt)
+      for (int page = 1; page < stack->pages; ++page) places.push_back(page);
   } else if (kind == FileKind::fits) {
     const MappedFile file(path);
     const auto hdus = fits_hdus(file.bytes());

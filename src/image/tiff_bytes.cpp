@@ -1,5 +1,6 @@
 #include "image/tiff_bytes.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -26,6 +27,10 @@ Unusual unusual_of(const TiffTags& tags) {
   return Unusual::none;
 }
 
+/// Of a transparency mask. libvips copies such samples as they are; gray ones in planes it gets
+/// wrong from the second row on.
+constexpr std::uint32_t kNoColours = 4;
+
 [[noreturn]] void refuse_tiff(const char* why) {
   vips_error("tiff", "%s", why);
   throw vips::VError();
@@ -48,7 +53,8 @@ std::string row_of(const VImage& bytes, int y) {
 }
 
 /// What the predictor of floats did: differences of bytes, those of one weight side by side.
-void undo_predictor(std::string& row, std::size_t samples, std::size_t size, bool big_endian) {
+void undo_float_predictor(std::string& row, std::size_t samples, std::size_t size,
+                          bool big_endian) {
   for (std::size_t i = samples; i < row.size(); ++i)
     row[i] = static_cast<char>(row[i] + row[i - samples]);
   const std::string apart = row;
@@ -74,6 +80,16 @@ float from_half(std::uint64_t bits) {
   return sign * std::ldexp(1024.f + fraction, exponent - 25);
 }
 
+/// What the predictor of integers did: differences of the bits, taken as one number.
+void undo_differences(std::string& row, std::size_t samples, std::size_t size, bool big_endian) {
+  for (std::size_t i = samples; i < row.size() / size; ++i) {
+    const std::uint64_t sum = bits_at(row, i * size, size, big_endian) +
+                              bits_at(row, (i - samples) * size, size, big_endian);
+    for (std::size_t byte = 0; byte < size; ++byte)
+      row[i * size + (big_endian ? size - 1 - byte : byte)] = static_cast<char>(sum >> 8 * byte);
+  }
+}
+
 unsigned short twelve_bits_of(const std::string& row, std::size_t i) {
   const std::size_t at = i * 3 / 2;
   const auto first = static_cast<unsigned char>(row[at]);
@@ -82,17 +98,57 @@ unsigned short twelve_bits_of(const std::string& row, std::size_t i) {
                                                 : (first & 15) << 8 | second);
 }
 
-template <class Sample>
-VImage picture_of(const VImage& bytes, const TiffTags& tags, VipsBandFormat format,
-                  std::size_t size, auto sample) {
+/// How a row of samples lies in the bytes: in pieces, one for each tile, or one in all; planes each
+/// for itself.
+struct Layout {
+  std::size_t planes = 1, samples = 1;  ///< samples of a pixel in each plane
+  std::size_t width = 0, piece = 0;     ///< pixels of the picture, of a piece
+  std::size_t piece_bytes = 0;          ///< of one plane
+
+  std::size_t pieces() const { return (width + piece - 1) / piece; }
+};
+
+Layout layout_of(const TiffTags& tags) {
+  Layout layout;
   const auto samples = static_cast<std::size_t>(tags.samples);
-  const std::size_t per_row = static_cast<std::size_t>(tags.width) * samples;
-  std::vector<Sample> values(per_row * static_cast<std::size_t>(bytes.height()));
-  for (int y = 0; y < bytes.height(); ++y) {
-    std::string row = row_of(bytes, y);
-    if (tags.predictor == 3) undo_predictor(row, samples, size, tags.big_endian);
-    for (std::size_t i = 0; i < per_row; ++i)
-      values[static_cast<std::size_t>(y) * per_row + i] = sample(row, i);
+  layout.planes = tags.planes ? samples : 1;
+  layout.samples = tags.planes ? 1 : samples;
+  layout.width = static_cast<std::size_t>(tags.width);
+  layout.piece = tags.tile_width > 0 ? static_cast<std::size_t>(tags.tile_width) : layout.width;
+  layout.piece_bytes =
+      (layout.piece * layout.samples * static_cast<std::size_t>(tags.bits) + 7) / 8;
+  return layout;
+}
+
+/// A piece of a row, its predictor undone.
+std::string piece_of(const std::string& row, const Layout& layout, std::size_t plane,
+                     std::size_t piece, const TiffTags& tags) {
+  std::string bytes(layout.piece_bytes, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = row[(piece * layout.piece_bytes + i) * layout.planes + plane];
+  const auto size = static_cast<std::size_t>(tags.bits / 8);
+  if (tags.predictor == 2) undo_differences(bytes, layout.samples, size, tags.big_endian);
+  if (tags.predictor == 3) undo_float_predictor(bytes, layout.samples, size, tags.big_endian);
+  return bytes;
+}
+
+/// sample(bytes, i): the i-th sample of a piece.
+template <class Sample>
+VImage picture_of(const VImage& bytes, const TiffTags& tags, VipsBandFormat format, auto sample) {
+  const Layout layout = layout_of(tags);
+  const std::size_t per_pixel = layout.planes * layout.samples;
+  std::vector<Sample> values(layout.width * per_pixel * static_cast<std::size_t>(bytes.height()));
+  auto* row_values = values.data();
+  for (int y = 0; y < bytes.height(); ++y, row_values += layout.width * per_pixel) {
+    const std::string row = row_of(bytes, y);
+    for (std::size_t plane = 0; plane < layout.planes; ++plane)
+      for (std::size_t piece = 0; piece < layout.pieces(); ++piece) {
+        const std::string part = piece_of(row, layout, plane, piece, tags);
+        const std::size_t first = piece * layout.piece;
+        const std::size_t count = std::min(layout.piece, layout.width - first) * layout.samples;
+        for (std::size_t i = 0; i < count; ++i)
+          row_values[(first * layout.samples + i) * layout.planes + plane] = sample(part, i);
+      }
   }
   const bool gray = tags.samples < 3, wide = format == VIPS_FORMAT_USHORT;
   const auto interpretation = wide ? (gray ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_RGB16)
@@ -116,44 +172,34 @@ VImage picture_of(const VImage& bytes, const TiffTags& tags, VipsBandFormat form
 
 VImage load_as_bytes(std::string& file, int place, const TiffTags& tags, Unusual unusual,
                      VipsFailOn fail_on) {
-  constexpr std::uint32_t kBlackIsZero = 1;
   const bool packed = unusual == Unusual::twelve_bits;
-  const auto size = static_cast<std::size_t>(tags.bits / 8);
-  const auto samples = static_cast<std::uint32_t>(tags.samples);
   if (tags.width <= 0 || tags.samples <= 0) refuse_tiff("no samples");
   if (tags.photometric > 2) refuse_tiff("colours of such numbers are not known");
-  if (tags.planes) refuse_tiff("such numbers in planes are not read");
-  if (packed && (tags.tile_width > 0 || tags.predictor != 1))
-    refuse_tiff("12 bits in tiles or differences are not read");
-  if (tags.predictor == 2 || (tags.predictor == 3 && tags.tile_width > 0))
-    refuse_tiff("such numbers as differences are not read");
-  const auto width = static_cast<std::uint32_t>(tags.width);
-  const auto scale = static_cast<std::uint32_t>(size);
-  const std::uint32_t wide = packed ? (width * samples * 12 + 7) / 8 : width * scale;
+  if (packed && tags.predictor != 1) refuse_tiff("differences of 12 bits are not read");
+  const Layout layout = layout_of(tags);
+  // Packed samples share bytes: a pixel is a byte of any of them. Others are as many bytes each.
+  const auto bands = static_cast<std::uint32_t>(packed ? layout.planes : tags.samples);
+  const std::size_t per_pixel = packed ? 1 : layout.samples;
+  const auto piece = static_cast<std::uint32_t>(layout.piece_bytes / per_pixel);
+  const auto wide = static_cast<std::uint32_t>(layout.pieces()) * piece;
   const std::vector<TiffChange> changes = {
-      {kWidth, wide},
-      {kTileWidth, static_cast<std::uint32_t>(tags.tile_width) * scale},
-      {kSamplesPerPixel, packed ? 1 : samples},
-      {kBitsPerSample, 8},
-      {kSampleFormat, 1},
-      {kPhotometric, kBlackIsZero},
-      {kExtraSamples, 0},
-      {kPredictor, 1}};
+      {kWidth, wide},      {kTileWidth, piece}, {kSamplesPerPixel, bands},
+      {kBitsPerSample, 8}, {kSampleFormat, 1},  {kPhotometric, kNoColours},
+      {kExtraSamples, 0},  {kPredictor, 1}};
   change_tags({reinterpret_cast<unsigned char*>(file.data()), file.size()}, place, changes);
   const VImage bytes = load_bytes(file, place, fail_on);
   if (bytes.format() != VIPS_FORMAT_UCHAR || bytes.width() != static_cast<int>(wide) ||
-      bytes.bands() != (packed ? 1 : tags.samples))
+      bytes.bands() != static_cast<int>(bands))
     refuse_tiff("its samples are not where they should be");
   const bool big = tags.big_endian;
-  if (packed)
-    return picture_of<unsigned short>(bytes, tags, VIPS_FORMAT_USHORT, 1, &twelve_bits_of);
+  if (packed) return picture_of<unsigned short>(bytes, tags, VIPS_FORMAT_USHORT, &twelve_bits_of);
   if (unusual == Unusual::f16)
     return picture_of<float>(
-        bytes, tags, VIPS_FORMAT_FLOAT, size, [big](const std::string& row, std::size_t i) {
+        bytes, tags, VIPS_FORMAT_FLOAT, [big](const std::string& row, std::size_t i) {
           return from_half(bits_at(row, i * sizeof(short), sizeof(short), big));
         });
   return picture_of<double>(
-      bytes, tags, VIPS_FORMAT_DOUBLE, size, [big](const std::string& row, std::size_t i) {
+      bytes, tags, VIPS_FORMAT_DOUBLE, [big](const std::string& row, std::size_t i) {
         return std::bit_cast<double>(bits_at(row, i * sizeof(double), sizeof(double), big));
       });
 }
@@ -165,7 +211,9 @@ std::optional<VImage> load_unusual_tiff(const std::filesystem::path& path, int p
   const auto tags = read_tiff_tags(path, place);
   if (!tags) return std::nullopt;
   const Unusual unusual = unusual_of(*tags);
-  if (unusual == Unusual::none && !tags->has_multiplied_alpha()) return std::nullopt;
+  const bool gray_planes = tags->planes && tags->samples > 1 && tags->photometric <= 1;
+  if (unusual == Unusual::none && !tags->has_multiplied_alpha() && !gray_planes)
+    return std::nullopt;
   std::string file;
   {
     const MappedFile mapped(path);
@@ -173,9 +221,29 @@ std::optional<VImage> load_unusual_tiff(const std::filesystem::path& path, int p
   }
   if (unusual != Unusual::none) return load_as_bytes(file, place, *tags, unusual, fail_on);
   constexpr std::uint32_t kPlainAlpha = 2;
-  const TiffChange change{kExtraSamples, kPlainAlpha};
-  change_tags({reinterpret_cast<unsigned char*>(file.data()), file.size()}, place, {&change, 1});
-  return load_bytes(file, place, fail_on);
+  std::vector<TiffChange> changes;
+  if (tags->has_multiplied_alpha()) changes.push_back({kExtraSamples, kPlainAlpha});
+  if (gray_planes) changes.push_back({kPhotometric, kNoColours});
+  change_tags({reinterpret_cast<unsigned char*>(file.data()), file.size()}, place, changes);
+  VImage picture = load_bytes(file, place, fail_on);
+  if (!gray_planes) return picture;
+  const bool wide = picture.format() == VIPS_FORMAT_USHORT;
+  if (tags->photometric == 0 && (wide || picture.format() == VIPS_FORMAT_UCHAR))
+    picture = picture.invert();
+  return picture.copy(VImage::option()->set(
+      "interpretation", wide ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W));
+}
+
+VImage load_stack_page(const std::filesystem::path& path, const RawStack& stack, int place,
+                       VipsFailOn fail_on) {
+  const MappedFile mapped(path);
+  const std::string_view bytes = mapped.bytes();
+  const std::uint64_t at = stack.first + static_cast<std::uint64_t>(place) * stack.page_bytes;
+  if (at > bytes.size() || stack.page_bytes > bytes.size() - at)
+    refuse_tiff("the data end too soon");
+  std::string page(bytes.substr(0, stack.first));
+  page += bytes.substr(at, stack.page_bytes);
+  return load_bytes(page, 0, fail_on);
 }
 
 }  // namespace unmar::image

@@ -5,16 +5,16 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <functional>
 #include <string>
 
+#include "image/mapped_file.h"
 #include "image/tags.h"
 
 namespace unmar::image {
 namespace {
 
-constexpr std::uint64_t kNoData = 42113;
+constexpr std::uint64_t kNoData = 42113, kHeight = 257, kCompression = 259, kStripOffsets = 273;
 
 /// Copies `size` bytes from `at`; false beyond the end.
 using Fetch = std::function<bool(std::uint64_t at, unsigned char* to, std::size_t size)>;
@@ -71,7 +71,7 @@ class Directory {
   }
 
   static std::size_t size_of(const Field& field) {
-    return field.type == 3 ? 2 : field.type == 4 ? 4 : 1;
+    return field.type == 3 ? 2 : field.type == 4 ? 4 : field.type == 16 ? 8 : 1;
   }
 
  private:
@@ -90,6 +90,16 @@ std::optional<double> text_as_number(const Directory& directory, const Field& fi
   return end == text ? std::nullopt : std::optional(value);
 }
 
+/// "ImageJ=1.54f\nimages=5\n..."
+int images_in(const Directory& directory, const Field& field) {
+  std::string text(std::min<std::uint64_t>(field.count, 4096), '\0');
+  if (!directory.fetch(field.at, text.data(), text.size()) || !text.starts_with("ImageJ="))
+    return 1;
+  constexpr std::string_view kKey = "\nimages=";
+  const std::size_t at = text.find(kKey);
+  return at == text.npos ? 1 : std::max(1, std::atoi(text.c_str() + at + kKey.size()));
+}
+
 }  // namespace
 
 bool TiffTags::has_alpha() const {
@@ -103,13 +113,13 @@ bool TiffTags::has_multiplied_alpha() const {
 }
 
 std::optional<TiffTags> read_tiff_tags(const std::filesystem::path& path, int place) {
-  std::ifstream file(path, std::ios::binary);
+  const MappedFile file(path);
+  const std::string_view bytes = file.bytes();
   const Directory directory(
       [&](std::uint64_t at, unsigned char* to, std::size_t size) {
-        file.clear();
-        file.seekg(static_cast<std::streamoff>(at));
-        return static_cast<bool>(
-            file.read(reinterpret_cast<char*>(to), static_cast<std::streamsize>(size)));
+        if (at > bytes.size() || size > bytes.size() - at) return false;
+        std::memcpy(to, bytes.data() + at, size);
+        return true;
       },
       place);
   TiffTags tags;
@@ -127,10 +137,36 @@ std::optional<TiffTags> read_tiff_tags(const std::filesystem::path& path, int pl
     if (field.tag == kExtraSamples) tags.first_extra = value;
     if (field.tag == kPredictor) tags.predictor = value;
     if (field.tag == kPlanarConfiguration) tags.planes = value == 2;
+    if (field.tag == kHeight) tags.height = value;
+    if (field.tag == kCompression) tags.compression = value;
+    if (field.tag == kStripOffsets) {
+      tags.strips = field.count;
+      tags.first_strip = directory.number(field.at, Directory::size_of(field));
+    }
+    if (field.tag == kDescription) tags.imagej_images = images_in(directory, field);
     if (field.tag == kNoData) tags.nodata = text_as_number(directory, field);
   });
   if (!any) return std::nullopt;
   return tags;
+}
+
+std::optional<RawStack> read_raw_stack(const std::filesystem::path& path) {
+  const auto tags = read_tiff_tags(path);
+  if (!tags || tags->imagej_images < 2 || tags->strips != 1 || tags->compression != 1 ||
+      tags->planes || tags->tile_width > 0 || tags->bits % 8 != 0 || tags->width <= 0 ||
+      tags->height <= 0 || tags->samples <= 0 || read_tiff_tags(path, 1))
+    return std::nullopt;
+  RawStack stack{.pages = tags->imagej_images, .first = tags->first_strip};
+  stack.page_bytes = static_cast<std::uint64_t>(tags->width) *
+                     static_cast<std::uint64_t>(tags->height) *
+                     static_cast<std::uint64_t>(tags->samples * (tags->bits / 8));
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(path, error);
+  // Whoever took one page out may have kept the description.
+  if (error || stack.first > size ||
+      (size - stack.first) / stack.page_bytes < static_cast<std::uint64_t>(stack.pages))
+    return std::nullopt;
+  return stack;
 }
 
 void change_tags(std::span<unsigned char> file, int place, std::span<const TiffChange> changes) {

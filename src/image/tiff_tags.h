@@ -16,13 +16,25 @@ struct TiffTags {
   int first_extra = 0;            ///< of ExtraSamples: 0 data, 1 alpha multiplied in, 2 alpha
   int predictor = 1;              ///< 1: none, 2: differences, 3: differences of floats' bytes
   bool big_endian = false, planes = false;
-  std::optional<double> nodata = {};  ///< GDAL's: the value of pixels that hold none
+  int height = 0, compression = 1;            ///< 1: none
+  std::uint64_t strips = 0, first_strip = 0;  ///< how many, and where the first begins
+  int imagej_images = 1;                      ///< pages that ImageJ's description tells of
+  std::optional<double> nodata = {};          ///< GDAL's: the value of pixels that hold none
 
   /// Whether the last sample is alpha, and not one more channel.
   bool has_alpha() const;
   /// Of gray or RGB, multiplied into these.
   bool has_multiplied_alpha() const;
 };
+
+/// ImageJ writes a stack above 4 GB with one directory, that of the first page; the pixels of the
+/// others stand right behind those of the first.
+struct RawStack {
+  int pages = 1;
+  std::uint64_t first = 0, page_bytes = 0;
+};
+/// Nothing if the file is none.
+std::optional<RawStack> read_raw_stack(const std::filesystem::path& path);
 
 /// Of page `place`, from 0 on. Nothing if the file cannot be understood, which is for others to
 /// say.

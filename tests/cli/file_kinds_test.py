@@ -139,6 +139,12 @@ def kinds():
             for extra in (1, 2):
                 yield tiff_kind(f"{kind} x{channels} alpha {extra}", [scene(kind, channels, alpha=True)], (extra,),
                                 alpha=True)  # fmt: skip
+    for kind in ("u8", "u16", "f32", "f64"):
+        for channels in (2, 4, 7):
+            yield tiff_kind(f"{kind} x{channels} data in planes", [scene(kind, channels)], (0,) * (channels - 1), 1,
+                            planar=True)  # fmt: skip
+        if kind != "f64":  # alpha is kept as a float
+            yield tiff_kind(f"{kind} x2 alpha in planes", [scene(kind, 2, alpha=True)], (2,), 1, alpha=True, planar=True)
     yield tiff_kind("u16 x4 RGB and data", [scene("u16", 4)], (0,), 2)
     yield tiff_kind("u8 x5 RGB and data", [scene("u8", 5)], (0, 0), 2)
     # How it is packed.
@@ -146,6 +152,17 @@ def kinds():
     for name, how in {"big-endian": {"order": ">"}, "BigTIFF": {"big": True}, "planes": {"planar": True},
                       "deflate": {"deflate": True}, "big-endian BigTIFF": {"order": ">", "big": True}}.items():  # fmt: skip
         yield tiff_kind(f"u16 x3 {name}", [rgb], **how)
+    # What libvips does not read by itself.
+    for kind in ("u12", "f16", "f64"):
+        for name, how in {"planes": {"planar": True}, "tiles": {"tile": (16, 16)},
+                          "big-endian planes": {"planar": True, "order": ">"}}.items():  # fmt: skip
+            yield tiff_kind(f"{kind} x3 {name}", [scene(kind, 3)], **how)
+    for kind in ("f16", "f64"):
+        for predictor in (2, 3):
+            for order in "<>":
+                yield tiff_kind(f"{kind} x3 {order} predictor {predictor}, tiles", [scene(kind, 3)],
+                                predictor=predictor, tile=(16, 16), order=order, deflate=True)  # fmt: skip
+            yield tiff_kind(f"{kind} x3 predictor {predictor}", [scene(kind, 3)], predictor=predictor, deflate=True)
     yield tiff_kind("i16 x1 inches", [scene("i16", 1)], tags={282: (RATIONAL, [300, 1]), 283: (RATIONAL, [150, 1]),
                                                              296: (SHORT, [2])})  # fmt: skip
     # Pages.

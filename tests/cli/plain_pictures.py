@@ -8,7 +8,7 @@ import dataclasses
 import struct
 import zlib
 
-CODES = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "f16": "e",
+CODES = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "f16": "e",
          "f32": "f", "f64": "d"}  # fmt: skip
 BYTES, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, DOUBLE = 1, 2, 3, 4, 5, 7, 12
 
@@ -50,25 +50,53 @@ def bits_of(row, bits):
     return bytes(int(text[i : i + 8], 2) for i in range(0, len(text), 8))
 
 
-def tiff_rows(picture, order, planar):
-    """The data of each strip: of one picture, or of each plane."""
-    row = picture.width * picture.channels
-    rows = [picture.samples[i : i + row] for i in range(0, len(picture.samples), row)]
-    planes = [[r[c :: picture.channels] for r in rows] for c in range(picture.channels)] if planar else [rows]
-    if picture.type in ("u1", "u12"):
-        bits = int(picture.type[1:])
-        return [b"".join(bits_of(r, bits) for r in plane) for plane in planes]
-    return [b"".join(packed(r, picture.type, order) for r in plane) for plane in planes]
+def with_predictor(data, samples, size, predictor, order):
+    """A row, its samples as differences: of numbers (2), of the bytes of floats (3)."""
+    if predictor == 2:
+        kind = {2: "u16", 4: "u32", 8: "u64"}[size]
+        values = unpacked(data, kind, order)
+        values = [(v - (values[i - samples] if i >= samples else 0)) % (1 << 8 * size) for i, v in enumerate(values)]
+        return packed(values, kind, order)
+    if predictor == 3:
+        values = [data[i : i + size] if order == ">" else data[i : i + size][::-1] for i in range(0, len(data), size)]
+        apart = bytes(v[byte] for byte in range(size) for v in values)
+        return bytes((v - (apart[i - samples] if i >= samples else 0)) % 256 for i, v in enumerate(apart))
+    return data
 
 
-def tiff(pages, photometric=None, extra=None, order="<", big=False, planar=False, tags=None, deflate=False):
-    """extra: the values of ExtraSamples. tags: {id: (type, values)}, bytes for text."""
+def tiff_pieces(picture, order, planar, tile, predictor):
+    """The data of each strip or tile: of one picture, or of each plane."""
+    channels = picture.channels
+    across, down = tile or (picture.width, picture.height)
+    bits = int(picture.type[1:])
+    pieces = []
+    for plane in range(channels if planar else 1):
+        samples = 1 if planar else channels
+        for top in range(0, picture.height, down):
+            for left in range(0, picture.width, across):
+                piece = b""
+                for y in range(top, top + down):
+                    at = [picture.pixel(x, y) if x < picture.width and y < picture.height else [0] * channels
+                          for x in range(left, left + across)]  # fmt: skip
+                    row = [v for pixel in at for v in (pixel[plane : plane + 1] if planar else pixel)]
+                    if picture.type in ("u1", "u12"):
+                        piece += bits_of(row, bits)
+                    else:
+                        data = packed(row, picture.type, order)
+                        piece += with_predictor(data, samples, bits // 8, predictor, order)
+                pieces.append(piece)
+    return pieces
+
+
+def tiff(pages, photometric=None, extra=None, order="<", big=False, planar=False, tags=None, deflate=False,
+         tile=None, predictor=1):  # fmt: skip
+    """extra: the values of ExtraSamples. tags: {id: (type, values)}, bytes for text. tile: width and height."""
     offset, magic = ("Q", 43) if big else ("I", 42)
     out = bytearray((b"II" if order == "<" else b"MM") + struct.pack(order + "H", magic))
     out += struct.pack(order + "HHQ", 8, 0, 0) if big else struct.pack(order + "I", 0)
     link = len(out) - (8 if big else 4)
     for picture in pages:
-        strips = tiff_rows(picture, order, planar)
+        strips = tiff_pieces(picture, order, planar, tile, predictor)
         if deflate:
             strips = [zlib.compress(s) for s in strips]
         places = []
@@ -86,10 +114,17 @@ def tiff(pages, photometric=None, extra=None, order="<", big=False, planar=False
             278: (LONG, [picture.height]), 279: (LONG, [len(s) for s in strips]),
             284: (SHORT, [2 if planar else 1]), 339: (SHORT, [kind] * picture.channels),
         }  # fmt: skip
+        if predictor != 1:
+            fields[317] = (SHORT, [predictor])
+        if tile:
+            fields.update({322: (SHORT, [tile[0]]), 323: (SHORT, [tile[1]]), 324: fields[273], 325: fields[279]})
+            for tag in (273, 278, 279):
+                del fields[tag]
         if extra:
             fields[338] = (SHORT, list(extra))
         fields.update(tags or {})
-        picture.told = {tag: values if kind == ASCII else tuple(values) for tag, (kind, values) in fields.items()}
+        picture.told = {tag: values if kind == ASCII else tuple(values) for tag, (kind, values) in fields.items()
+                        if tag not in (317, 322, 323, 324, 325)}  # fmt: skip
         entries = b""
         for tag, (kind, values) in sorted(fields.items()):
             code, size = TYPES[kind]

@@ -134,6 +134,22 @@ TEST_F(KeptMetadata, EveryTypeTellsOtherTypes) {
   }
 }
 
+TEST_F(KeptMetadata, WhatThePngSaysOfItsLightIsKept) {
+  using namespace std::string_literals;
+  // Linear light; primaries of sRGB. The chunks have their checksums.
+  const std::string chunks =
+      "\0\0\0\x04gAMA\0\x01\x86\xa0\x31\xe8\x96\x5f"s + "\0\0\0\x01sRGB\0\xae\xce\x1c\xe9"s;
+  write_image(in("a.png"), busy_picture(3, 4, 5));
+  std::string file = bytes_of(in("a.png"));
+  file.insert(33, chunks);  // behind IHDR
+  put_bytes(in("a.png"), file);
+  write_image(in("b.png"), read_image(in("a.png")));
+  EXPECT_EQ(image::png_colour_chunks(bytes_of(in("b.png"))), chunks);
+  EXPECT_EQ(largest_difference(read_image(in("a.png")), read_image(in("b.png"))), 0);
+  write_image(in("c.png"), busy_picture(3, 4, 5));
+  EXPECT_EQ(image::png_colour_chunks(bytes_of(in("c.png"))), "");
+}
+
 TEST_F(KeptMetadata, ResolutionIsKeptToTheDigit) {
   for (const int dpi : {72, 96, 150, 300, 400, 600, 1200, 2400})
     for (const std::string type : {"jpg", "png", "tif"}) {

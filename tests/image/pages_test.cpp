@@ -59,6 +59,90 @@ TEST_F(Pages, OfAStackEachIsReadAndWrittenBack) {
   }
 }
 
+/// As ImageJ writes what is above 4 GB: one directory, then all pixels in a row. 16 bit, 6x4 px,
+/// big-endian; page p is p * 1000 + x.
+std::string raw_stack(int told, int pages) {
+  const std::string text = "ImageJ=1.54f\nimages=" + std::to_string(told) +
+                           "\nslices=" + std::to_string(told) + "\n" + std::string(1, '\0');
+  std::string file("MM\0\x2a\0\0\0\x08", 8);
+  const auto put = [&](std::uint32_t value, int size) {
+    for (int i = size - 1; i >= 0; --i) file += static_cast<char>(value >> 8 * i & 0xff);
+  };
+  struct Entry {
+    std::uint32_t tag, type, count, value;
+  };
+  constexpr std::uint32_t kShort = 3, kLong = 4, kText = 2, kEntries = 10;
+  constexpr std::uint32_t kTextAt = 8 + 2 + kEntries * 12 + 4;
+  const auto length = static_cast<std::uint32_t>(text.size());
+  put(kEntries, 2);
+  for (const Entry& e : {Entry{256, kLong, 1, 6},
+                         {257, kLong, 1, 4},
+                         {258, kShort, 1, 16},
+                         {259, kShort, 1, 1},
+                         {262, kShort, 1, 1},
+                         {270, kText, length, kTextAt},
+                         {273, kLong, 1, kTextAt + length},
+                         {277, kShort, 1, 1},
+                         {278, kLong, 1, 4},
+                         {279, kLong, 1, 6 * 4 * 2}}) {
+    put(e.tag, 2);
+    put(e.type, 2);
+    put(e.count, 4);
+    if (e.type == kShort) {
+      put(e.value, 2);
+      put(0, 2);
+    } else {
+      put(e.value, 4);
+    }
+  }
+  put(0, 4);
+  file += text;
+  for (int i = 0; i < pages * 24; ++i) put(static_cast<std::uint32_t>(i / 24 * 1000 + i % 6), 2);
+  return file;
+}
+
+TEST_F(Pages, OfAStackWithOneDirectoryAllAreReadAndWritten) {
+  put_bytes(in("a.tif"), raw_stack(5, 5));
+  ASSERT_EQ(count_pages(in("a.tif")), 5);
+  EXPECT_EQ(list_pages(in("a.tif")).at(4).image.width, 6);
+  const auto pages = read_all("a.tif");
+  for (int p = 0; p < 5; ++p)
+    for (int x = 0; x < 6; ++x)
+      EXPECT_NEAR(pages[static_cast<std::size_t>(p)].at(0, 3, x) * 65535, p * 1000 + x, 0.01);
+  EXPECT_EQ(pages[4].source.format, SampleFormat::u16);
+  write_pages(in("b.tif"), pages, in("a.tif"));
+  expect_same_pages("a.tif", "b.tif");
+  EXPECT_EQ(VImage::tiffload(in("b.tif").c_str()).get_string("image-description"),
+            std::string("ImageJ=1.54f\nimages=5\nslices=5\n"));
+  EXPECT_THROW(read_image(in("a.tif"), {.page = 6}), Error);
+}
+
+TEST_F(Pages, ThatADescriptionAlonePromisesAreNone) {
+  put_bytes(in("a.tif"), raw_stack(5, 1));
+  EXPECT_EQ(count_pages(in("a.tif")), 1);
+  put_bytes(in("a.tif"), raw_stack(5, 4));
+  EXPECT_EQ(count_pages(in("a.tif")), 1);
+  put_bytes(in("a.tif"), raw_stack(2'000'000'000, 1));
+  EXPECT_EQ(count_pages(in("a.tif")), 1);
+}
+
+TEST_F(Pages, OfAnAnimatedPngThatAreNotReadAreSaid) {
+  write_image(in("a.png"), busy_picture(3, 8, 8));
+  EXPECT_EQ(read_image(in("a.png")).source.warning, "");
+  std::string file = bytes_of(in("a.png"));
+  std::string control(
+      "\0\0\0\x08"
+      "acTL"
+      "\0\0\0\x03\0\0\0\0",
+      16);
+  const auto crc = crc32(0, reinterpret_cast<const Bytef*>(control.data()) + 4, 12);
+  for (int shift = 24; shift >= 0; shift -= 8) control += static_cast<char>(crc >> shift & 0xff);
+  file.insert(33, control);  // behind IHDR
+  put_bytes(in("a.png"), file);
+  EXPECT_THAT(read_image(in("a.png")).source.warning,
+              testing::AllOf(testing::HasSubstr("holds 3 pictures"), testing::HasSubstr("--page")));
+}
+
 TEST_F(Pages, OfSomeTheNumberIsAdapted) {
   VImage image = stack(5, VIPS_FORMAT_USHORT);
   image.set("image-description",
