@@ -21,7 +21,9 @@ std::atomic<std::int64_t> first_signal{0};  ///< when, ns; 0: there was none
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 int event = -1;
 
-constexpr std::array kEndings = {SIGHUP, SIGINT, SIGTERM, SIGXCPU, SIGQUIT};
+/// The user's two are what batch systems send before time is up.
+constexpr std::array kEndings = {SIGHUP,  SIGINT,  SIGTERM, SIGXCPU,
+                                 SIGUSR1, SIGUSR2, SIGALRM, SIGQUIT};
 
 void set_handler(int signal, void (*handler)(int), int flags = SA_RESTART) {
   struct sigaction action = {};

@@ -31,7 +31,7 @@ class Interrupt {
 
  private:
   std::stop_source source_;
-  std::array<struct sigaction, 5> before_;
+  std::array<struct sigaction, 8> before_;
   std::thread waiting_;
 };
 

@@ -20,7 +20,7 @@ class Interrupting : public CliTest {
 };
 
 TEST_F(Interrupting, WhateverAsksForTheEndWritesTheBestSoFar) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1, SIGALRM}) {
     Process process(folder(), endless());
     ASSERT_TRUE(process.wait_for("denoise 1/1000000"));
     process.send(signal);
