@@ -1,6 +1,8 @@
 #include "base/memory.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -69,12 +71,21 @@ Bytes left_in_control_groups(const fs::path& root) {
   return least;
 }
 
+/// Of the address space that `ulimit -v` allows.
+Bytes left_of_address_space(const fs::path& root) {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::nullopt;
+  const std::size_t pages = number_in(root / "proc/self/statm").value_or(0);
+  const std::size_t used = pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return limit.rlim_cur > used ? limit.rlim_cur - used : 1;
+}
+
 }  // namespace
 
 Bytes available_memory(const fs::path& root) {
   Bytes system = number_in(root / "proc/meminfo", "MemAvailable:");
   if (system) *system *= 1024;
-  return smaller(system, left_in_control_groups(root));
+  return smaller(smaller(system, left_in_control_groups(root)), left_of_address_space(root));
 }
 
 std::string bytes_in_words(std::size_t bytes) {
