@@ -57,6 +57,8 @@ FitsHdu next_hdu(std::string_view file) {
   const bool kind = first.starts_with("SIMPLE  =") || fits_value(hdu.cards, "XTENSION") == "IMAGE";
   hdu.is_image =
       kind && hdu.sides.size() >= 2 && values > 0 && fits_value(hdu.cards, "GROUPS") != "T";
+  hdu.is_compressed_image =
+      fits_value(hdu.cards, "XTENSION") == "BINTABLE" && fits_value(hdu.cards, "ZIMAGE") == "T";
   return hdu;
 }
 

@@ -16,7 +16,8 @@ struct FitsHdu {
   std::vector<std::string> cards;
   int bitpix = 0;
   std::vector<std::int64_t> sides;
-  bool is_image = false;  ///< of 2 or more sides, uncompressed
+  bool is_image = false;             ///< of 2 or more sides, uncompressed
+  bool is_compressed_image = false;  ///< a table that holds one (fpack)
 };
 
 /// Of a file that is not compressed as a whole; borrows it. Ends where the file is damaged.

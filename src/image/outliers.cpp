@@ -149,7 +149,10 @@ bool leave_out_sentinel(std::vector<double>& values, std::optional<Fences>& fenc
   const auto [least, most] = std::ranges::minmax(values);
   for (const double sentinel : {least, most}) {
     const auto count = static_cast<std::size_t>(std::ranges::count(values, sentinel));
-    if (count < std::max<std::size_t>(2, values.size() / 100) || count == values.size()) continue;
+    const bool background = sentinel == 0;  // what programs leave that cut something out
+    if (background || count == values.size() ||
+        count < std::max<std::size_t>(2, values.size() / 100))
+      continue;
     std::vector<double> others;
     std::ranges::copy_if(values, std::back_inserter(others),
                          [&](double value) { return value != sentinel; });

@@ -1,5 +1,7 @@
 #include "image/pages.h"
 
+#include <algorithm>
+
 #include <vips/vips8>
 
 #include "base/fail.h"
@@ -46,6 +48,13 @@ std::vector<int> places_of(FileKind kind, const fs::path& path) {
     const auto hdus = fits_hdus(file.bytes());
     for (std::size_t i = 0; i < hdus.size(); ++i)
       if (hdus[i].is_image) places.push_back(static_cast<int>(i));
+    // One alone is unpacked by libvips' library.
+    const auto packed = std::ranges::count_if(hdus, &FitsHdu::is_compressed_image);
+    if (packed > 0 && static_cast<std::size_t>(packed) + places.size() > 1)
+      fail(ErrorCode::bad_input,
+           "{}: '{}' holds {} compressed images beside {}; unpack it with funpack first",
+           kListPages, path.string(), packed,
+           places.empty() ? "each other" : fmt::format("{} others", places.size()));
   } else if (kind == FileKind::webp || kind == FileKind::gif) {
     const VImage opened =
         kind == FileKind::gif ? VImage::gifload(path.c_str()) : VImage::webpload(path.c_str());

@@ -1,5 +1,7 @@
 #include <zlib.h>
 
+#include <functional>
+
 #include <vips/vips8>
 
 #include "support.h"
@@ -124,6 +126,32 @@ TEST_F(Pages, ThatADescriptionAlonePromisesAreNone) {
   EXPECT_EQ(count_pages(in("a.tif")), 1);
   put_bytes(in("a.tif"), raw_stack(2'000'000'000, 1));
   EXPECT_EQ(count_pages(in("a.tif")), 1);
+}
+
+TEST_F(Pages, OfFitsThatAreCompressedAreNotPassedOver) {
+  const auto header = [](const std::vector<std::string>& cards) {
+    std::string text;
+    for (std::string one : cards) {
+      one.resize(80, ' ');
+      text += one;
+    }
+    text += "END";
+    text.resize(2880, ' ');
+    return text;
+  };
+  const std::string first =
+      header({"SIMPLE  =                    T", "BITPIX  =                    8",
+              "NAXIS   =                    0"});
+  const std::string packed = header(
+      {"XTENSION= 'BINTABLE'", "BITPIX  =                    8", "NAXIS   =                    2",
+       "NAXIS1  =                    8", "NAXIS2  =                    0",
+       "PCOUNT  =                    0", "ZIMAGE  =                    T"});
+  put_bytes(in("a.fits"), first + packed + packed);
+  for (const auto& read : {std::function<void()>([&] { read_image(in("a.fits")); }),
+                           std::function<void()>([&] { list_pages(in("a.fits")); })})
+    expect_error(ErrorCode::bad_input, {"2 compressed images", "funpack"}, read);
+  put_bytes(in("a.fits"), first + packed);
+  EXPECT_EQ(count_pages(in("a.fits")), 1);
 }
 
 TEST_F(Pages, OfAnAnimatedPngThatAreNotReadAreSaid) {
