@@ -159,7 +159,7 @@ void add_pick_command(CLI::App& program, Action& chosen) {
       ->type_name("X")
       ->check(in_range(0, 1))
       ->group("Iteration");
-  declare_writing(*command, a->writing);
+  declare_writing(*command, a->writing, "as the run");
   command->add_flag("--list", a->list, "show which iterations were kept")->group("Iteration");
   command->callback([a, command, &chosen] {
     a->quality_given = command->count("--quality") > 0;

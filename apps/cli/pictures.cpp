@@ -78,10 +78,11 @@ void say_warning(const std::filesystem::path& path, const Image& image) {
     say("warning: {}: {}", path.string(), warning);
 }
 
-void declare_writing(CLI::App& command, WriteOptions& options) {
+void declare_writing(CLI::App& command, WriteOptions& options, const std::string& quality) {
   command
-      .add_option("--quality", options.quality,
-                  "of JPEG and WebP; 100 makes WebP lossless (1 to 100, default 95)")
+      .add_option(
+          "--quality", options.quality,
+          fmt::format("of JPEG and WebP; 100 makes WebP lossless (1 to 100, default {})", quality))
       ->type_name("N")
       ->check(whole_in_range(1, 100))
       ->group("Files");

@@ -34,7 +34,8 @@ struct PictureArguments {
 void say_warning(const std::filesystem::path& path, const Image& image);
 
 /// --quality and --strip: how a result is written.
-void declare_writing(CLI::App& command, WriteOptions& options);
+/// quality: what the default is, in words.
+void declare_writing(CLI::App& command, WriteOptions& options, const std::string& quality = "95");
 
 /// --blur in words. throws Error, opened by `where`, if that is neither one nor the name of a file.
 std::unique_ptr<Operator> blur_in_words(const std::string& text, const char* where);
