@@ -29,7 +29,7 @@ int run(const CompareArguments& arguments) {
                 fmt::format("compare: '{}' ({}) and '{}' ({}) differ in size or colour; give two "
                             "pictures of the same kind",
                             arguments.a.string(), describe(a), arguments.b.string(), describe(b)));
-  say_warning(arguments.b, b);
+  say_warning(arguments.b, b.source);
   const double peak = psnr(a, b, arguments.options);
   const double similarity = ssim(a, b, arguments.options);
   if (arguments.json) {

@@ -15,7 +15,7 @@ void announce(const RunStart& run) {
   const RestoreOptions& o = start.options;
   const FitRequest& request = run.request;
   say("{} {} ({})", to_string(request.task), request.in.picture.string(), describe(run.input));
-  say_warning(request.in.picture, run.input);
+  say_warning(request.in.picture, run.input.source);
   if (const std::string words = in_words(start.values); !words.empty()) say("{}", words);
   if (start.noise) say("{}", to_string(*start.noise));
   if (o.method == Method::patches) return;

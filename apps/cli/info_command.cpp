@@ -71,7 +71,7 @@ int show_picture(const std::filesystem::path& path) {
   constexpr double kMostMissing = 0.5;
   const Image image = read_image(path, {.max_missing = kMostMissing});
   print("{}\n", to_string(estimate_noise(image)));
-  say_warning(path, image);
+  say_warning(path, image.source);
   return 0;
 }
 

@@ -48,8 +48,18 @@ void PictureArguments::declare_outliers(CLI::App& command) {
       ->group("Pictures");
 }
 
+void PictureArguments::declare_region(CLI::App& command) {
+  command
+      .add_option("--region", region,
+                  "restore this part of the picture only: to try options before a long run; range "
+                  "and outliers are those of the whole")
+      ->type_name("X,Y,WxH")
+      ->group("Pictures");
+}
+
 ReadOptions PictureArguments::read_options() const {
   ReadOptions options;
+  if (!region.empty()) options.region = region_of(region);
   options.max_megapixels = max_megapixels;
   parse_range(range, options);
   options.outliers = outliers_named(outliers);
@@ -69,12 +79,12 @@ ReadOptions PictureArguments::read_options(const std::filesystem::path& path) co
 
 Image PictureArguments::read(const std::filesystem::path& path) const {
   Image image = read_image(path, read_options(path));
-  say_warning(path, image);
+  say_warning(path, image.source);
   return image;
 }
 
-void say_warning(const std::filesystem::path& path, const Image& image) {
-  if (const std::string& warning = image.source.warning; !warning.empty())
+void say_warning(const std::filesystem::path& path, const ImageSource& source) {
+  if (const std::string& warning = source.warning; !warning.empty())
     say("warning: {}: {}", path.string(), warning);
 }
 

@@ -18,11 +18,14 @@ namespace unmar::cli {
 struct PictureArguments {
   std::optional<double> max_megapixels;
   std::string range = "auto", outliers = "auto";
-  std::string page;  ///< N, FIRST..LAST or all; empty: the only one
+  std::string region;  ///< empty: all of the picture
+  std::string page;    ///< N, FIRST..LAST or all; empty: the only one
 
   /// several_pages: the command takes more than one.
   void declare(CLI::App& command, bool several_pages = false);
-  void declare_outliers(CLI::App& command);  ///< for those that restore
+  /// For those that restore.
+  void declare_outliers(CLI::App& command);
+  void declare_region(CLI::App& command);
   /// But for the page.
   ReadOptions read_options() const;
   /// With the page, if the file has several. throws Error{bad_argument} unless it is one.
@@ -31,7 +34,7 @@ struct PictureArguments {
 };
 
 /// What was wrong with the file of the picture, if anything was.
-void say_warning(const std::filesystem::path& path, const Image& image);
+void say_warning(const std::filesystem::path& path, const ImageSource& source);
 
 /// --quality and --strip: how a result is written.
 /// quality: what the default is, in words.

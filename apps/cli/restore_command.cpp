@@ -201,6 +201,7 @@ void add_restore_command(CLI::App& program, Task task, Action& chosen) {
   declare_run(*command, *arguments);
   arguments->pictures.declare(*command, true);
   arguments->pictures.declare_outliers(*command);
+  arguments->pictures.declare_region(*command);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -82,9 +82,7 @@ VImage laid_down(const VImage& decoding, ScratchFile& file) {
   return lying;
 }
 
-Rect whole_rows(const PictureParts& picture, int y, int count) {
-  return {y, 0, count, picture.width()};
-}
+Rect whole_rows(const VImage& pixels, int y, int count) { return {y, 0, count, pixels.width()}; }
 
 }  // namespace
 
@@ -108,6 +106,7 @@ FileParts::FileParts(Opened opened, FileKind kind, const std::filesystem::path& 
   source_.multiplied = meaning_.multiplied;
   source_.begins_with_rgb = meaning_.begins_with_rgb;
   source_.metadata = metadata;
+  choose_region(options.region);
   plain_ = is_plain(options);
   if (plain_) {
     source_.range = full_range(source_.format);
@@ -136,11 +135,24 @@ void FileParts::hold(const Holding& holding, const SharedMetadata& metadata) {
   }
 }
 
+void FileParts::choose_region(const std::optional<Rect>& wanted) {
+  const int height = pixels_.height(), width = pixels_.width();
+  region_ = wanted.value_or(Rect{0, 0, height, width});
+  const Rect& r = region_;
+  if (r.y < 0 || r.x < 0 || r.height < 1 || r.width < 1 || r.y > height - r.height ||
+      r.x > width - r.width)
+    fail(ErrorCode::bad_argument, "{}: the region {} is not inside '{}', which is {}x{} px",
+         kReadImage, to_string(r), path_.string(), width, height);
+  if (wanted) source_.metadata = cropped(source_.metadata, r, height);
+}
+
 void FileParts::check_known_size() const {
-  if (!known_ || (known_->width() == width() && known_->height() == height())) return;
+  if (!known_ || (known_->width() == pixels_.width() && known_->height() == pixels_.height()))
+    return;
   fail(ErrorCode::bad_input,
        "{}: the mask is {}x{} px but the picture '{}' is {}x{} px; give a mask of the same size",
-       kReadImage, known_->width(), known_->height(), path_.string(), width(), height());
+       kReadImage, known_->width(), known_->height(), path_.string(), pixels_.width(),
+       pixels_.height());
 }
 
 /// Whether nothing can be marked, so that the samples need not be looked at before.
@@ -154,11 +166,12 @@ bool FileParts::is_plain(const ReadOptions& options) const {
 void FileParts::check_missing(double most) const {
   const bool possible = source_.format == SampleFormat::f32 || meaning_.blank;
   std::size_t count = 0;
-  const std::size_t all = static_cast<std::size_t>(channels_) * static_cast<std::size_t>(height()) *
-                          static_cast<std::size_t>(width());
+  const std::size_t all = static_cast<std::size_t>(channels_) *
+                          static_cast<std::size_t>(pixels_.height()) *
+                          static_cast<std::size_t>(pixels_.width());
   for (int c = 0; possible && c < channels_; ++c)
-    for (int y = 0; y < height(); y += kMargin) {
-      const Rect band = whole_rows(*this, y, std::min(kMargin, height() - y));
+    for (int y = 0; y < pixels_.height(); y += kMargin) {
+      const Rect band = whole_rows(pixels_, y, std::min(kMargin, pixels_.height() - y));
       const Samples samples = samples_of(band, c, 1, alpha_of(band));
       count += static_cast<std::size_t>(std::ranges::count(samples.use, SampleUse::missing));
     }
@@ -174,23 +187,23 @@ void FileParts::check_missing(double most) const {
 /// Channels that are no colours have nothing to do with each other: each has its own range.
 void FileParts::settle_ranges(ReadOptions options, const Holding& holding) {
   any_opaque_ = pixels_.bands() == channels_;
-  for (int y = 0; !any_opaque_ && y < height(); y += kMargin)
-    any_opaque_ =
-        std::ranges::any_of(alpha_of(whole_rows(*this, y, std::min(kMargin, height() - y))),
-                            [](float alpha) { return alpha > 0.f; });
+  for (int y = 0; !any_opaque_ && y < pixels_.height(); y += kMargin)
+    any_opaque_ = std::ranges::any_of(
+        alpha_of(whole_rows(pixels_, y, std::min(kMargin, pixels_.height() - y))),
+        [](float alpha) { return alpha > 0.f; });
   check_missing(options.max_missing);
   const auto source_of = [&](int first, int count) {
-    SampleSource source{count, height(), width(), first, height(), 0, {}};
+    SampleSource source{count, pixels_.height(), pixels_.width(), first, pixels_.height(), 0, {}};
     if (!holding.folder.empty() || holding.most_rows > 0) {
-      const auto row = static_cast<std::size_t>(width()) * static_cast<std::size_t>(count);
+      const auto row = static_cast<std::size_t>(pixels_.width()) * static_cast<std::size_t>(count);
       const auto rows = static_cast<int>(kSamplesAtOnce / row) - 2 * kMargin;
-      const int most = holding.most_rows > 0 ? holding.most_rows : height();
-      source.band = std::clamp(rows, std::min(64, height()), height());
+      const int most = holding.most_rows > 0 ? holding.most_rows : pixels_.height();
+      source.band = std::clamp(rows, std::min(64, pixels_.height()), pixels_.height());
       source.band = std::min(source.band, most);
       source.margin = kMargin;
     }
     source.rows = [this, first, count](int y, int rows) {
-      const Rect band = whole_rows(*this, y, rows);
+      const Rect band = whole_rows(pixels_, y, rows);
       return samples_of(band, first, count, alpha_of(band));
     };
     return source;
@@ -310,7 +323,9 @@ void FileParts::fill(Image& image, const Rect& rect) const {
     image.source.stored = std::make_shared<const std::vector<double>>(std::move(samples.values));
 }
 
-Image FileParts::part(const Rect& rect) const {
+Image FileParts::part(const Rect& in_region) const {
+  const Rect rect{region_.y + in_region.y, region_.x + in_region.x, in_region.height,
+                  in_region.width};
   return reading(path_, [&] {
     Image image(channels_, rect.height, rect.width);
     image.source = source_;

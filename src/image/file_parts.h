@@ -34,13 +34,14 @@ class FileParts final : public PictureParts {
 
   ImageFacts facts() const override { return {channels_, height(), width(), source_}; }
   int channels() const override { return channels_; }
-  int height() const override { return pixels_.height(); }
-  int width() const override { return pixels_.width(); }
+  int height() const override { return region_.height; }
+  int width() const override { return region_.width; }
   Image part(const Rect& rect) const override;
 
  private:
   void hold(const Holding& holding, const SharedMetadata& metadata);
   void settle_ranges(ReadOptions options, const Holding& holding);
+  void choose_region(const std::optional<Rect>& wanted);
   void check_known_size() const;
   void check_missing(double most) const;
   bool is_plain(const ReadOptions& options) const;
@@ -58,6 +59,7 @@ class FileParts final : public PictureParts {
   int channels_;
   std::unique_ptr<ScratchFile> scratch_;  ///< outlives pixels_, which are read from it
   vips::VImage pixels_;                   ///< upright
+  Rect region_;                           ///< that is handed out
   ImageSource source_;                    ///< of the whole, without what belongs to single pixels
   bool plain_ = false;                    ///< no sample needs to be looked at before
   bool any_opaque_ = true;

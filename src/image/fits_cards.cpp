@@ -139,6 +139,16 @@ std::vector<std::string> rescaled_cards(std::vector<std::string> cards, double f
   return cards;
 }
 
+std::vector<std::string> shifted_cards(std::vector<std::string> cards, int columns, int rows) {
+  for (std::string& card : cards) {
+    const std::string_view key = key_of(card);
+    if (!is_axis_key(key, "CRPIX") && !is_axis_key(key, "LTV")) continue;
+    if (const auto value = number_in(card))
+      card = with_number(card, *value - (key.find('1') != key.npos ? columns : rows));
+  }
+  return cards;
+}
+
 bool is_top_down(const std::vector<std::string>& cards) {
   for (const std::string& card : cards)
     if (key_of(card) == "ROWORDER") {

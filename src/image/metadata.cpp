@@ -59,19 +59,26 @@ std::string with_times(std::string text, std::initializer_list<std::string_view>
   return text;
 }
 
-void scale_numbers(Tag& tag, double factor, std::size_t first, std::size_t count,
-                   std::size_t stride) {
+void change_numbers(Tag& tag, std::size_t stride, auto change) {
   for (std::size_t at = 0; (at + stride) * sizeof(double) <= tag.bytes.size(); at += stride)
-    for (std::size_t i = at + first; i < at + first + count; ++i) {
+    for (std::size_t i = 0; i < stride; ++i) {
       double value = 0;
-      std::memcpy(&value, tag.bytes.data() + i * sizeof(double), sizeof value);
-      value *= factor;
-      std::memcpy(tag.bytes.data() + i * sizeof(double), &value, sizeof value);
+      char* place = tag.bytes.data() + (at + i) * sizeof(double);
+      std::memcpy(&value, place, sizeof value);
+      value = change(i, value);
+      std::memcpy(place, &value, sizeof value);
     }
 }
 
+/// The first two of every `stride`.
+void scale_numbers(Tag& tag, double factor, std::size_t stride) {
+  change_numbers(tag, stride, [&](std::size_t i, double v) { return i < 2 ? v * factor : v; });
+}
+
+constexpr std::uint16_t kTiePoint = 33922;
+
 void rescale_tags(std::vector<Tag>& tags, double factor) {
-  constexpr std::uint16_t kTiePoint = 33922, kFocalPlaneX = 41486, kFocalPlaneY = 41487;
+  constexpr std::uint16_t kFocalPlaneX = 41486, kFocalPlaneY = 41487;
   // Pixel sizes in the makers' own ways: of electron microscopes and Zeiss'.
   for (const std::uint16_t id : {34118, 34412, 34680, 34682})
     remove(tags, static_cast<std::uint16_t>(id));
@@ -84,9 +91,9 @@ void rescale_tags(std::vector<Tag>& tags, double factor) {
         tag.place = place;
       }
     } else if (tag.id == kPixelScale) {
-      scale_numbers(tag, 1 / factor, 0, 2, 3);
+      scale_numbers(tag, 1 / factor, 3);
     } else if (tag.id == kTiePoint) {
-      scale_numbers(tag, factor, 0, 2, 6);
+      scale_numbers(tag, factor, 6);
     } else if (tag.id == kDescription && place == Tag::Place::picture) {
       std::string text = with_times(text_of(tag), {"PhysicalSizeX", "PhysicalSizeY"}, 1 / factor);
       if (text.find("<OME") != text.npos)
@@ -207,6 +214,28 @@ SharedMetadata rescaled(const SharedMetadata& metadata, double factor) {
                          "tiff:ImageLength", "exif:PixelXDimension", "exif:PixelYDimension"},
                         factor);
   result->cards = image::rescaled_cards(std::move(result->cards), factor);
+  return result;
+}
+
+SharedMetadata cropped(const SharedMetadata& metadata, const Rect& part, int height) {
+  if (!metadata) return metadata;
+  auto result = std::make_shared<Metadata>(*metadata);
+  for (image::Tag& tag : result->tags) {
+    if (tag.id == image::kTiePoint)
+      image::change_numbers(tag, 6, [&](std::size_t i, double value) {
+        return i == 0 ? value - part.x : i == 1 ? value - part.y : value;
+      });
+    const std::string text = image::text_of(tag);
+    if (tag.id != image::kDescription || text.find("<OME") == text.npos) continue;
+    const auto set = [](std::string all, const char* key, int value) {
+      return image::with_values(std::move(all), key,
+                                [&](const std::string&) { return std::to_string(value); });
+    };
+    tag = image::text_tag(tag.id, set(set(text, "SizeX", part.width), "SizeY", part.height));
+  }
+  const bool top_down = image::is_top_down(result->cards);
+  result->cards = image::shifted_cards(std::move(result->cards), part.x,
+                                       top_down ? part.y : height - part.y - part.height);
   return result;
 }
 

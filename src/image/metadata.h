@@ -68,6 +68,8 @@ std::string with_values(std::string text, std::string_view name, Change change) 
 bool is_structural_card(std::string_view card);
 /// The cards of a picture that was enlarged.
 std::vector<std::string> rescaled_cards(std::vector<std::string> cards, double factor);
+/// Of pixels that begin so many columns and rows, in FITS' own order, later.
+std::vector<std::string> shifted_cards(std::vector<std::string> cards, int columns, int rows);
 /// Whether the first row in the file is the upper one, against the standard (ROWORDER).
 bool is_top_down(const std::vector<std::string>& cards);
 /// One card with a value that is a number or T or F, and HISTORY as cards.

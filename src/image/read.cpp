@@ -88,8 +88,12 @@ std::unique_ptr<PictureParts> open_parts(const fs::path& path, const ReadOptions
 Image read_image(const fs::path& path, const ReadOptions& options, const Image* known) {
   constexpr double kMostMegapixels = 100;
   const auto known_parts = known ? parts_of(*known) : nullptr;
-  const auto parts = open_file(path, options, options.max_megapixels.value_or(kMostMegapixels),
-                               known_parts.get(), {});
+  const bool some = options.region.has_value();
+  const auto parts =
+      open_file(path, options,
+                options.max_megapixels.value_or(some ? std::numeric_limits<double>::infinity()
+                                                     : kMostMegapixels),
+                known_parts.get(), {.folder = some ? fs::temp_directory_path() : fs::path()});
   return parts->part({0, 0, parts->height(), parts->width()});
 }
 

@@ -49,8 +49,10 @@ Image read_like(const Image& model, const std::filesystem::path& path, ReadOptio
 }
 
 Image read_mask(const std::filesystem::path& path, ReadOptions options) {
-  options = {
-      .max_megapixels = options.max_megapixels, .page = options.page, .range = RangeMode::full};
+  options = {.max_megapixels = options.max_megapixels,
+             .page = options.page,
+             .range = RangeMode::full,
+             .region = options.region};
   return read_image(path, options);
 }
 

@@ -229,6 +229,26 @@ void parse_range(std::string_view text, ReadOptions& options) {
   (percent ? options.percentiles : options.fixed_range) = ValueRange{*low, *high};
 }
 
+Rect region_of(std::string_view text) {
+  Rect r;
+  const char *at = text.data(), *end = at + text.size();
+  for (const auto& [number, behind] :
+       {std::pair{&r.x, ','}, {&r.y, ','}, {&r.width, 'x'}, {&r.height, '\0'}}) {
+    const auto [stop, error] = std::from_chars(at, end, *number);
+    const bool last = behind == '\0';
+    if (error != std::errc{} || *number < 0 ||
+        (last ? stop != end : stop == end || *stop != behind))
+      fail(ErrorCode::bad_argument,
+           "--region: '{}' is none; give X,Y,WxH in pixels, as 1200,800,400x300", text);
+    at = stop + 1;
+  }
+  return r;
+}
+
+std::string to_string(const Rect& r) {
+  return fmt::format("{},{},{}x{}", r.x, r.y, r.width, r.height);
+}
+
 std::string range_in_words(const ReadOptions& options) {
   if (const auto& r = options.fixed_range) return fmt::format("{}..{}", r->black, r->white);
   if (const auto& p = options.percentiles) return fmt::format("{}..{}%", p->black, p->white);

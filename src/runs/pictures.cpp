@@ -18,13 +18,28 @@ Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool
   Pictures pictures;
   Image known;
   if (!in.mask.empty()) {
-    pictures.mask = read_mask(in.mask, reading_of(in, in.mask));
+    pictures.mask = read_mask(in.mask, without_region(reading_of(in, in.mask)));
     known = known_pixels(pictures.mask, resolved);
   }
   pictures.input = read_image(in.picture, reading_of_picture(in), known.empty() ? nullptr : &known);
+  if (const auto& r = in.reading.region; r && !known.empty()) {
+    pictures.known = std::make_shared<const Image>(crop(known, r->y, r->x, r->height, r->width));
+    pictures.mask = {};
+  }
   if (alone && count_pages(in.picture) > 1)
     pictures.input.source.metadata = for_pages(pictures.input.source.metadata, 1);
   return pictures;
+}
+
+ReadOptions without_region(ReadOptions reading) {
+  reading.region.reset();
+  return reading;
+}
+
+ReadOptions enlarged_region(ReadOptions reading, int factor) {
+  if (auto& r = reading.region)
+    r = {r->y * factor, r->x * factor, r->height * factor, r->width * factor};
+  return reading;
 }
 
 ReadOptions reading_of(const RunInputs& in, const std::filesystem::path& path) {
@@ -46,6 +61,16 @@ std::shared_ptr<const Image> kernel_of(const RunInputs& in) {
   return std::make_shared<const Image>(read_image(in.blur, reading_of_others(in, in.blur)));
 }
 
+namespace {
+
+ReadOptions guide_reading(const FitRequest& request) {
+  ReadOptions reading = reading_of_others(request.in, request.in.guide);
+  reading.region = request.in.reading.region;
+  return enlarged_region(reading, request.options.factor.value_or(1));
+}
+
+}  // namespace
+
 RestoreOptions options_with_files(const FitRequest& request) {
   RestoreOptions options = request.options;
   const RunInputs& in = request.in;
@@ -55,8 +80,7 @@ RestoreOptions options_with_files(const FitRequest& request) {
   if (!in.guide.empty()) {
     if (!options.input) options.input = InputKind::guide;
     if (options.input == InputKind::guide)
-      options.guide =
-          std::make_shared<const Image>(read_image(in.guide, reading_of_others(in, in.guide)));
+      options.guide = std::make_shared<const Image>(read_image(in.guide, guide_reading(request)));
   }
   if (!in.blur.empty()) options.blur_kernel = kernel_of(in);
   return options;

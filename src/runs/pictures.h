@@ -7,6 +7,9 @@ namespace unmar::runs {
 /// What a run looks at.
 struct Pictures {
   Image input, mask;  ///< mask: empty if there is none
+  /// In place of the mask, if only a region is looked at: the levels of a mask are judged as a
+  /// whole.
+  std::shared_ptr<const Image> known = {};
 
   const Image* mask_ptr() const { return mask.empty() ? nullptr : &mask; }
 };
@@ -25,8 +28,11 @@ void warn_of_file(Observer& observer, const std::filesystem::path& path, const I
     observer.warned(path.string() + ": " + warning);
 }
 
+ReadOptions without_region(ReadOptions reading);
+/// Of a picture of the result's size, the part that belongs to the region: `factor` times as large.
+ReadOptions enlarged_region(ReadOptions reading, int factor);
 /// How a file beside the picture is read: it may have one page for all of the picture's, or as
-/// many.
+/// many. Of the same region.
 ReadOptions reading_of(const RunInputs& in, const std::filesystem::path& path);
 /// The same for a picture whose values have nothing to do with those of the input.
 ReadOptions reading_of_others(const RunInputs& in, const std::filesystem::path& path);

@@ -81,7 +81,9 @@ const char* to_string(JobState state) {
 
 std::size_t memory_needed(const FitRequest& request) {
   const RestoreOptions resolved = resolve(request.task, request.options);
-  const ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
+  ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
+  if (const auto& region = request.in.reading.region)
+    info.height = region->height, info.width = region->width;
   const int factor = resolved.factor.value_or(1);
   const Shape picture{1, info.channels, info.height * factor, info.width * factor};
   const TileGrid grid = tile_grid(request.task, info.height, info.width, resolved);

@@ -39,6 +39,7 @@ Json files_to_json(const RunInputs& in, const RunOutputs& out, const Cadence& ca
   json["range"] = range_in_words(in.reading);
   json["outliers"] = to_string(in.reading.outliers);
   json["page"] = in.reading.page;
+  json["region"] = in.reading.region ? Json(to_string(*in.reading.region)) : Json(nullptr);
   json["quality"] = out.writing.quality;
   json["strip"] = out.writing.strip;
   for_outputs(out, [&](const char* name, const fs::path& path) {
@@ -83,6 +84,8 @@ void files_of_json(const Json& json, RunInputs& in, RunOutputs& out, Cadence& ca
   parse_range(json.at("range").get<std::string>(), in.reading);
   in.reading.outliers = outliers_named(json.value("outliers", "auto"));
   in.reading.page = whole(json, "page", 1);
+  if (json.contains("region") && !json["region"].is_null())
+    in.reading.region = region_of(json["region"].get<std::string>());
   out.writing.quality = whole(json, "quality", WriteOptions{}.quality);
   out.writing.strip = json.value("strip", false);
   for_outputs(out, [&](const char* name, fs::path& path) {
@@ -192,6 +195,7 @@ std::string command_line(const FitRequest& request) {
   if (in.reading.outliers != Outliers::automatic)
     line += fmt::format(" --outliers {}", to_string(in.reading.outliers));
   if (in.reading.page != 1) line += fmt::format(" --page {}", in.reading.page);
+  if (in.reading.region) line += fmt::format(" --region {}", to_string(*in.reading.region));
   const WriteOptions& writing = request.out.writing;
   if (writing.quality != WriteOptions{}.quality)
     line += fmt::format(" --quality {}", writing.quality);

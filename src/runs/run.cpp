@@ -69,8 +69,11 @@ class Run {
     result_.input = facts_of(input_);
     if (!request_.out.result.empty()) check_holds(request_.out.result, result_.input);
     mask_ = std::move(pictures.mask);
+    if (pictures.known) options_.known = pictures.known;
     if (!in.reference.empty())
-      reference_ = read_like(input_, in.reference, runs::reading_of(in, in.reference));
+      reference_ = read_like(
+          input_, in.reference,
+          runs::enlarged_region(runs::reading_of(in, in.reference), options_.factor.value_or(1)));
     if (record) load();
   }
 
@@ -100,7 +103,7 @@ class Run {
         beside("--snapshots", [&] { snap(iteration, preview); });
       };
     }
-    const Image* mask = request_.in.mask.empty() ? nullptr : &mask_;
+    const Image* mask = mask_.empty() ? nullptr : &mask_;
     return unmar::restore(request_.task, input_, mask, options_, context);
   }
 
@@ -333,6 +336,7 @@ Image pick(const RunStore& store, int iteration, std::optional<double> strength,
     set_option(options, record.request.task, option_spec("strength"), OptionValue(*strength));
   const runs::Pictures pictures = runs::read_pictures(in, options);
   if (!in.blur.empty()) options.blur_kernel = runs::kernel_of(in);
+  if (pictures.known) options.known = pictures.known;
   Image image = finish_moment(record.request.task, pictures.input, pictures.mask_ptr(), options,
                               store.picture(iteration));
   if (record.request.out.writing.strip) image.source.metadata = nullptr;

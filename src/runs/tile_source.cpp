@@ -9,19 +9,22 @@ TileSource open_tiles(const FitRequest& request, const std::filesystem::path& fo
   TileSource source;
   const RunInputs& in = request.in;
   source.options = options_with_files(request);
-  const RestoreOptions resolved = resolve(request.task, source.options);
-  Image mask;
+  RestoreOptions resolved = resolve(request.task, source.options);
   if (!in.mask.empty()) {
-    mask = read_mask(in.mask, reading_of(in, in.mask));
-    source.held_known = std::make_unique<const Image>(known_pixels(mask, resolved));
-    source.known = parts_of(*source.held_known);
+    const ReadOptions reading = without_region(reading_of(in, in.mask));
+    const Image mask = read_mask(in.mask, reading);
+    source.mask_warning = mask.source.warning;
+    source.file_known = std::make_unique<const Image>(known_pixels(mask, resolved));
+    source.file_parts = parts_of(*source.file_known);
   }
-  source.picture = open_parts(in.picture, reading_of_picture(in), folder, source.known.get());
+  source.picture = open_parts(in.picture, reading_of_picture(in), folder, source.file_parts.get());
   if (!task_info(request.task).needs_mask) return source;
-  const Image* given = in.mask.empty() ? nullptr : &mask;
-  auto known = std::make_unique<const Image>(mask_of(*source.picture, given, resolved));
-  if (source.known) return source;  // which is the same
-  source.held_known = std::move(known);
+  if (source.file_known) {
+    const auto& r = in.reading.region;
+    resolved.known = std::make_shared<const Image>(
+        r ? crop(*source.file_known, r->y, r->x, r->height, r->width) : *source.file_known);
+  }
+  source.held_known = std::make_unique<const Image>(mask_of(*source.picture, nullptr, resolved));
   source.known = parts_of(*source.held_known);
   return source;
 }

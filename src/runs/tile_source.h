@@ -10,9 +10,11 @@ namespace unmar::runs {
 
 /// The files of a request, looked at in parts.
 struct TileSource {
-  RestoreOptions options;                   ///< the request's, with the files that they name
-  std::unique_ptr<const Image> held_known;  ///< what `known` is of
-  std::unique_ptr<PictureParts> known;      ///< inpaint, else null
+  RestoreOptions options;    ///< the request's, with the files that they name
+  std::string mask_warning;  ///< what was wrong with its file
+  std::unique_ptr<const Image> file_known, held_known;  ///< what the two below are of
+  std::unique_ptr<PictureParts> file_parts;             ///< of the whole file; with a mask
+  std::unique_ptr<PictureParts> known;                  ///< inpaint, else null
   std::unique_ptr<PictureParts> picture;
 };
 

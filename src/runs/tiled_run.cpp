@@ -183,6 +183,8 @@ class TiledRun {
                        .resumed = record_ != nullptr,
                        .has_checkpoint = record_ != nullptr,
                        .tiles = result_.tiling});
+    if (!source_.mask_warning.empty())
+      observer_.warned(request_.in.mask.string() + ": " + source_.mask_warning);
   }
 
   void work(const TileStore& tiles) {
@@ -268,6 +270,7 @@ class TiledRun {
     if (in.reference.empty()) return;
     const ImageInfo info = read_image_info(in.reference, reading_of(in, in.reference).page);
     const auto [channels, height, width, source] = result_size();
+    if (in.reading.region) return;  // which the reference is read in, too
     if (info.width == width && info.height == height && info.channels == channels) return;
     fail(ErrorCode::bad_input,
          "--reference: it is {}x{} px with {} channels, but the result will be {}x{} px with {}; "
@@ -279,9 +282,10 @@ class TiledRun {
   void compare(const TileWork& work) {
     const PictureParts& picture = *source_.picture;
     const Image whole = picture.part({0, 0, picture.height(), picture.width()});
-    const Image reference =
-        read_like(whole, request_.in.reference, reading_of(request_.in, request_.in.reference));
     const int factor = tiling_.factor();
+    const Image reference =
+        read_like(whole, request_.in.reference,
+                  enlarged_region(reading_of(request_.in, request_.in.reference), factor));
     const Image input = factor == 1 ? whole : enlarge_bicubic(whole, factor);
     const Image result = tiled_result(work, source_);
     Restored& restored = result_.restored;
@@ -311,7 +315,9 @@ int tile_count(const FitRequest& request) {
   const RestoreOptions resolved = resolve(request.task, options_with_files(request));
   if (resolved.tile == "none") return 1;
   const ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
-  return tile_grid(request.task, info.height, info.width, resolved).count();
+  const Rect size = request.in.reading.region.value_or(Rect{0, 0, info.height, info.width});
+  if (size.height < 1 || size.width < 1) return 1;  // which reading refuses
+  return tile_grid(request.task, size.height, size.width, resolved).count();
 }
 
 RunResult run_tiled(const FitRequest& request, RunStore* store, const RunRecord* record,

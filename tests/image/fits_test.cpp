@@ -282,6 +282,23 @@ TEST_F(Fits, EnlargingAdaptsTheWorldCoordinates) {
         << key;
 }
 
+TEST_F(Fits, ARegionIsWhereItWasInTheSky) {
+  const auto card = [](const char* key, const char* value) {
+    return text_card(fmt::format("{:<8}= {:>20} / is adapted", key, value));
+  };
+  for (const bool top_down : {false, true}) {
+    put_bytes(in("a.fits"),
+              float_file({card("CRPIX1", "10."), card("CRPIX2", "20."), card("LTV2", "0."),
+                          text_card(top_down ? "ROWORDER= 'TOP-DOWN'" : "ROWORDER= 'BOTTOM-UP'")},
+                         5, 4, std::vector<float>(20, 1.f)));
+    write_image(in("b.fits"), read_image(in("a.fits"), {.region = Rect{1, 2, 2, 3}}));
+    const std::string header = bytes_of(in("b.fits")).substr(0, kBlock);
+    for (const auto& [key, value] : {std::pair{"CRPIX1", "8."}, {"CRPIX2", "19."}, {"LTV2", "-1."}})
+      EXPECT_NE(header.find(fmt::format("{:<8}= {:>20} / is adapted", key, value)), header.npos)
+          << key << top_down;
+  }
+}
+
 TEST_F(Fits, KeywordsGoIntoTheDescriptionOfOtherTypes) {
   put_bytes(in("a.fits"), float_file(kObserved, 2, 2, {0, 1, 2, 3}));
   write_image(in("b.tif"), read_image(in("a.fits")));

@@ -114,6 +114,14 @@ TEST_F(Parts, LeaveOutWhatAMaskDiscards) {
   }
 }
 
+TEST_F(Parts, OfARegionAreThoseOfTheWhole) {
+  const Rect region{5, 7, 40, 30};
+  for (const auto& path : all_kinds()) {
+    const Image part = read_image(path, {.region = region});
+    expect_same(part, crop(read_image(path), 5, 7, 40, 30), path.string());
+  }
+}
+
 TEST_F(Parts, KnowMissingValuesAndRefuseTooMany) {
   Image image = busy_picture(1, kHeight, kWidth);
   image.source.format = SampleFormat::f32;

@@ -12,6 +12,7 @@
 
 #include "unmar/image/metadata.h"
 #include "unmar/tensor/tensor.h"
+#include "unmar/tensor/tiles.h"
 
 namespace unmar {
 
@@ -136,7 +137,13 @@ struct ReadOptions {
   std::optional<ValueRange> percentiles = {};
   Outliers outliers = Outliers::automatic;
   double max_missing = 0;  ///< share of the samples that may be NaN or infinite
+  /// Only this part, in pixels of the upright picture. The range is that of the whole.
+  std::optional<Rect> region = {};
 };
+
+/// Of "X,Y,WxH". throws Error{bad_argument}.
+Rect region_of(std::string_view text);
+std::string to_string(const Rect& region);  ///< which region_of() reads
 
 /// Sets the range from "auto", "full", "data", "LOW..HIGH" (stored values) or "P..Q%".
 /// throws Error{bad_argument}.
