@@ -22,7 +22,7 @@ NodeId block(Graph& graph, NodeId x, int channels, int stride) {
 NodeId hourglass(Graph& graph, NodeId z, const Shape& image) {
   const NodeId fine = block(graph, z, 8, 1);
   NodeId x = block(graph, block(graph, z, 32, 2), 32, 2);  // a quarter of the size
-  x = graph.add(Resize{ResizeKind::bilinear, image.h, image.w}, {x});
+  x = graph.add(Linear::resize(graph.shape(x), ResizeKind::bilinear, image.h, image.w), {x});
   x = block(graph, graph.add(Concat{}, {fine, x}), 32, 1);
   x = graph.add(Conv2d{.out_c = image.c, .kernel = 1}, {x});
   return graph.add(Activation{ActivationKind::sigmoid}, {x});

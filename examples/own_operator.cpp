@@ -27,7 +27,7 @@ class VignetteAndBinning final : public Operator {
           gain->at(n, 0, row, col) = 1 / ((1 + dy * dy) * (1 + dx * dx));
         }
     const NodeId darkened = graph.add(Multiply{}, {x, graph.add(Constant{gain}, {})});
-    return graph.add(Pool{PoolKind::average, 2}, {darkened});  // [n,c,h/2,w/2]
+    return graph.add(Linear::average_pool(graph.shape(darkened), 2), {darkened});  // [n,c,h/2,w/2]
   }
 };
 

@@ -18,6 +18,7 @@
 #include "unmar/fit/stages.h"
 #include "unmar/fit/stop.h"
 #include "unmar/graph/graph.h"
+#include "unmar/graph/linear.h"
 #include "unmar/image/image.h"
 #include "unmar/image/metadata.h"
 #include "unmar/image/pages.h"

@@ -132,7 +132,8 @@ Tensor DeepImagePrior::forward(const Tensor& noise) {
   Graph graph;
   const NodeId z = graph.add(Input{one}, {}, "noise");
   NodeId x = write_network(graph, z, image, options_.network);
-  if (graph.shape(x) != image) x = graph.add(CenterCrop{image.h, image.w}, {x}, "restored");
+  if (graph.shape(x) != image)
+    x = graph.add(Linear::center_crop(graph.shape(x), image.h, image.w), {x}, "restored");
   graph.keep(x);
   const auto program =
       make_engine(options_.engine)->compile(graph, {options_.seed, options_.threads});

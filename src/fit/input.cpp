@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <ranges>
 
 #include "base/fail.h"
 #include "fit/problem_graph.h"
@@ -47,29 +48,36 @@ void fill_fourier(Tensor& z) {
 
 /// Which pixels of a side of `from` make each pixel of a side of `to`: averaged down, or mirrored
 /// around the centre.
-std::vector<std::vector<Tap>> side_taps(int from, int to) {
-  if (to < from) return resize_taps({.kind = ResizeKind::area}, from, to);
-  std::vector<std::vector<Tap>> taps;
+LinearMap side_map(int from, int to) {
+  if (to < from) return resize_map(ResizeKind::area, from, to);
+  LinearMap map{from, {0}, {}, {}};
   const int period = std::max(1, 2 * (from - 1));
   for (int i = 0; i < to; ++i) {
     const int at = ((i - (to - from) / 2) % period + period) % period;
-    taps.push_back({{at < from ? at : period - at, 1.f}});
+    map.add(at < from ? at : period - at, 1.f);
+    map.close();
   }
-  return taps;
+  return map;
 }
 
 Tensor fit_picture(const Tensor& picture, const Size& size) {
   const Shape& s = picture.shape();
   Tensor z({s.n, s.c, size.h, size.w});
-  const auto rows = side_taps(s.h, size.h), cols = side_taps(s.w, size.w);
+  const LinearMap rows = side_map(s.h, size.h), cols = side_map(s.w, size.w);
+  const auto taps = [](const LinearMap& map, int i) {
+    const auto at = static_cast<std::size_t>(i);
+    return std::views::iota(static_cast<std::size_t>(map.begin[at]),
+                            static_cast<std::size_t>(map.begin[at + 1]));
+  };
   for (int n = 0; n < s.n; ++n)
     for (int c = 0; c < s.c; ++c)
       for (int y = 0; y < size.h; ++y)
         for (int x = 0; x < size.w; ++x) {
           float sum = 0;
-          for (const Tap& v : rows[static_cast<std::size_t>(y)])
-            for (const Tap& h : cols[static_cast<std::size_t>(x)])
-              sum += v.weight * h.weight * picture.at(n, c, v.index, h.index);
+          for (const std::size_t v : taps(rows, y))
+            for (const std::size_t h : taps(cols, x))
+              sum +=
+                  rows.weight[v] * cols.weight[h] * picture.at(n, c, rows.index[v], cols.index[h]);
           z.at(n, c, y, x) = sum;
         }
   return z;

@@ -93,7 +93,8 @@ Problem write_problem(Op z_op, Op y_op, const Shape& x_shape, const Operator& A,
 
   NodeId x = options.own_network ? options.own_network(graph, z, x_shape)
                                  : write_network(graph, z, x_shape, options.network);
-  if (graph.shape(x) != x_shape) x = graph.add(CenterCrop{x_shape.h, x_shape.w}, {x}, "restored");
+  if (graph.shape(x) != x_shape)
+    x = graph.add(Linear::center_crop(graph.shape(x), x_shape.h, x_shape.w), {x}, "restored");
   problem.restored = x;
   graph.keep(x);
 

@@ -43,11 +43,11 @@ Shape infer_conv(const Conv2d& op, const Shape& src, const std::string& where) {
           (src.w + total - op.kernel) / op.stride + 1};
 }
 
-Shape infer_shrink(const Shape& src, int factor, const std::string& where) {
-  require(factor >= 1, where, fmt::format("factor must be at least 1, got {}", factor));
-  require(src.h >= factor && src.w >= factor, where,
-          fmt::format("cannot reduce {}x{} by {}", src.w, src.h, factor));
-  return {src.n, src.c, src.h / factor, src.w / factor};
+Shape infer_max_pool(const MaxPool& op, const Shape& src, const std::string& where) {
+  require(op.factor >= 1, where, fmt::format("factor must be at least 1, got {}", op.factor));
+  require(src.h >= op.factor && src.w >= op.factor, where,
+          fmt::format("cannot reduce {}x{} by {}", src.w, src.h, op.factor));
+  return {src.n, src.c, src.h / op.factor, src.w / op.factor};
 }
 
 Shape infer_conv_transpose(const ConvTranspose2d& op, const Shape& src, const std::string& where) {
@@ -64,11 +64,25 @@ Shape infer_shuffle(const PixelShuffle& op, const Shape& src, const std::string&
   return {src.n, src.c / block, src.h * op.factor, src.w * op.factor};
 }
 
-Shape infer_resize(const Resize& op, const Shape& src, const std::string& where) {
-  require(op.h >= 1 && op.w >= 1, where, fmt::format("cannot resize to {}x{}", op.w, op.h));
-  require(!op.align_corners || op.kind == ResizeKind::bilinear, where,
-          "align_corners is for bilinear only");
-  return {src.n, src.c, op.h, op.w};
+/// Engines read memory as the map says.
+void require_map(const LinearMap* map, int size, const char* side, const std::string& where) {
+  require(map != nullptr && map->dst_size() >= 1, where, fmt::format("has no map of its {}", side));
+  require(map->src_size == size, where,
+          fmt::format("maps {} {}, its source has {}", map->src_size, side, size));
+  const bool whole = map->begin.front() == 0 && std::ranges::is_sorted(map->begin) &&
+                     static_cast<std::size_t>(map->begin.back()) == map->index.size() &&
+                     map->index.size() == map->weight.size();
+  require(whole, where, fmt::format("the map of its {} is not a sparse matrix", side));
+  for (const int i : map->index)
+    require(i >= 0 && i < size, where, fmt::format("maps {} {} of {}", side, i, size));
+  for (const float w : map->weight)
+    require(std::isfinite(w), where, fmt::format("weights must be finite, got {}", w));
+}
+
+Shape infer_linear(const Linear& op, const Shape& src, const std::string& where) {
+  require_map(op.rows.get(), src.h, "rows", where);
+  require_map(op.cols.get(), src.w, "columns", where);
+  return {src.n, src.c, op.rows->dst_size(), op.cols->dst_size()};
 }
 
 Shape infer_filter(const Filter& op, const Shape& src, const std::string& where) {
@@ -167,23 +181,10 @@ Shape infer_shape(const Op& op, Sources src, const std::string& where) {
           [&](const Conv2d& o) { return infer_conv(o, one(), where); },
           [&](const ConvTranspose2d& o) { return infer_conv_transpose(o, one(), where); },
           [&](const PixelShuffle& o) { return infer_shuffle(o, one(), where); },
-          [&](const Pool& o) { return infer_shrink(one(), o.factor, where); },
-          [&](const Resize& o) { return infer_resize(o, one(), where); },
-          [&](const Reduce& o) { return infer_shrink(one(), o.factor, where); },
+          [&](const MaxPool& o) { return infer_max_pool(o, one(), where); },
+          [&](const Linear& o) { return infer_linear(o, one(), where); },
           [&](const Filter& o) { return infer_filter(o, one(), where); },
           [&](const Concat&) { return infer_concat(src, where); },
-          [&](const CenterCrop& o) {
-            const Shape& s = one();
-            require(o.h >= 1 && o.w >= 1 && o.h <= s.h && o.w <= s.w, where,
-                    fmt::format("cannot crop {}x{} to {}x{}", s.w, s.h, o.w, o.h));
-            return Shape{s.n, s.c, o.h, o.w};
-          },
-          [&](const Pad& o) {
-            const Shape& s = one();
-            require(o.h >= s.h && o.w >= s.w, where,
-                    fmt::format("cannot pad {}x{} to {}x{}", s.w, s.h, o.w, o.h));
-            return Shape{s.n, s.c, o.h, o.w};
-          },
           [&](const Norm& o) { return infer_norm(o, one(), where); },
           [&](const Activation&) { return one(); },
           [&](const Add&) { return infer_add(src, where); },

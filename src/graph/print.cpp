@@ -7,17 +7,9 @@
 namespace unmar {
 namespace {
 
-const char* word(ResizeKind kind) {
-  constexpr const char* kWords[] = {"nearest", "bilinear", "bicubic", "area"};
-  return kWords[static_cast<int>(kind)];
-}
 const char* word(NormKind kind) {
   constexpr const char* kWords[] = {"batch", "instance", "group"};
   return kWords[static_cast<int>(kind)];
-}
-const char* word(ReduceKernel kernel) {
-  constexpr const char* kWords[] = {"lanczos2", "lanczos3", "bicubic", "box"};
-  return kWords[static_cast<int>(kernel)];
 }
 
 /// What tells this node from another of its kind: "3x3 / 2, reflect".
@@ -37,13 +29,8 @@ std::string details(const Op& op) {
           },
           [](const ConvTranspose2d& o) { return fmt::format("{0}x{0} * {0}", o.stride); },
           [](const PixelShuffle& o) { return fmt::format("* {}", o.factor); },
-          [](const Pool& o) {
-            return fmt::format("{} / {}", o.kind == PoolKind::max ? "max" : "average", o.factor);
-          },
-          [](const Resize& o) {
-            return fmt::format("{}{}", word(o.kind), o.align_corners ? ", corners" : "");
-          },
-          [](const Reduce& o) { return fmt::format("{} / {}", word(o.kernel), o.factor); },
+          [](const MaxPool& o) { return fmt::format("max / {}", o.factor); },
+          [](const Linear& o) { return o.name; },
           [](const Filter& o) {
             const Shape& taps = o.taps->shape();
             return fmt::format("{}x{}{}", taps.h, taps.w,

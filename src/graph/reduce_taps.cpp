@@ -1,9 +1,10 @@
+#include "graph/reduce_taps.h"
+
 #include <cmath>
 #include <numbers>
 
 #include "base/fail.h"
 #include "graph/cubic.h"
-#include "unmar/graph/ops.h"
 
 namespace unmar {
 namespace {
@@ -38,20 +39,20 @@ Window window(ReduceKernel kernel) {
 
 }  // namespace
 
-ReduceTaps reduce_taps(const Reduce& op) {
-  const Window w = window(op.kernel);
+ReduceTaps reduce_taps(ReduceKernel kernel, int factor) {
+  const Window w = window(kernel);
   // Destination pixel 0 has its centre at source coordinate (factor - 1) / 2. The taps are the
   // source pixels closer to it than support * factor; there are 2 * support * factor of them, or
   // one less if that centre is on a pixel.
-  const double centre = (op.factor - 1) / 2.0;
-  const double reach = w.support * op.factor;
+  const double centre = (factor - 1) / 2.0;
+  const double reach = w.support * factor;
   const int first = static_cast<int>(std::floor(centre - reach)) + 1;
   const int last = static_cast<int>(std::ceil(centre + reach)) - 1;
   ReduceTaps result{first, {}};
   double sum = 0;
-  for (int i = first; i <= last; ++i) sum += w.weight((i - centre) / op.factor);
+  for (int i = first; i <= last; ++i) sum += w.weight((i - centre) / factor);
   for (int i = first; i <= last; ++i)
-    result.taps.push_back(static_cast<float>(w.weight((i - centre) / op.factor) / sum));
+    result.taps.push_back(static_cast<float>(w.weight((i - centre) / factor) / sum));
   return result;
 }
 

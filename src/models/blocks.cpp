@@ -61,17 +61,17 @@ NodeId Blocks::downsample(NodeId x, DownsampleMode mode, const std::string& name
     case DownsampleMode::stride:
       return x;
     case DownsampleMode::max:
-      return g_.add(Pool{PoolKind::max, 2}, {x}, node);
+      return g_.add(MaxPool{2}, {x}, node);
     case DownsampleMode::average:
-      return g_.add(Pool{PoolKind::average, 2}, {x}, node);
+      return g_.add(Linear::average_pool(s, 2), {x}, node);
     case DownsampleMode::area:
-      return g_.add(Resize{ResizeKind::area, h, w}, {x}, node);
+      return g_.add(Linear::resize(s, ResizeKind::area, h, w), {x}, node);
     case DownsampleMode::bilinear:
-      return g_.add(Resize{ResizeKind::bilinear, h, w}, {x}, node);
+      return g_.add(Linear::resize(s, ResizeKind::bilinear, h, w), {x}, node);
     case DownsampleMode::lanczos2:
-      return g_.add(Reduce{ReduceKernel::lanczos2, 2}, {x}, node);
+      return g_.add(Linear::reduce(s, ReduceKernel::lanczos2, 2), {x}, node);
     case DownsampleMode::lanczos3:
-      return g_.add(Reduce{ReduceKernel::lanczos3, 2}, {x}, node);
+      return g_.add(Linear::reduce(s, ReduceKernel::lanczos3, 2), {x}, node);
   }
   return x;
 }
@@ -91,14 +91,15 @@ NodeId Blocks::upsample(NodeId x, UpsampleMode mode, int channels, const std::st
 }
 
 NodeId Blocks::resize(NodeId x, UpsampleMode mode, int h, int w, const std::string& name) {
+  const Shape& s = g_.shape(x);
   const std::string node = name + ".upsample";
   switch (mode) {
     case UpsampleMode::nearest:
-      return g_.add(Resize{ResizeKind::nearest, h, w}, {x}, node);
+      return g_.add(Linear::resize(s, ResizeKind::nearest, h, w), {x}, node);
     case UpsampleMode::bilinear:
-      return g_.add(Resize{ResizeKind::bilinear, h, w, style_.align_corners}, {x}, node);
+      return g_.add(Linear::resize(s, ResizeKind::bilinear, h, w, style_.align_corners), {x}, node);
     case UpsampleMode::bicubic:
-      return g_.add(Resize{ResizeKind::bicubic, h, w}, {x}, node);
+      return g_.add(Linear::resize(s, ResizeKind::bicubic, h, w), {x}, node);
     case UpsampleMode::transposed:
     case UpsampleMode::pixel_shuffle:
       break;
@@ -112,9 +113,10 @@ NodeId Blocks::match_size(NodeId x, const Shape& shape, const std::string& name)
   if (s.h > shape.h || s.w > shape.w) {
     s.h = std::min(s.h, shape.h);
     s.w = std::min(s.w, shape.w);
-    x = g_.add(CenterCrop{s.h, s.w}, {x}, name + ".crop");
+    x = g_.add(Linear::center_crop(g_.shape(x), s.h, s.w), {x}, name + ".crop");
   }
-  if (s.h < shape.h || s.w < shape.w) x = g_.add(Pad{shape.h, shape.w}, {x}, name + ".pad");
+  if (s.h < shape.h || s.w < shape.w)
+    x = g_.add(Linear::pad(s, shape.h, shape.w), {x}, name + ".pad");
   return x;
 }
 

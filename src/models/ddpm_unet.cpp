@@ -183,7 +183,7 @@ class DdpmUnetWriter {
     }
     if (level == 0) return x;
     const std::string up = name + ".upsamplers.0";
-    x = g_.add(enlarged(g_.shape(x), 2, ResizeKind::nearest), {x}, up);
+    x = g_.add(Linear::enlarge(g_.shape(x), 2, ResizeKind::nearest), {x}, up);
     return conv(x, channels, 3, up + ".conv");
   }
 

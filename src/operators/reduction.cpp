@@ -20,17 +20,17 @@ const char* kernel_name(ReduceKernel kernel) {
 
 class Reduction final : public Operator {
  public:
-  Reduction(ReduceKernel kernel, int factor) : op_{kernel, factor} {
+  Reduction(ReduceKernel kernel, int factor) : kernel_(kernel), factor_(factor) {
     if (factor != 2 && factor != 3 && factor != 4 && factor != 8)
       fail(ErrorCode::bad_argument, "reduction: factor must be 2, 3, 4 or 8, got {}", factor);
   }
 
   std::string describe() const override {
-    return fmt::format("{} reduction by {}", kernel_name(op_.kernel), op_.factor);
+    return fmt::format("{} reduction by {}", kernel_name(kernel_), factor_);
   }
 
   Shape output_shape(const Shape& x) const override {
-    const int f = op_.factor;
+    const int f = factor_;
     if (x.h < f || x.w < f || x.h % f != 0 || x.w % f != 0)
       fail(ErrorCode::bad_argument,
            "reduction: a picture of {}x{} does not divide by {}; crop its sides to multiples", x.w,
@@ -40,16 +40,18 @@ class Reduction final : public Operator {
 
   NodeId write(Graph& graph, NodeId x) const override {
     output_shape(graph.shape(x));
-    return graph.add(op_, {x}, fmt::format("A.reduce{}", graph.nodes().size()));
+    return graph.add(Linear::reduce(graph.shape(x), kernel_, factor_), {x},
+                     fmt::format("A.reduce{}", graph.nodes().size()));
   }
 
   int reach() const override {
-    const bool wide = op_.kernel == ReduceKernel::lanczos3;
-    return op_.kernel == ReduceKernel::box ? 0 : (wide ? 3 : 2) * op_.factor;
+    const bool wide = kernel_ == ReduceKernel::lanczos3;
+    return kernel_ == ReduceKernel::box ? 0 : (wide ? 3 : 2) * factor_;
   }
 
  private:
-  Reduce op_;
+  ReduceKernel kernel_;
+  int factor_;
 };
 
 }  // namespace

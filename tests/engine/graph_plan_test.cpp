@@ -20,7 +20,7 @@ class Plan : public testing::Test {
     norm = g.add(Norm{}, {conv}, "norm");
     act = g.add(Activation{kind_}, {norm}, "act");
     conv2 = g.add(Conv2d{4}, {act}, "conv2");
-    up = g.add(enlarged(g.shape(conv2), 2), {conv2}, "up");
+    up = g.add(Linear::enlarge(g.shape(conv2), 2), {conv2}, "up");
     side = g.add(Input{{1, 3, 16, 16}}, {}, "side");
     cat = g.add(Concat{}, {up, side}, "cat");
     out = g.add(Conv2d{4, 1}, {cat}, "out");

@@ -207,11 +207,11 @@ void add_pool(Table& table) {
                       {2, {2, 24, 7, 5}},  {2, {1, 128, 7, 5}},  {3, {1, 3, 7, 5}},
                       {3, {2, 3, 33, 64}}, {4, {1, 24, 33, 64}}, {5, {1, 13, 7, 5}}};
   for (const Row& r : rows) {
-    for (const PoolKind kind : {PoolKind::max, PoolKind::average}) {
-      const bool max = kind == PoolKind::max;
+    for (const bool max : {true, false}) {
       table.push_back(
           {fmt::format("pool.{}.f{}.{}", max ? "max" : "average", r.factor, size_name(r.src)), [=] {
-             CaseGraph g = unary(Pool{kind, r.factor}, distinct_in_blocks(r.src, "x", r.factor));
+             const Op op = max ? Op(MaxPool{r.factor}) : Linear::average_pool(r.src, r.factor);
+             CaseGraph g = unary(op, distinct_in_blocks(r.src, "x", r.factor));
              g.sparse = max;  // one pixel of each block has a gradient
              return g;
            }});
@@ -240,7 +240,8 @@ void add_resize(Table& table) {
     for (const Row& r : rows)
       table.push_back(
           {fmt::format("resize.{}.to{}x{}.{}", k.name, r.h, r.w, size_name(r.src)), [=] {
-             CaseGraph g = unary(Resize{k.kind, r.h, r.w, k.align_corners}, uniform(r.src, "x"));
+             CaseGraph g = unary(Linear::resize(r.src, k.kind, r.h, r.w, k.align_corners),
+                                 uniform(r.src, "x"));
              g.sparse = r.h < r.src.h;  // nearest and corners skip pixels
              return g;
            }});
@@ -266,7 +267,7 @@ void add_upsample(Table& table) {
   for (const Kind& k : kinds)
     for (const Row& r : rows)
       table.push_back({fmt::format("upsample.{}.f{}.{}", k.name, r.factor, size_name(r.src)), [=] {
-                         return unary(enlarged(r.src, r.factor, k.kind, k.align_corners),
+                         return unary(Linear::enlarge(r.src, r.factor, k.kind, k.align_corners),
                                       uniform(r.src, "x"));
                        }});
 }
@@ -288,9 +289,9 @@ void add_reduce(Table& table) {
                       {3, {1, 13, 7, 5}}, {4, {1, 3, 33, 64}}, {8, {1, 3, 33, 64}}};
   for (const Kind& k : kinds)
     for (const Row& r : rows)
-      table.push_back({fmt::format("reduce.{}.f{}.{}", k.name, r.factor, size_name(r.src)), [=] {
-                         return unary(Reduce{k.kernel, r.factor}, uniform(r.src, "x"));
-                       }});
+      table.push_back(
+          {fmt::format("reduce.{}.f{}.{}", k.name, r.factor, size_name(r.src)),
+           [=] { return unary(Linear::reduce(r.src, k.kernel, r.factor), uniform(r.src, "x")); }});
 }
 
 Filter filter(int h, int w, Border border) {
@@ -386,7 +387,7 @@ void add_center_crop(Table& table) {
                       {{1, 128, 7, 5}, 7, 3}, {{1, 3, 33, 64}, 32, 61}, {{1, 13, 1, 1}, 1, 1}};
   for (const Row& r : rows)
     table.push_back({fmt::format("center_crop.{}.to{}x{}", size_name(r.src), r.h, r.w), [=] {
-                       return unary(CenterCrop{r.h, r.w}, uniform(r.src, "x"));
+                       return unary(Linear::center_crop(r.src, r.h, r.w), uniform(r.src, "x"));
                      }});
 }
 
@@ -399,7 +400,7 @@ void add_pad(Table& table) {
                       {{1, 128, 7, 5}, 9, 8}, {{1, 3, 33, 64}, 34, 64}, {{1, 13, 1, 1}, 2, 3}};
   for (const Row& r : rows)
     table.push_back({fmt::format("pad.{}.to{}x{}", size_name(r.src), r.h, r.w), [=] {
-                       CaseGraph g = unary(Pad{r.h, r.w}, uniform(r.src, "x"));
+                       CaseGraph g = unary(Linear::pad(r.src, r.h, r.w), uniform(r.src, "x"));
                        g.sparse = true;
                        return g;
                      }});
@@ -735,7 +736,7 @@ NodeId skip_net(CaseGraph& g, NodeId z, const Activation& act, ResizeKind kind) 
   const NodeId skip = block(g, z, reflect_conv(4, 1), act, "skip");
   NodeId x = block(g, z, reflect_conv(13, 3, 2), act, "down0");
   x = block(g, x, reflect_conv(24, 3), act, "down1");
-  x = g.graph.add(enlarged(g.graph.shape(x), 2, kind), {x}, "up");
+  x = g.graph.add(Linear::enlarge(g.graph.shape(x), 2, kind), {x}, "up");
   x = g.graph.add(Concat{}, {skip, x}, "join");
   x = g.graph.add(Norm{}, {x}, "join.norm");
   g.vanishing.push_back("join.norm.beta");  // reflected, a constant reaches the next norm as one
@@ -774,7 +775,8 @@ void add_chains(Table& table) {
          const NodeId z = input(g, uniform({1, 3, 9, 14}, "z"), "z", false);
          const NodeId x = skip_net(g, z, silu, ResizeKind::bilinear);
          g.graph.keep(x);
-         const NodeId small = g.graph.add(Reduce{}, {x}, "small");
+         const NodeId small =
+             g.graph.add(Linear::reduce(g.graph.shape(x), ReduceKernel::lanczos2, 2), {x}, "small");
          const NodeId y = constant(g, uniform(g.graph.shape(small), "y", 0, 1), "y");
          const NodeId fit = g.graph.add(Mse{}, {small, y}, "fit");
          const NodeId tv = g.graph.add(TotalVariation{0.5f, 1e-2f}, {x}, "tv");
@@ -787,8 +789,9 @@ void add_chains(Table& table) {
                      g.graph.keep(a);
                      const NodeId b = g.graph.add(reflect_conv(13), {a}, "b");
                      const NodeId c = g.graph.add(Multiply{}, {a, b}, "c");
-                     const NodeId d = g.graph.add(Pool{PoolKind::average, 2}, {a}, "d");
-                     const NodeId e = g.graph.add(enlarged(g.graph.shape(d), 2), {d}, "e");
+                     const NodeId d =
+                         g.graph.add(Linear::average_pool(g.graph.shape(a), 2), {a}, "d");
+                     const NodeId e = g.graph.add(Linear::enlarge(g.graph.shape(d), 2), {d}, "e");
                      return finish(g, g.graph.add(Concat{}, {a, c, e}, "join"));
                    }});
   table.push_back({"chain.norm_kept_before_activation", [=] {
@@ -813,11 +816,12 @@ void add_chains(Table& table) {
                      g.smooth = false;
                      NodeId x = input(g, uniform({1, 13, 16, 12}, "z"), "z", false);
                      x = block(g, x, reflect_conv(24), leaky, "down");
-                     x = g.graph.add(Pool{PoolKind::max, 2}, {x}, "pool");
+                     x = g.graph.add(MaxPool{2}, {x}, "pool");
                      x = block(g, x, {24, 3, 1, Border::zero, true}, leaky, "mid");
-                     x = g.graph.add(enlarged(g.graph.shape(x), 2, ResizeKind::bilinear, true), {x},
-                                     "up");
-                     x = g.graph.add(CenterCrop{15, 11}, {x}, "crop");
+                     x = g.graph.add(
+                         Linear::enlarge(g.graph.shape(x), 2, ResizeKind::bilinear, true), {x},
+                         "up");
+                     x = g.graph.add(Linear::center_crop(g.graph.shape(x), 15, 11), {x}, "crop");
                      return finish(g, g.graph.add(reflect_conv(3), {x}, "last"));
                    }});
   table.push_back({"chain.residual", [=] {
@@ -853,8 +857,8 @@ void add_chains(Table& table) {
                      CaseGraph g;
                      NodeId x = input(g, Shape{1, 5, 5, 4});
                      x = g.graph.add(Jitter{0.03f}, {x}, "jitter");
-                     x = g.graph.add(enlarged(g.graph.shape(x), 2), {x}, "twice");
-                     x = g.graph.add(enlarged(g.graph.shape(x), 2), {x}, "four times");
+                     x = g.graph.add(Linear::enlarge(g.graph.shape(x), 2), {x}, "twice");
+                     x = g.graph.add(Linear::enlarge(g.graph.shape(x), 2), {x}, "four times");
                      x = g.graph.add(reflect_conv(13), {x}, "a");
                      return finish(g, g.graph.add(reflect_conv(3), {x}, "b"));
                    }});
@@ -862,10 +866,11 @@ void add_chains(Table& table) {
                      CaseGraph g;
                      NodeId z = input(g, uniform({1, 3, 9, 14}, "z"), "z", false);
                      const NodeId top = block(g, z, {24, 3, 1, Border::zero, false}, silu, "in");
-                     NodeId x = g.graph.add(Pool{PoolKind::average, 2}, {top}, "pool");
+                     NodeId x =
+                         g.graph.add(Linear::average_pool(g.graph.shape(top), 2), {top}, "pool");
                      x = block(g, x, {32, 3, 1, Border::zero, false}, silu, "down");
                      x = g.graph.add(ConvTranspose2d{24, 2}, {x}, "up");
-                     x = g.graph.add(Pad{9, 14}, {x}, "pad");
+                     x = g.graph.add(Linear::pad(g.graph.shape(x), 9, 14), {x}, "pad");
                      x = g.graph.add(Concat{}, {top, x}, "join");
                      x = block(g, x, {24, 3, 1, Border::zero, false}, silu, "out");
                      x = g.graph.add(Conv2d{12, 3, 1, Border::zero, true, 2}, {x}, "four");
@@ -909,7 +914,8 @@ void add_chains(Table& table) {
                      NodeId a = g.graph.add(Attention{3}, {q, k, v}, "attention");
                      a = g.graph.add(Conv2d{24, 1}, {a}, "attention.out");
                      h = g.graph.add(Add{}, {a, h}, "attention.sum");
-                     h = g.graph.add(enlarged(g.graph.shape(h), 2, ResizeKind::nearest), {h}, "up");
+                     h = g.graph.add(Linear::enlarge(g.graph.shape(h), 2, ResizeKind::nearest), {h},
+                                     "up");
                      h = g.graph.add(conv, {h}, "up.conv");
                      h = resnet(g.graph.add(Concat{}, {h, top}, "join1"), "up1");
                      h = resnet(g.graph.add(Concat{}, {h, in}, "join0"), "up0");

@@ -306,10 +306,10 @@ TEST_P(ProgramOf, a_cancelled_step_updates_nothing_and_says_so) {
 TEST_P(ProgramOf, a_step_cancelled_anywhere_leaves_what_was_before) {
   NodeId x = act_;  // long enough to be caught within
   for (int i = 0; i < 3; ++i) {
-    x = graph_.add(enlarged(graph_.shape(x), 2), {x});
+    x = graph_.add(Linear::enlarge(graph_.shape(x), 2), {x});
     x = graph_.add(Norm{}, {graph_.add(Conv2d{16}, {x})});
     x = graph_.add(Activation{},
-                   {graph_.add(Pool{}, {graph_.add(enlarged(graph_.shape(x), 2), {x})})});
+                   {graph_.add(MaxPool{}, {graph_.add(Linear::enlarge(graph_.shape(x), 2), {x})})});
   }
   const NodeId zero = graph_.add(Constant{std::make_shared<const Tensor>(graph_.shape(x))}, {});
   graph_.set_loss(graph_.add(Mse{}, {x, zero}, "far"));

@@ -59,8 +59,8 @@ class Drawing {
   /// Both cut to the size that they share.
   std::vector<NodeId> of_one_size(NodeId a, NodeId b) {
     const Shape sa = g_.graph.shape(a), sb = g_.graph.shape(b);
-    const CenterCrop crop{std::min(sa.h, sb.h), std::min(sa.w, sb.w)};
-    return {add(crop, {a}), add(crop, {b})};
+    const int h = std::min(sa.h, sb.h), w = std::min(sa.w, sb.w);
+    return {add(Linear::center_crop(sa, h, w), {a}), add(Linear::center_crop(sb, h, w), {b})};
   }
   int few_or_many_channels() { return below(2) == 0 ? below(6) + 1 : below(5) + 16; }
 
@@ -85,9 +85,10 @@ class Drawing {
   NodeId resize(NodeId src) {
     const Shape s = g_.graph.shape(src);
     const ResizeKind kind = below(2) == 0 ? ResizeKind::nearest : ResizeKind::bilinear;
-    if (s.h * s.w > 900) return add(Resize{kind, s.h / 2 + 1, s.w / 2 + 1}, {src});
-    if (below(2) == 0) return add(enlarged(s, 2, kind), {src});
-    return add(Resize{kind, s.h + below(5), s.w + below(5)}, {src});
+    if (s.h * s.w > 900) return add(Linear::resize(s, kind, s.h / 2 + 1, s.w / 2 + 1), {src});
+    if (below(2) == 0) return add(Linear::enlarge(s, 2, kind), {src});
+    const int h = s.h + below(5), w = s.w + below(5);
+    return add(Linear::resize(s, kind, h, w), {src});
   }
   NodeId concat() {
     std::vector<NodeId> src;
@@ -113,8 +114,9 @@ class Drawing {
   NodeId shrink(NodeId src) {
     const Shape s = g_.graph.shape(src);
     if (s.h < 8 || s.w < 8) return resize(src);
-    if (below(2) == 0) return add(Reduce{.factor = 2}, {src});
-    return add(Pool{below(2) == 0 ? PoolKind::max : PoolKind::average, 2}, {src});
+    if (below(2) == 0) return add(Linear::reduce(s, ReduceKernel::lanczos2, 2), {src});
+    if (below(2) == 0) return add(MaxPool{2}, {src});
+    return add(Linear::average_pool(s, 2), {src});
   }
 
   NodeId add_op() {

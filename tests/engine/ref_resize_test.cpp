@@ -9,43 +9,43 @@ using ::testing::ElementsAre;
 const Tensor kNine = tensor({1, 1, 3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9});
 
 TEST(RefPool, drops_the_rest_at_the_lower_right_edge) {
-  EXPECT_THAT(Hand(Pool{PoolKind::max, 2}, {kNine}).dst(), ElementsAre(5));
-  EXPECT_THAT(Hand(Pool{PoolKind::average, 2}, {kNine}).dst(), ElementsAre(3));
+  EXPECT_THAT(Hand(MaxPool{2}, {kNine}).dst(), ElementsAre(5));
+  EXPECT_THAT(Hand(Linear::average_pool(kNine.shape(), 2), {kNine}).dst(), ElementsAre(3));
 }
 
 TEST(RefPool, max_takes_the_largest_of_negative_values_too) {
-  const Hand op(Pool{PoolKind::max, 2}, {tensor({1, 1, 2, 2}, {-4, -3, -9, -7})});
+  const Hand op(MaxPool{2}, {tensor({1, 1, 2, 2}, {-4, -3, -9, -7})});
   EXPECT_THAT(op.dst(), ElementsAre(-3));
 }
 
 TEST(RefPool, max_sends_the_gradient_to_the_largest_and_of_equals_to_the_first) {
-  Hand op(Pool{PoolKind::max, 2}, {tensor({1, 2, 2, 2}, {0, 7, 7, 1, 2, 2, 2, 2})});
+  Hand op(MaxPool{2}, {tensor({1, 2, 2, 2}, {0, 7, 7, 1, 2, 2, 2, 2})});
   op.backward({5, 6});
   EXPECT_THAT(op.d_src(), ElementsAre(0, 5, 0, 0, 6, 0, 0, 0));
 }
 
 TEST(RefPool, average_spreads_the_gradient_evenly) {
-  Hand op(Pool{PoolKind::average, 2}, {kNine});
+  Hand op(Linear::average_pool(kNine.shape(), 2), {kNine});
   op.backward({4});
   EXPECT_THAT(op.d_src(), ElementsAre(1, 1, 0, 1, 1, 0, 0, 0, 0));
 }
 
 TEST(RefResize, nearest_repeats_pixels) {
-  Hand op(enlarged({1, 1, 1, 2}, 2, ResizeKind::nearest), {tensor({1, 1, 1, 2}, {1, 2})});
+  Hand op(Linear::enlarge({1, 1, 1, 2}, 2, ResizeKind::nearest), {tensor({1, 1, 1, 2}, {1, 2})});
   EXPECT_THAT(op.dst(), ElementsAre(1, 1, 2, 2, 1, 1, 2, 2));
   op.backward({1, 2, 3, 4, 10, 20, 30, 40});
   EXPECT_THAT(op.d_src(), ElementsAre(33, 77));
 }
 
 TEST(RefResize, bilinear_blends_between_pixel_centres_and_repeats_the_edge) {
-  Hand op(enlarged({1, 1, 1, 2}, 2), {tensor({1, 1, 1, 2}, {0, 4})});
+  Hand op(Linear::enlarge({1, 1, 1, 2}, 2), {tensor({1, 1, 1, 2}, {0, 4})});
   EXPECT_THAT(op.dst(), ElementsAre(0, 1, 3, 4, 0, 1, 3, 4));
   op.backward({4, 4, 4, 4, 0, 0, 0, 8});
   EXPECT_THAT(op.d_src(), ElementsAre(4 + 3 + 1, 1 + 3 + 4 + 8));
 }
 
 TEST(RefResize, bilinear_works_along_rows_and_columns) {
-  const Hand op(enlarged({1, 1, 2, 2}, 2), {tensor({1, 1, 2, 2}, {0, 16, 32, 48})});
+  const Hand op(Linear::enlarge({1, 1, 2, 2}, 2), {tensor({1, 1, 2, 2}, {0, 16, 32, 48})});
   EXPECT_THAT(op.dst(), ElementsAre(0, 4, 12, 16,    //
                                     8, 12, 20, 24,   //
                                     24, 28, 36, 40,  //
@@ -53,7 +53,8 @@ TEST(RefResize, bilinear_works_along_rows_and_columns) {
 }
 
 TEST(RefResize, align_corners_puts_the_corner_pixels_on_top_of_each_other) {
-  Hand op(enlarged({1, 1, 2, 1}, 2, ResizeKind::bilinear, true), {tensor({1, 1, 2, 1}, {0, 3})});
+  Hand op(Linear::enlarge({1, 1, 2, 1}, 2, ResizeKind::bilinear, true),
+          {tensor({1, 1, 2, 1}, {0, 3})});
   EXPECT_THAT(op.dst(), ElementsAre(0, 0, 1, 1, 2, 2, 3, 3));
   op.backward({3, 0, 3, 0, 0, 0, 0, 3});
   EXPECT_THAT(op.d_src(), ElementsAre(3 + 2, 1 + 3));
@@ -61,35 +62,38 @@ TEST(RefResize, align_corners_puts_the_corner_pixels_on_top_of_each_other) {
 
 TEST(RefResize, a_single_pixel_becomes_a_flat_block) {
   for (const bool align : {false, true})
-    EXPECT_THAT(
-        Hand(enlarged({1, 1, 1, 1}, 3, ResizeKind::bilinear, align), {tensor({1, 1, 1, 1}, {7})})
-            .dst(),
-        Each(7.f));
+    EXPECT_THAT(Hand(Linear::enlarge({1, 1, 1, 1}, 3, ResizeKind::bilinear, align),
+                     {tensor({1, 1, 1, 1}, {7})})
+                    .dst(),
+                Each(7.f));
 }
 
 TEST(RefResize, nearest_copies_blocks_as_in_the_textbook) {
-  const Hand op(enlarged({1, 1, 2, 2}, 2, ResizeKind::nearest),
+  const Hand op(Linear::enlarge({1, 1, 2, 2}, 2, ResizeKind::nearest),
                 {tensor({1, 1, 2, 2}, {1, 2, 3, 4})});
   EXPECT_THAT(op.dst(), ElementsAre(1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4));
 }
 
 TEST(RefResize, area_is_the_mean_of_what_a_pixel_touches) {
-  const Hand op(Resize{ResizeKind::area, 1, 2}, {tensor({1, 1, 1, 3}, {1, 3, 8})});
+  const Hand op(Linear::resize({1, 1, 1, 3}, ResizeKind::area, 1, 2),
+                {tensor({1, 1, 1, 3}, {1, 3, 8})});
   EXPECT_THAT(op.dst(), ElementsAre(2, 5.5));
 }
 
 TEST(RefResize, reducing_widens_the_bilinear_kernel) {
-  const Hand op(Resize{ResizeKind::bilinear, 1, 2}, {tensor({1, 1, 1, 4}, {0, 7, 0, 0})});
+  const Hand op(Linear::resize({1, 1, 1, 4}, ResizeKind::bilinear, 1, 2),
+                {tensor({1, 1, 1, 4}, {0, 7, 0, 0})});
   EXPECT_THAT(op.dst(), ElementsAre(3, 1));  // 3/7 and 1/7 of it
 }
 
 TEST(RefResize, bicubic_keeps_a_ramp_away_from_the_edge) {
-  const Hand op(Resize{ResizeKind::bicubic, 1, 12}, {tensor({1, 1, 1, 6}, {0, 4, 8, 12, 16, 20})});
+  const Hand op(Linear::resize({1, 1, 1, 6}, ResizeKind::bicubic, 1, 12),
+                {tensor({1, 1, 1, 6}, {0, 4, 8, 12, 16, 20})});
   for (std::size_t i = 4; i < 8; ++i) EXPECT_FLOAT_EQ(op.dst()[i], 2.f * static_cast<float>(i) - 1);
 }
 
 TEST(RefPool, max_picks_the_largest_as_in_the_textbook) {
-  const Hand op(Pool{PoolKind::max, 2},
+  const Hand op(MaxPool{2},
                 {tensor({1, 1, 4, 4}, {1, 2, 5, 6, 4, 5, 8, 7, 9, 2, 3, 1, 3, 9, 7, 0})});
   EXPECT_THAT(op.dst(), ElementsAre(5, 8, 9, 7));
 }
@@ -102,14 +106,14 @@ TEST(RefPixelShuffle, puts_the_channels_of_a_pixel_into_a_block) {
 }
 
 TEST(RefPad, puts_zeros_around) {
-  Hand op(Pad{2, 4}, {tensor({1, 1, 1, 1}, {5})});
+  Hand op(Linear::pad({1, 1, 1, 1}, 2, 4), {tensor({1, 1, 1, 1}, {5})});
   EXPECT_THAT(op.dst(), ElementsAre(0, 5, 0, 0, 0, 0, 0, 0));
   op.backward({1, 2, 3, 4, 5, 6, 7, 8});
   EXPECT_THAT(op.d_src(), ElementsAre(2));
 }
 
 TEST(RefReduce, box_is_the_mean_of_each_block) {
-  Hand op(Reduce{ReduceKernel::box, 2}, {counted({1, 1, 4, 5})});
+  Hand op(Linear::reduce({1, 1, 4, 5}, ReduceKernel::box, 2), {counted({1, 1, 4, 5})});
   EXPECT_EQ(op.shape(), (Shape{1, 1, 2, 2}));
   EXPECT_THAT(op.dst(), ElementsAre(3, 5, 13, 15));
   op.backward({4, 8, 12, 16});
@@ -127,18 +131,18 @@ Tensor line(int column) {
 }
 
 TEST(RefReduce, keeps_the_half_pixel_grid) {
-  const Hand op(Reduce{ReduceKernel::bicubic, 2}, {line(2)});
+  const Hand op(Linear::reduce(line(2).shape(), ReduceKernel::bicubic, 2), {line(2)});
   EXPECT_THAT(op.dst(), ElementsAre(29, 111, 29, 111));
 }
 
 TEST(RefReduce, repeats_the_border) {
-  const Hand op(Reduce{ReduceKernel::bicubic, 2}, {line(3)});
+  const Hand op(Linear::reduce(line(3).shape(), ReduceKernel::bicubic, 2), {line(3)});
   EXPECT_THAT(op.dst(), ElementsAre(-9 - 3, 111 + 29 - 9 - 3, -12, 128));
 }
 
 TEST(RefReduce, of_a_flat_image_is_flat) {
   for (const ReduceKernel kernel : {ReduceKernel::lanczos2, ReduceKernel::lanczos3}) {
-    const Hand op(Reduce{kernel, 4}, {Tensor({1, 1, 8, 9}, 3.f)});
+    const Hand op(Linear::reduce({1, 1, 8, 9}, kernel, 4), {Tensor({1, 1, 8, 9}, 3.f)});
     EXPECT_THAT(op.dst(), Each(::testing::FloatNear(3.f, 1e-6f)));
   }
 }
@@ -167,7 +171,7 @@ TEST(RefConcat, crops_each_side_by_its_own_surplus) {
 }
 
 TEST(RefCenterCrop, rounds_its_offset_down) {
-  Hand op(CenterCrop{2, 3}, {counted({1, 1, 5, 6})});
+  Hand op(Linear::center_crop({1, 1, 5, 6}, 2, 3), {counted({1, 1, 5, 6})});
   EXPECT_THAT(op.dst(), ElementsAre(7, 8, 9, 13, 14, 15));
   op.backward({1, 2, 3, 4, 5, 6});
   EXPECT_THAT(op.d_src(), ElementsAre(0, 0, 0, 0, 0, 0,  //

@@ -84,11 +84,11 @@ TEST(AutoEngine, takes_the_best_that_lacks_no_op) {
 TEST(AutoEngine, names_what_the_best_lacks_if_none_can) {
   Graph graph;
   const NodeId x = graph.add(Input{{1, 1, 2, 2}}, {}, "x");
-  graph.add(enlarged(graph.shape(x), 2), {x}, "up");
+  graph.add(Linear::enlarge(graph.shape(x), 2), {x}, "up");
   const auto engine = auto_of(Told("a", {"x", "up"}), Told("b", {"x"}));
   const std::string text =
       test::error_text([&] { engine->compile(graph, {}); }, ErrorCode::unsupported);
-  EXPECT_EQ(text, "engine 'a': it cannot run 'x' (input), 'up' (resize); use another engine");
+  EXPECT_EQ(text, "engine 'a': it cannot run 'x' (input), 'up' (linear); use another engine");
 }
 
 TEST(RequireSupport, says_that_an_engine_has_no_device) {

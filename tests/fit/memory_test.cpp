@@ -112,7 +112,7 @@ TEST(Memory, MorePixelsThanCanBeCountedAreAnErrorNotAnOverflow) {
                   ErrorCode::too_large),
               testing::HasSubstr("'z': [1,3,65536,65536] is more than can be counted"));
   const NodeId ok = graph.add(Input{{1, 3, 32768, 65535}}, {}, "wide");
-  EXPECT_THROW(graph.add(enlarged(graph.shape(ok), 2), {ok}), Error);
+  EXPECT_THROW(graph.add(Linear::enlarge(graph.shape(ok), 2), {ok}), Error);
   EXPECT_THROW(graph.add(Input{{1, 1 << 30, 32768, 32768}}, {}, "deep"), Error);
 }
 

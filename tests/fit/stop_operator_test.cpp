@@ -29,8 +29,8 @@ class Smoothing final : public Operator {
   Shape output_shape(const Shape& x) const override { return x; }
   NodeId write(Graph& graph, NodeId x) const override {
     const Shape s = graph.shape(x);
-    const NodeId half = graph.add(Reduce{ReduceKernel::box, 2}, {x});
-    return graph.add(Resize{ResizeKind::bilinear, s.h, s.w}, {half});
+    const NodeId half = graph.add(Linear::reduce(graph.shape(x), ReduceKernel::box, 2), {x});
+    return graph.add(Linear::resize(graph.shape(half), ResizeKind::bilinear, s.h, s.w), {half});
   }
 };
 

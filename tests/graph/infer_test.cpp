@@ -11,6 +11,7 @@ namespace {
 
 Shape infer(const Op& op, const std::vector<Shape>& src) { return infer_shape(op, src, "op 'a'"); }
 
+std::string refusal(void (*make)()) { return test::error_text(make); }
 std::string refusal(const Op& op, const std::vector<Shape>& src) {
   return test::error_text([&] { infer(op, src); });
 }
@@ -47,17 +48,47 @@ TEST(InferShape, conv_reflects_by_less_than_the_source_only) {
 }
 
 TEST(InferShape, pool_and_reduce_drop_the_rest) {
-  EXPECT_EQ(infer(Pool{PoolKind::max, 2}, {kSrc}), (Shape{2, 3, 3, 2}));
-  EXPECT_EQ(infer(Pool{PoolKind::average, 5}, {kSrc}), (Shape{2, 3, 1, 1}));
-  EXPECT_EQ(infer(Reduce{ReduceKernel::box, 3}, {kSrc}), (Shape{2, 3, 2, 1}));
-  EXPECT_EQ(refusal(Pool{PoolKind::max, 6}, {kSrc}), "op 'a': cannot reduce 5x7 by 6");
-  EXPECT_EQ(refusal(Reduce{ReduceKernel::box, 0}, {kSrc}),
-            "op 'a': factor must be at least 1, got 0");
+  EXPECT_EQ(infer(MaxPool{2}, {kSrc}), (Shape{2, 3, 3, 2}));
+  EXPECT_EQ(infer(Linear::average_pool(kSrc, 5), {kSrc}), (Shape{2, 3, 1, 1}));
+  EXPECT_EQ(infer(Linear::reduce(kSrc, ReduceKernel::box, 3), {kSrc}), (Shape{2, 3, 2, 1}));
+  EXPECT_EQ(refusal(MaxPool{6}, {kSrc}), "op 'a': cannot reduce 5x7 by 6");
+  EXPECT_EQ(refusal(+[] { Linear::average_pool(kSrc, 6); }),
+            "average_pool: cannot reduce 5x7 by 6");
+  EXPECT_EQ(refusal(+[] { Linear::reduce(kSrc, ReduceKernel::box, 0); }),
+            "reduce: factor must be at least 1, got 0");
 }
 
 TEST(InferShape, resize_gives_the_wanted_size) {
-  EXPECT_EQ(infer(Resize{ResizeKind::nearest, 21, 15}, {kSrc}), (Shape{2, 3, 21, 15}));
-  EXPECT_EQ(refusal(Resize{ResizeKind::nearest, 0, 0}, {kSrc}), "op 'a': cannot resize to 0x0");
+  EXPECT_EQ(infer(Linear::resize(kSrc, ResizeKind::nearest, 21, 15), {kSrc}),
+            (Shape{2, 3, 21, 15}));
+  EXPECT_EQ(refusal(+[] { Linear::resize(kSrc, ResizeKind::nearest, 0, 0); }),
+            "resize: cannot resize to 0x0");
+  EXPECT_EQ(refusal(+[] { Linear::enlarge(kSrc, 1 << 30); }),
+            "resize: 5x7 times 1073741824 is more than can be counted");
+}
+
+/// The map of n rows that copies.
+std::shared_ptr<LinearMap> copying(int n) { return std::make_shared<LinearMap>(crop_map(n, n)); }
+
+TEST(InferShape, linear_refuses_maps_that_do_not_fit_or_reach_beyond_the_source) {
+  EXPECT_EQ(infer(Linear{copying(7), copying(5)}, {kSrc}), kSrc);
+  EXPECT_EQ(refusal(Linear{copying(6), copying(5)}, {kSrc}),
+            "op 'a': maps 6 rows, its source has 7");
+  EXPECT_EQ(refusal(Linear{copying(7), nullptr}, {kSrc}), "op 'a': has no map of its columns");
+  auto map = copying(7);
+  map->index[3] = 7;
+  EXPECT_EQ(refusal(Linear{map, copying(5)}, {kSrc}), "op 'a': maps rows 7 of 7");
+  map = copying(7);
+  map->begin[3] = 9;
+  EXPECT_EQ(refusal(Linear{map, copying(5)}, {kSrc}),
+            "op 'a': the map of its rows is not a sparse matrix");
+  map = copying(7);
+  map->weight.pop_back();
+  EXPECT_EQ(refusal(Linear{map, copying(5)}, {kSrc}),
+            "op 'a': the map of its rows is not a sparse matrix");
+  map = copying(7);
+  map->weight[0] = std::nanf("");
+  EXPECT_EQ(refusal(Linear{map, copying(5)}, {kSrc}), "op 'a': weights must be finite, got nan");
 }
 
 TEST(InferShape, concat_adds_channels_and_takes_the_smallest_of_each_side) {
@@ -67,11 +98,16 @@ TEST(InferShape, concat_adds_channels_and_takes_the_smallest_of_each_side) {
   EXPECT_EQ(refusal(Concat{}, {{1, 3, 7, 5}, kSrc}), "op 'a': batch sizes differ: 1 and 2");
 }
 
-TEST(InferShape, center_crop_cannot_grow) {
-  EXPECT_EQ(infer(CenterCrop{4, 5}, {kSrc}), (Shape{2, 3, 4, 5}));
-  EXPECT_EQ(refusal(CenterCrop{8, 5}, {kSrc}), "op 'a': cannot crop 5x7 to 5x8");
-  EXPECT_EQ(refusal(CenterCrop{7, 6}, {kSrc}), "op 'a': cannot crop 5x7 to 6x7");
-  EXPECT_EQ(refusal(CenterCrop{0, 5}, {kSrc}), "op 'a': cannot crop 5x7 to 5x0");
+TEST(InferShape, center_crop_cannot_grow_and_pad_cannot_shrink) {
+  EXPECT_EQ(infer(Linear::center_crop(kSrc, 4, 5), {kSrc}), (Shape{2, 3, 4, 5}));
+  EXPECT_EQ(infer(Linear::pad(kSrc, 7, 9), {kSrc}), (Shape{2, 3, 7, 9}));
+  EXPECT_EQ(refusal(+[] { Linear::center_crop(kSrc, 8, 5); }),
+            "center_crop: cannot crop 5x7 to 5x8");
+  EXPECT_EQ(refusal(+[] { Linear::center_crop(kSrc, 7, 6); }),
+            "center_crop: cannot crop 5x7 to 6x7");
+  EXPECT_EQ(refusal(+[] { Linear::center_crop(kSrc, 0, 5); }),
+            "center_crop: cannot crop 5x7 to 5x0");
+  EXPECT_EQ(refusal(+[] { Linear::pad(kSrc, 6, 5); }), "pad: cannot pad 5x7 to 5x6");
 }
 
 TEST(InferShape, pointwise_ops_keep_the_shape) {

@@ -29,6 +29,17 @@ TEST(ToText, tells_the_size_of_a_filter) {
   EXPECT_EQ(count_macs(g), 15u * 3 * 8 * 6);
 }
 
+TEST(ToText, says_what_a_linear_op_does_and_not_its_matrices) {
+  Graph g;
+  const NodeId x = g.add(Input{{1, 3, 8, 6}}, {}, "x");
+  g.add(Linear::enlarge(g.shape(x), 2, ResizeKind::bilinear, true), {x}, "up");
+  g.add(Linear::reduce(g.shape(x), ReduceKernel::lanczos2, 2), {x}, "down");
+  EXPECT_EQ(to_text(g),
+            "x                        input                           [1,3,8,6]         \n"
+            "up                       linear       bilinear, corners  [1,3,16,12]        <- x\n"
+            "down                     linear       lanczos2 / 2       [1,3,4,3]          <- x\n");
+}
+
 TEST(ToDot, has_a_box_per_node_and_an_arrow_per_source) {
   EXPECT_EQ(to_dot(small()),
             "digraph unmar {\n"

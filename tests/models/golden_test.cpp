@@ -55,7 +55,9 @@ class GoldenFit : public testing::TestWithParam<std::tuple<std::string, std::str
   NodeId add_loss() {
     NodeId observed = out_;
     if (fixture_.reduce_factor > 1)
-      observed = graph_.add(Reduce{ReduceKernel::lanczos2, fixture_.reduce_factor}, {observed});
+      observed = graph_.add(
+          Linear::reduce(graph_.shape(observed), ReduceKernel::lanczos2, fixture_.reduce_factor),
+          {observed});
     NodeId y = constant(graph_, fixture_.tensor("y"));
     if (fixture_.has("mask")) {
       const NodeId mask = constant(graph_, fixture_.tensor("mask"));

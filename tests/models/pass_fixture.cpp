@@ -56,7 +56,7 @@ E choose(const Json& json, const char* key, const std::map<std::string, E>& name
   return found->second;
 }
 
-Op to_op(const Json& json) {
+Op to_op(const Json& json, const Shape& src) {
   const auto number = [&](const char* key) { return json.at(key).get<int>(); };
   const auto real = [&](const char* key) { return json.at(key).get<float>(); };
   const std::map<std::string, std::function<Op()>> makers{
@@ -76,9 +76,9 @@ Op to_op(const Json& json) {
       {"pixel_shuffle", [&] { return PixelShuffle{number("factor")}; }},
       {"pool",
        [&] {
-         const auto kind = choose<PoolKind>(
-             json, "kind", {{"max", PoolKind::max}, {"average", PoolKind::average}});
-         return Pool{kind, number("factor")};
+         if (choose<bool>(json, "kind", {{"max", true}, {"average", false}}))
+           return Op(MaxPool{number("factor")});
+         return Op(Linear::average_pool(src, number("factor")));
        }},
       {"resize",
        [&] {
@@ -87,7 +87,8 @@ Op to_op(const Json& json) {
                                                {"bilinear", ResizeKind::bilinear},
                                                {"bicubic", ResizeKind::bicubic},
                                                {"area", ResizeKind::area}});
-         return Resize{kind, number("h"), number("w"), json.value("align_corners", false)};
+         return Linear::resize(src, kind, number("h"), number("w"),
+                               json.value("align_corners", false));
        }},
       {"reduce",
        [&] {
@@ -96,7 +97,7 @@ Op to_op(const Json& json) {
                                                    {"lanczos3", ReduceKernel::lanczos3},
                                                    {"bicubic", ReduceKernel::bicubic},
                                                    {"box", ReduceKernel::box}});
-         return Reduce{kernel, number("factor")};
+         return Linear::reduce(src, kernel, number("factor"));
        }},
       {"filter",
        [&] {
@@ -111,14 +112,8 @@ Op to_op(const Json& json) {
                                       {{"zero", Border::zero}, {"reflect", Border::reflect}})};
        }},
       {"concat", [&] { return Concat{}; }},
-      {"center_crop",
-       [&] {
-         return CenterCrop{number("h"), number("w")};
-       }},
-      {"pad",
-       [&] {
-         return Pad{number("h"), number("w")};
-       }},
+      {"center_crop", [&] { return Linear::center_crop(src, number("h"), number("w")); }},
+      {"pad", [&] { return Linear::pad(src, number("h"), number("w")); }},
       {"norm",
        [&] {
          const auto kind = choose<NormKind>(json, "kind",
@@ -228,7 +223,6 @@ class Reader {
 PassFixture to_fixture(const Json& json, const std::vector<float>& samples) {
   const Reader reader(json, samples);
   PassFixture fixture;
-  if (json.contains("op")) fixture.op = to_op(json.at("op"));
   if (json.contains("network")) {
     fixture.network = network_from_json(json.at("network").dump(), "fixture");
     const auto picture = json.at("picture").get<std::vector<int>>();
@@ -237,6 +231,7 @@ PassFixture to_fixture(const Json& json, const std::vector<float>& samples) {
   if (json.contains("ddpm_unet"))
     fixture.ddpm_unet = ddpm_unet_from_json(json.at("ddpm_unet").dump(), "fixture");
   fixture.inputs = reader.given(json.at("inputs"));
+  if (json.contains("op")) fixture.op = to_op(json.at("op"), fixture.inputs.at(0).value.shape());
   fixture.params = reader.given(json.at("params"));
   fixture.target = reader.value(json.at("target"));
   fixture.output = reader.expected(json.at("output"));

@@ -4,6 +4,7 @@
 #include <variant>
 #include <vector>
 
+#include "unmar/graph/linear.h"
 #include "unmar/tensor/tensor.h"
 
 /// The operations a graph is made of. Each is a plain struct of its options; sources, shapes and
@@ -11,14 +12,8 @@
 namespace unmar {
 
 enum class Border { zero, reflect };  ///< reflect: mirror without repeating the edge pixel
-enum class PoolKind { max, average };
-enum class ResizeKind { nearest, bilinear, bicubic, area };
 enum class NormKind { batch, instance, group };
 enum class ActivationKind { relu, leaky_relu, elu, silu, gelu, tanh, sigmoid };
-/// Fixed low-pass kernels for reducing an image. lanczos2/3: windowed sinc; bicubic: Keys a = -0.5;
-/// box: mean of the factor x factor block.
-enum class ReduceKernel { lanczos2, lanczos3, bicubic, box };
-
 /// Values set from outside by Program::set_input.
 struct Input {
   Shape shape;
@@ -88,31 +83,8 @@ struct PixelShuffle {
   int factor = 2;
 };
 
-/// Window and stride `factor`; the rest at the lower right edge is dropped (floor).
-struct Pool {
-  PoolKind kind = PoolKind::max;
-  int factor = 2;
-};
-
-/// src [n,c,h,w] -> [n,c,op.h,op.w], any sizes. Pixel centres lie on the half-pixel grid, unless
-/// align_corners (bilinear only) puts the outer pixel centres of both on each other.
-/// nearest: dst i is src floor(i * src / dst). area: the mean of the pixels that dst i touches.
-/// bilinear, bicubic (Keys, a = -0.5): when reducing, the kernel widens with the ratio; taps
-/// outside the source are left out and the rest rescaled (PyTorch's interpolate with
-/// antialias=True).
-struct Resize {
-  ResizeKind kind = ResizeKind::bilinear;
-  int h = 0, w = 0;
-  bool align_corners = false;
-};
-/// The Resize that makes a tensor of this shape `factor` times as large.
-Resize enlarged(const Shape& src, int factor, ResizeKind kind = ResizeKind::bilinear,
-                bool align_corners = false);
-
-/// Low-pass filter and decimation per channel: src [n,c,h,w] -> [n,c,h/factor,w/factor] (floor).
-/// Sample centres keep the half-pixel grid (phase 0.5); the border is replicated.
-struct Reduce {
-  ReduceKernel kernel = ReduceKernel::lanczos2;
+/// The largest of each factor x factor block; the rest at the lower right edge is dropped (floor).
+struct MaxPool {
   int factor = 2;
 };
 
@@ -128,16 +100,6 @@ struct Filter {
 /// Joins along channels; every source is centre-cropped to the smallest height and width
 /// (offset = surplus / 2, rounded down).
 struct Concat {};
-
-/// The centre h x w region (offset = surplus / 2, rounded down).
-struct CenterCrop {
-  int h = 0, w = 0;
-};
-
-/// Zeros around: the source lies in the centre of h x w (offset = surplus / 2, rounded down).
-struct Pad {
-  int h = 0, w = 0;
-};
 
 /// Normalises with mean and biased variance of this very tensor (training mode), then scales and
 /// shifts each channel by the parameters gamma and beta. The statistics are those of one channel of
@@ -190,27 +152,11 @@ struct WeightedSum {
   std::vector<float> weights;
 };
 
-using Op =
-    std::variant<Input, Constant, Learned, Jitter, Dropout, Conv2d, ConvTranspose2d, PixelShuffle,
-                 Pool, Resize, Reduce, Filter, Concat, CenterCrop, Pad, Norm, Activation, Add,
-                 Multiply, TimeEmbedding, Attention, Mse, L1, TotalVariation, WeightedSum>;
+using Op = std::variant<Input, Constant, Learned, Jitter, Dropout, Conv2d, ConvTranspose2d,
+                        PixelShuffle, MaxPool, Linear, Filter, Concat, Norm, Activation, Add,
+                        Multiply, TimeEmbedding, Attention, Mse, L1, TotalVariation, WeightedSum>;
 
 const char* op_name(const Op& op);                 ///< "conv2d", "batch_norm", ...
 const char* activation_name(ActivationKind kind);  ///< "leaky_relu", ...
-
-/// The taps of one dimension of Reduce: dst[i] = sum over k of taps[k] * src[i * factor + first +
-/// k], indices clamped to the source. They sum to 1.
-struct ReduceTaps {
-  int first = 0;
-  std::vector<float> taps;
-};
-ReduceTaps reduce_taps(const Reduce& op);
-
-/// One dimension of Resize: dst[i] = sum over taps[i] of weight * src[index].
-struct Tap {
-  int index = 0;
-  float weight = 0.f;
-};
-std::vector<std::vector<Tap>> resize_taps(const Resize& op, int src_size, int dst_size);
 
 }  // namespace unmar

@@ -40,8 +40,8 @@ std::unique_ptr<Operator> make_mask(Tensor mask);
 /// shape. throws Error{bad_argument} as make_mask().
 std::unique_ptr<Operator> make_masked(std::unique_ptr<Operator> of, Tensor mask);
 
-/// Low-pass filter and decimation as the op Reduce: y of h x w belongs to x of h*factor x w*factor.
-/// throws Error{bad_argument} unless factor is 2, 3, 4 or 8.
+/// Low-pass filter and decimation as Linear::reduce: y of h x w belongs to x of h*factor x
+/// w*factor. throws Error{bad_argument} unless factor is 2, 3, 4 or 8.
 std::unique_ptr<Operator> make_reduction(ReduceKernel kernel, int factor);
 
 /// Blurs: y = k * x, a convolution of every channel with one kernel that sums to 1. The picture is

@@ -88,22 +88,16 @@ class Lowering {
   void add_maker(NodeId n, std::unique_ptr<Step> step) {
     makers_[at(n)].push_back(add(std::move(step)));
   }
-  void add_linear(NodeId n, LinearMap rows, LinearMap cols, const UnaryPlaces& places) {
-    add_maker(n, make_linear(std::move(rows), std::move(cols), places, nullptr, {}, out_.buffers,
-                             threads_));
+  void add_linear(NodeId n, LinearMap rows, LinearMap cols, const UnaryPlaces& places,
+                  const Scales& norm) {
+    add_maker(n, make_linear(std::move(rows), std::move(cols), places, norm.scales, norm.act,
+                             out_.buffers, threads_));
   }
   /// What n reads first: if that is a norm that is not stored, its source and the norm.
   std::pair<Place, Scales> folded_source(NodeId n) const {
     const NodeId source = node(n).src[0];
     if (plan_[source].stored) return {out_.value[at(source)], {}};
     return {out_.value[at(plan_.sources(source)[0])], scales_[at(source)]};
-  }
-  void add_resize(const Resize& o, NodeId n) {
-    UnaryPlaces p = unary(n);
-    const auto [src, norm] = folded_source(n);
-    p.src = src;
-    add_maker(n, make_linear(resize_map(o, src.shape.h, o.h), resize_map(o, src.shape.w, o.w), p,
-                             norm.scales, norm.act, out_.buffers, threads_));
   }
   /// Everything that makes the value of n, which is a concat or stands alone.
   void add_recompute(NodeId n) {
@@ -180,7 +174,8 @@ class Lowering {
         const Place d_dst = out_.grad[at(n)] ? slice(out_.grad[at(n)], channel, part) : Place{};
         add_linear(n, crop_map(src.h, dst.h), crop_map(src.w, dst.w),
                    {out_.value[at(s)], slice(out_.value[at(n)], channel, part), d_dst,
-                    grad_of(s, n, slot)});
+                    grad_of(s, n, slot)},
+                   {});
       }
       channel += src.c;
     }
@@ -188,7 +183,6 @@ class Lowering {
 
   void lower_node(NodeId n) {
     const Node& nd = node(n);
-    const Shape src = nd.src.empty() ? Shape{} : g_.shape(nd.src[0]);
     std::visit(Overloaded{
                    [](const Input&) {},
                    [](const Constant&) {},
@@ -206,26 +200,15 @@ class Lowering {
                    [&](const PixelShuffle& o) {
                      add(make_shuffle({o.factor, BlockOrder::channels_first, {}}, unary(n)));
                    },
-                   [&](const Pool& o) {
-                     if (o.kind == PoolKind::max) {
-                       add(make_max_pool(o.factor, unary(n), threads_));
-                       return;
-                     }
-                     add_linear(n, average_map(o.factor, src.h), average_map(o.factor, src.w),
-                                unary(n));
-                   },
-                   [&](const Resize& o) { add_resize(o, n); },
-                   [&](const Reduce& o) {
-                     add_linear(n, reduce_map(o, src.h), reduce_map(o, src.w), unary(n));
+                   [&](const MaxPool& o) { add(make_max_pool(o.factor, unary(n), threads_)); },
+                   [&](const Linear& o) {
+                     UnaryPlaces p = unary(n);
+                     const auto [from, norm] = folded_source(n);
+                     p.src = from;
+                     add_linear(n, *o.rows, *o.cols, p, norm);
                    },
                    [&](const Filter& o) { add(make_filter(o, unary(n), out_.buffers, threads_)); },
                    [&](const Concat&) { add_concat(n); },
-                   [&](const CenterCrop& o) {
-                     add_linear(n, crop_map(src.h, o.h), crop_map(src.w, o.w), unary(n));
-                   },
-                   [&](const Pad& o) {
-                     add_linear(n, pad_map(src.h, o.h), pad_map(src.w, o.w), unary(n));
-                   },
                    [&](const Norm&) { add_norm(n, n, {}); },
                    [&](const Activation& o) {
                      if (fused(nd.src[0])) return add_norm(nd.src[0], n, to_act(o));

@@ -5,7 +5,6 @@
 
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/step.h"
-#include "engine/plan/linear_map.h"
 
 /// One factory per kind of step; conv.h has the convolutions.
 namespace unmar::cpu {

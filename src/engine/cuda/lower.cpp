@@ -6,7 +6,6 @@
 
 #include "base/overloaded.h"
 #include "base/philox.h"
-#include "engine/plan/linear_map.h"
 #include "engine/plan/reach.h"
 
 namespace unmar::cuda {
@@ -776,7 +775,6 @@ class Lowering {
 
   void lower_node(NodeId n) {
     const Node& nd = node(n);
-    const Shape src = nd.src.empty() ? Shape{} : g_.shape(nd.src[0]);
     std::visit(Overloaded{
                    [](const Input&) {},
                    [](const Constant&) {},
@@ -788,28 +786,15 @@ class Lowering {
                    [&](const Conv2d& o) { add_conv(o, n); },
                    [&](const ConvTranspose2d& o) { add_conv_transpose(o, n); },
                    [&](const PixelShuffle& o) { add_shuffle(n, o.factor, false, {}, unary(n)); },
-                   [&](const Pool& o) {
-                     if (o.kind == PoolKind::max) return add_max_pool(o.factor, n);
-                     add_linear(n, average_map(o.factor, src.h), average_map(o.factor, src.w),
-                                unary(n));
-                   },
-                   [&](const Resize& o) {
+                   [&](const unmar::MaxPool& o) { add_max_pool(o.factor, n); },
+                   [&](const Linear& o) {
                      UnaryPlaces p = unary(n);
                      const auto [from, norm] = folded_source(n);
                      p.src = from;
-                     add_linear(n, resize_map(o, src.h, o.h), resize_map(o, src.w, o.w), p, norm);
-                   },
-                   [&](const Reduce& o) {
-                     add_linear(n, reduce_map(o, src.h), reduce_map(o, src.w), unary(n));
+                     add_linear(n, *o.rows, *o.cols, p, norm);
                    },
                    [&](const Filter& o) { add_filter(o, n); },
                    [&](const Concat&) { add_concat(n); },
-                   [&](const CenterCrop& o) {
-                     add_linear(n, crop_map(src.h, o.h), crop_map(src.w, o.w), unary(n));
-                   },
-                   [&](const Pad& o) {
-                     add_linear(n, pad_map(src.h, o.h), pad_map(src.w, o.w), unary(n));
-                   },
                    [&](const Norm&) {
                      add_norm(n, n, {act_none, 1.f});
                    },

@@ -76,7 +76,7 @@ class Draft {
       if (g_.kept(n) || at(n).readers == 0) left_out[i] = false;
     }
     for (std::size_t i = 0; i < count(); ++i)
-      if (!is<Conv2d>(id(i)) && !is<Resize>(id(i)))
+      if (!is<Conv2d>(id(i)) && !is<Linear>(id(i)))
         for (const NodeId s : node(id(i)).src) left_out[static_cast<std::size_t>(s.index)] = false;
     for (const NodeId root : roots_) left_out[static_cast<std::size_t>(root.index)] = false;
     for (std::size_t i = 0; i < count(); ++i)
@@ -124,12 +124,11 @@ class Draft {
   }
 
   bool enlarges(NodeId n) const {
-    return is<Resize>(n) && node(n).shape.count() > g_.shape(node(n).src[0]).count();
+    return is<Linear>(n) && node(n).shape.count() > g_.shape(node(n).src[0]).count();
   }
   /// A step of one pass over pixels, which costs little once more.
   bool is_cheap_step(NodeId n) const {
-    return is<Resize>(n) || is<Pad>(n) || is<CenterCrop>(n) || is<Norm>(n) ||
-           is_norm_with_activation(n);
+    return is<Linear>(n) || is<Norm>(n) || is_norm_with_activation(n);
   }
   /// An up-sampled value is larger than what it was made of: it is worked out again rather than
   /// kept, together with the concat around it. So is jitter.

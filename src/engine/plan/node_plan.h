@@ -20,7 +20,7 @@ struct NodePlan {
   /// A norm: the activation behind it, which is computed in one step with it.
   NodeId fused_into = {};
   /// false: it has no memory. It is fused, or a norm, with its activation if it has one, that the
-  /// convolutions and resizings behind it work out while they read.
+  /// convolutions and linear ops behind it work out while they read.
   bool stored = true;
   /// The concat that its value is written straight into, or the sum that takes its place.
   NodeId value_in = {};

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "engine/ref/ops.h"
 
 namespace unmar::ref {
@@ -40,29 +38,6 @@ void backward(const Concat&, const Call& call) {
     if (call.d_src[i]) crop_backward(*call.d_src[i], src, *call.d_dst, call.dst->shape(), first_c);
     first_c += src.c;
   }
-}
-
-void forward(const Pad&, const Call& call) {
-  const Shape& src = call.src[0]->shape();
-  const int top = (call.dst->shape().h - src.h) / 2, left = (call.dst->shape().w - src.w) / 2;
-  std::ranges::fill(call.dst->values(), 0.f);
-  for_each(src, [&](int n, int c, int y, int x) {
-    call.dst->at(n, c, top + y, left + x) = call.src[0]->at(n, c, y, x);
-  });
-}
-
-void backward(const Pad&, const Call& call) {
-  const Shape& src = call.src[0]->shape();
-  const int top = (call.dst->shape().h - src.h) / 2, left = (call.dst->shape().w - src.w) / 2;
-  for_each(src, [&](int n, int c, int y, int x) {
-    call.d_src[0]->at(n, c, y, x) += call.d_dst->at(n, c, top + y, left + x);
-  });
-}
-
-void forward(const CenterCrop&, const Call& call) { crop(*call.src[0], *call.dst, 0); }
-
-void backward(const CenterCrop&, const Call& call) {
-  crop_backward(*call.d_src[0], call.src[0]->shape(), *call.d_dst, call.dst->shape(), 0);
 }
 
 }  // namespace unmar::ref

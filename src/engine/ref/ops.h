@@ -58,24 +58,17 @@ void backward(const ConvTranspose2d& op, const Call& call);
 void forward(const PixelShuffle& op, const Call& call);
 void backward(const PixelShuffle& op, const Call& call);
 
-void forward(const Pool& op, const Call& call);
-void backward(const Pool& op, const Call& call);
+void forward(const MaxPool& op, const Call& call);
+void backward(const MaxPool& op, const Call& call);
 
-void forward(const Resize& op, const Call& call);
-void backward(const Resize& op, const Call& call);
-void forward(const Reduce& op, const Call& call);
-void backward(const Reduce& op, const Call& call);
+void forward(const Linear& op, const Call& call);
+void backward(const Linear& op, const Call& call);
 
 void forward(const Filter& op, const Call& call);
 void backward(const Filter& op, const Call& call);
 
 void forward(const Concat& op, const Call& call);
 void backward(const Concat& op, const Call& call);
-void forward(const CenterCrop& op, const Call& call);
-void backward(const CenterCrop& op, const Call& call);
-
-void forward(const Pad& op, const Call& call);
-void backward(const Pad& op, const Call& call);
 
 void forward(const Norm& op, const Call& call);
 void backward(const Norm& op, const Call& call);

@@ -3,11 +3,15 @@
 
 #include "base/fail.h"
 #include "graph/cubic.h"
-#include "unmar/graph/ops.h"
+#include "unmar/graph/linear.h"
 
 namespace unmar {
 namespace {
 
+struct Tap {
+  int index = 0;
+  float weight = 0.f;
+};
 using Row = std::vector<Tap>;
 
 Row nearest(int i, int src_size, int dst_size) {
@@ -51,32 +55,28 @@ Row filtered(int i, int src_size, int dst_size, double support, double (*kernel)
 
 }  // namespace
 
-Resize enlarged(const Shape& src, int factor, ResizeKind kind, bool align_corners) {
-  return {kind, src.h * factor, src.w * factor, align_corners};
-}
-
-std::vector<std::vector<Tap>> resize_taps(const Resize& op, int src_size, int dst_size) {
-  std::vector<Row> rows;
-  for (int i = 0; i < dst_size; ++i) {
-    switch (op.kind) {
+LinearMap resize_map(ResizeKind kind, int src_size, int dst_size, bool align_corners) {
+  const auto row = [&](int i) -> Row {
+    switch (kind) {
       case ResizeKind::nearest:
-        rows.push_back(nearest(i, src_size, dst_size));
-        break;
+        return nearest(i, src_size, dst_size);
       case ResizeKind::area:
-        rows.push_back(area(i, src_size, dst_size));
-        break;
+        return area(i, src_size, dst_size);
       case ResizeKind::bilinear:
-        rows.push_back(op.align_corners ? between_corners(i, src_size, dst_size)
-                                        : filtered(i, src_size, dst_size, 1, [](double x) {
-                                            return std::max(0.0, 1 - std::abs(x));
-                                          }));
-        break;
+        if (align_corners) return between_corners(i, src_size, dst_size);
+        return filtered(i, src_size, dst_size, 1,
+                        [](double x) { return std::max(0.0, 1 - std::abs(x)); });
       case ResizeKind::bicubic:
-        rows.push_back(filtered(i, src_size, dst_size, 2, cubic));
-        break;
+        return filtered(i, src_size, dst_size, 2, cubic);
     }
+    fail(ErrorCode::bad_argument, "resize: unknown kind {}", static_cast<int>(kind));
+  };
+  LinearMap map{src_size, {0}, {}, {}};
+  for (int i = 0; i < dst_size; ++i) {
+    for (const Tap& tap : row(i)) map.add(tap.index, tap.weight);
+    map.close();
   }
-  return rows;
+  return map;
 }
 
 }  // namespace unmar
