@@ -32,9 +32,12 @@ struct Trainer::Impl {
     const NodeId out = write_ddpm_unet(graph, noisy, timesteps, o.unet);
     target = graph.add(Input{graph.shape(out)}, {}, "target");
     graph.set_loss(graph.add(Mse{}, {out, target}, "loss"));
-    program = make_engine(o.engine)->compile(
-        graph, {.seed = o.seed, .threads = o.threads, .ema_decay = o.ema_decay});
   }
+
+  CompileOptions compile_options() const {
+    return {.seed = options.seed, .threads = options.threads, .ema_decay = options.ema_decay};
+  }
+  void compile() { program = make_engine(options.engine)->compile(graph, compile_options()); }
 
   void set(TensorView a, TensorView b, TensorView c) const {
     program->set_input(noisy, a);
@@ -49,9 +52,16 @@ struct Trainer::Impl {
   std::vector<float> losses;
 };
 
-Trainer::Trainer(const TrainerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+Trainer::Trainer(const TrainerOptions& options) : impl_(std::make_unique<Impl>(options)) {
+  impl_->compile();
+}
 Trainer::~Trainer() = default;
 Trainer::Trainer(Trainer&&) noexcept = default;
+
+std::size_t Trainer::memory_needed(const TrainerOptions& options) {
+  const Impl planned(options);
+  return make_engine(options.engine)->memory_needed(planned.graph, planned.compile_options());
+}
 
 float Trainer::step(TensorView noisy, TensorView timesteps, TensorView target) {
   const TrainerOptions& o = impl_->options;

@@ -69,14 +69,21 @@ struct UnetModel::Impl {
   }
 };
 
-UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options) {
-  Graph graph;
-  UnetModel::Impl::write(graph, unet, options, false);
-  for (std::size_t i = 0; i < graph.params().size(); ++i) graph.freeze(static_cast<int>(i));
+UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options, bool has_gradient) {
   const auto engine = make_engine(options.engine);
-  return {.memory = engine->memory_needed(graph, {.threads = options.threads}),
-          .memory_free = memory_free(*engine, graph),
-          .macs = count_macs(graph)};
+  const auto plan = [&](bool with_gradient) {
+    Graph graph;
+    const UnetModel::Impl::Compiled c = UnetModel::Impl::write(graph, unet, options, with_gradient);
+    for (std::size_t i = 0; i < graph.params().size(); ++i) graph.freeze(static_cast<int>(i));
+    CompileOptions compile{.threads = options.threads};
+    if (with_gradient) compile.backward_from = {c.output};
+    return UnetCost{.memory = engine->memory_needed(graph, compile),
+                    .memory_free = memory_free(*engine, graph),
+                    .macs = count_macs(graph)};
+  };
+  UnetCost cost = plan(false);
+  if (has_gradient) cost.memory += plan(true).memory;
+  return cost;
 }
 
 UnetModel::UnetModel(const DdpmUnetOptions& unet, Weights weights, const UnetModelOptions& options)

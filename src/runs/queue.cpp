@@ -10,18 +10,23 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "runs/training.h"
+#include "unmar/base/files.h"
 #include "unmar/base/process.h"
+#include "unmar/diffusion/unet_model.h"
+#include "unmar/diffusion/weights.h"
 #include "unmar/tasks/tiles.h"
 
 namespace unmar {
 namespace {
 
+/// How far a job is: see JobInfo.
+using Note =
+    std::function<void(int done, int all, double seconds, const std::optional<double>& psnr)>;
+
 /// Forwards to the observer of the user and notes how far the job is.
 class NotingObserver : public RunObserver {
  public:
-  /// Of a picture in tiles these count in place of iterations.
-  using Note =
-      std::function<void(int done, int all, double seconds, const std::optional<double>& psnr)>;
   NotingObserver(RunObserver* other, Note note) : other_(other), note_(std::move(note)) {}
 
   void started(const RunStart& start) override { call(&RunObserver::started, start); }
@@ -54,6 +59,73 @@ class NotingObserver : public RunObserver {
   RunObserver* other_;
   Note note_;
 };
+
+class NotingRefineObserver : public RefineObserver {
+ public:
+  NotingRefineObserver(RefineObserver* other, Note note) : other_(other), note_(std::move(note)) {}
+
+  void started(const RefineRequest& request, bool has_checkpoint) override {
+    if (other_) other_->started(request, has_checkpoint);
+  }
+  void progressed(const FitProgress& progress) override {
+    fit_seconds_ = progress.seconds;
+    note_(progress.row.iteration + 1, progress.iterations, progress.seconds,
+          progress.row.psnr_average ? progress.row.psnr_average : progress.row.psnr);
+    if (other_) other_->progressed(progress);
+  }
+  void chain_started(const Refined& refined) override {
+    chain_ = Clock::now();
+    if (other_) other_->chain_started(refined);
+  }
+  void stepped(const SampleProgress& progress) override {
+    note_(progress.done, progress.steps, fit_seconds_ + seconds_since(chain_), std::nullopt);
+    if (other_) other_->stepped(progress);
+  }
+  void warned(const std::string& text) override {
+    if (other_) other_->warned(text);
+  }
+  void writing() override {
+    if (other_) other_->writing();
+  }
+  void finished(const RefineRequest& request, const RefineRunResult& result) override {
+    if (other_) other_->finished(request, result);
+  }
+
+ private:
+  RefineObserver* other_;
+  Note note_;
+  double fit_seconds_ = 0;
+  Clock::time_point chain_ = Clock::now();
+};
+
+class NotingTrainingObserver : public TrainingObserver {
+ public:
+  NotingTrainingObserver(TrainingObserver* other, Note note)
+      : other_(other), note_(std::move(note)) {}
+
+  void started(const TrainingStart& start) override {
+    if (other_) other_->started(start);
+  }
+  void progressed(const TrainingProgress& progress) override {
+    note_(static_cast<int>(progress.iteration) + 1, progress.iterations, progress.seconds,
+          std::nullopt);
+    if (other_) other_->progressed(progress);
+  }
+  void warned(const std::string& text) override {
+    if (other_) other_->warned(text);
+  }
+  void writing() override {
+    if (other_) other_->writing();
+  }
+
+ private:
+  TrainingObserver* other_;
+  Note note_;
+};
+
+/// Does a job, or goes on with it where it is kept. True: it came to its end, false: it was
+/// stopped.
+using Work = std::function<bool(const JobInfo& job, const std::stop_token& stop, const Note& note)>;
 
 bool ended(JobState state) {
   return state == JobState::done || state == JobState::failed || state == JobState::cancelled;
@@ -104,6 +176,36 @@ std::size_t memory_needed(const FitRequest& request) {
                        *make_engine(resolved.engine.value()));
 }
 
+std::size_t memory_needed(const RefineRequest& request) {
+  const bool fits = request.prior_file.empty() && request.options.from == StartFrom::prior;
+  const std::size_t fit =
+      fits ? memory_needed(FitRequest{
+                 .task = request.task, .in = request.in, .options = request.options.restore})
+           : 0;
+  const std::filesystem::path config = diffusers_files(request.model).config;
+  const DdpmUnetOptions unet = ddpm_unet_from_json(read_text(config, "refine"),
+                                                   fmt::format("refine: '{}'", config.string()));
+  std::size_t weights = 0;
+  for (const TensorSpec& spec : unet_tensors(unet)) {
+    std::size_t count = 1;
+    for (const std::int64_t side : spec.shape) count *= static_cast<std::size_t>(side);
+    weights += sizeof(float) * count;
+  }
+  const RestoreOptions resolved = resolve(request.task, request.options.restore);
+  const int side = std::max(1, unet.sample_size);
+  const UnetModelOptions options{.sample = {1, unet.in_channels, side, side},
+                                 .engine = resolved.engine.value(),
+                                 .threads = resolved.threads.value()};
+  const bool has_gradient = request.options.consistency == Consistency::dps;
+  return weights + std::max(fit, cost_of(unet, options, has_gradient).memory);
+}
+
+std::size_t memory_needed(const TrainingRequest& request) {
+  const Dataset pictures = runs::training_pictures(request);
+  return pictures.samples.size() + Trainer::memory_needed(runs::trainer_options(
+                                       request, runs::training_unet(request, pictures)));
+}
+
 class JobQueue::Impl {
  public:
   explicit Impl(const QueueLimits& limits) : limits_(limits) {
@@ -122,23 +224,24 @@ class JobQueue::Impl {
       if (job.thread.joinable()) job.thread.join();
   }
 
-  std::uint64_t submit(FitRequest request, const std::filesystem::path& folder,
-                       std::shared_ptr<RunObserver> observer) {
-    std::optional<int>& threads = request.options.threads;
-    if (!threads || *threads <= 0 || *threads > limits_.threads) threads = limits_.threads;
-    const std::size_t memory = memory_needed(request);
+  /// The threads that a job gets of the `wanted`; 0: as many as there are.
+  int share_of(int wanted) const {
+    return wanted <= 0 || wanted > limits_.threads ? limits_.threads : wanted;
+  }
+
+  std::uint64_t submit(JobRequest request, const std::filesystem::path& folder, int threads,
+                       std::size_t memory, Work work) {
     if (limits_.memory > 0 && memory > limits_.memory)
       fail(ErrorCode::too_large,
            "queue: the job takes {} MiB, but all jobs together may take {}; choose a smaller "
            "network or picture",
            memory >> 20, limits_.memory >> 20);
-    if (!folder.empty()) RunStore(folder, "queue").require_free();
     const std::lock_guard lock(mutex_);
     const std::uint64_t id = jobs_.size() + 1;
     Job& job = jobs_[id];
-    job.info = {.id = id, .folder = folder, .threads = *threads, .memory = memory};
+    job.info = {.id = id, .folder = folder, .threads = threads, .memory = memory};
     job.info.request = std::move(request);
-    job.observer = std::move(observer);
+    job.work = std::move(work);
     waiting_.push_back(id);
     start_jobs();
     return id;
@@ -214,7 +317,7 @@ class JobQueue::Impl {
  private:
   struct Job {
     JobInfo info = {};
-    std::shared_ptr<RunObserver> observer = {};
+    Work work = {};
     std::stop_source stop = {};
     bool pausing = false;  ///< why it was asked to stop
     std::thread thread = {};
@@ -268,24 +371,16 @@ class JobQueue::Impl {
 
   JobState run_job(Job& job) {
     // The job's request and folder do not change once it was submitted.
-    NotingObserver observer(job.observer.get(),
-                            [&](int done, int all, double seconds, const auto& psnr) {
-                              const std::lock_guard lock(mutex_);
-                              job.info.iteration = done;
-                              job.info.iterations = all;
-                              job.info.seconds = seconds;
-                              job.info.psnr = psnr;
-                            });
-    std::optional<RunStore> store;
-    if (!job.info.folder.empty()) store.emplace(job.info.folder, "queue");
-    const std::stop_token stop = job.stop.get_token();
-    const RunResult result =
-        store && std::filesystem::exists(store->record())
-            ? unmar::resume(*store, job.info.threads, observer, stop)
-            : unmar::run(job.info.request, store ? &*store : nullptr, observer, stop);
-    const bool stopped = result.restored.fit.stopped_by == StoppedBy::cancelled;
+    const bool whole = job.work(job.info, job.stop.get_token(),
+                                [&](int done, int all, double seconds, const auto& psnr) {
+                                  const std::lock_guard lock(mutex_);
+                                  job.info.iteration = done;
+                                  job.info.iterations = all;
+                                  job.info.seconds = seconds;
+                                  job.info.psnr = psnr;
+                                });
     const std::lock_guard lock(mutex_);
-    if (!stopped) return JobState::done;
+    if (whole) return JobState::done;
     return job.pausing ? JobState::paused : JobState::cancelled;
   }
 
@@ -303,7 +398,62 @@ JobQueue::~JobQueue() = default;
 
 std::uint64_t JobQueue::submit(FitRequest request, const std::filesystem::path& folder,
                                std::shared_ptr<RunObserver> observer) {
-  return impl_->submit(std::move(request), folder, std::move(observer));
+  const int threads = impl_->share_of(request.options.threads.value_or(0));
+  request.options.threads = threads;
+  const std::size_t memory = memory_needed(request);
+  if (!folder.empty()) RunStore(folder, "queue").require_free();
+  const auto work = [observer = std::move(observer)](
+                        const JobInfo& job, const std::stop_token& stop, const Note& note) {
+    NotingObserver noting(observer.get(), note);
+    std::optional<RunStore> store;
+    if (!job.folder.empty()) store.emplace(job.folder, "queue");
+    const RunResult result =
+        store && std::filesystem::exists(store->record())
+            ? unmar::resume(*store, job.threads, noting, stop)
+            : run(std::get<FitRequest>(job.request), store ? &*store : nullptr, noting, stop);
+    return result.restored.fit.stopped_by != StoppedBy::cancelled;
+  };
+  return impl_->submit(std::move(request), folder, threads, memory, work);
+}
+
+std::uint64_t JobQueue::submit(RefineRequest request, const std::filesystem::path& folder,
+                               std::shared_ptr<RefineObserver> observer) {
+  const int threads = impl_->share_of(request.options.restore.threads.value_or(0));
+  request.options.restore.threads = threads;
+  const std::size_t memory = memory_needed(request);
+  if (!folder.empty()) RunStore(folder, "queue").require_free();
+  const auto work = [observer = std::move(observer)](
+                        const JobInfo& job, const std::stop_token& stop, const Note& note) {
+    NotingRefineObserver noting(observer.get(), note);
+    const bool begun =
+        !job.folder.empty() && std::filesystem::exists(RefineFolder{job.folder}.record());
+    const RefineRunResult result =
+        begun ? resume_refine(job.folder, job.threads, noting, stop)
+              : run(std::get<RefineRequest>(job.request), job.folder, noting, stop);
+    return !result.refined.cancelled;
+  };
+  return impl_->submit(std::move(request), folder, threads, memory, work);
+}
+
+std::uint64_t JobQueue::submit(TrainingRequest request,
+                               std::shared_ptr<TrainingObserver> observer) {
+  request.threads = impl_->share_of(request.threads);
+  const TrainingFolder folder{request.output};
+  if (std::filesystem::exists(folder.record()))
+    fail(ErrorCode::bad_argument, "queue: '{}' holds a training already; choose another folder",
+         folder.path.string());
+  const std::size_t memory = memory_needed(request);
+  const auto work = [observer = std::move(observer)](
+                        const JobInfo& job, const std::stop_token& stop, const Note& note) {
+    NotingTrainingObserver noting(observer.get(), note);
+    const TrainingResult result =
+        std::filesystem::exists(TrainingFolder{job.folder}.record())
+            ? resume_training(job.folder, {.threads = job.threads}, noting, stop)
+            : run(std::get<TrainingRequest>(job.request), noting, stop);
+    return result.whole;
+  };
+  const int threads = request.threads;
+  return impl_->submit(std::move(request), folder.path, threads, memory, work);
 }
 void JobQueue::pause(std::uint64_t id) { impl_->pause(id); }
 void JobQueue::resume(std::uint64_t id) { impl_->resume(id); }

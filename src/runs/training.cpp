@@ -113,6 +113,18 @@ DdpmUnetOptions training_unet(const TrainingRequest& a, const Dataset& pictures)
   return unet;
 }
 
+TrainerOptions trainer_options(const TrainingRequest& a, const DdpmUnetOptions& unet) {
+  return {.unet = unet,
+          .batch = {a.batch, unet.in_channels, unet.sample_size, unet.sample_size},
+          .lr = static_cast<float>(a.lr),
+          .warmup = a.warm_up,
+          .clip_norm = static_cast<float>(a.clip),
+          .ema_decay = static_cast<float>(a.ema),
+          .seed = a.seed,
+          .threads = a.threads,
+          .engine = a.engine};
+}
+
 SchedulerConfig training_scheduler(const TrainingRequest& a) {
   SchedulerConfig config;
   config.schedule.kind = a.schedule == "cosine" ? BetaSchedule::cosine : BetaSchedule::linear;

@@ -11,6 +11,7 @@ namespace unmar::runs {
 Dataset training_pictures(const TrainingRequest& request);
 /// Of pictures like these. throws Error{bad_argument} if the options contradict each other.
 DdpmUnetOptions training_unet(const TrainingRequest& request, const Dataset& pictures);
+TrainerOptions trainer_options(const TrainingRequest& request, const DdpmUnetOptions& unet);
 SchedulerConfig training_scheduler(const TrainingRequest& request);
 
 struct TrainingRecord {

@@ -34,18 +34,6 @@ std::string sha256_of(const Dataset& pictures) {
   return sha256({reinterpret_cast<const char*>(pictures.samples.data()), pictures.samples.size()});
 }
 
-TrainerOptions trainer_options(const TrainingRequest& a, const DdpmUnetOptions& unet) {
-  return {.unet = unet,
-          .batch = {a.batch, unet.in_channels, unet.sample_size, unet.sample_size},
-          .lr = static_cast<float>(a.lr),
-          .warmup = a.warm_up,
-          .clip_norm = static_cast<float>(a.clip),
-          .ema_decay = static_cast<float>(a.ema),
-          .seed = a.seed,
-          .threads = a.threads,
-          .engine = a.engine};
-}
-
 /// One training from its pictures to its model.
 class Training {
  public:
@@ -63,7 +51,7 @@ class Training {
     unet_ = resumed ? resumed->unet : runs::training_unet(a_, pictures);
     batches_.emplace(std::move(pictures),
                      BatchOptions{.batch = a_.batch, .flip = a_.flip, .seed = a_.seed});
-    trainer_.emplace(trainer_options(a_, unet_));
+    trainer_.emplace(runs::trainer_options(a_, unet_));
     record_ = runs::to_json(a_, unet_, sha256);
     if (resumed)
       load();

@@ -1,5 +1,3 @@
-#include "unmar/runs/queue.h"
-
 #include <fmt/format.h>
 
 #include <atomic>
@@ -7,6 +5,8 @@
 #include <thread>
 
 #include "runs/support.h"
+#include "tiny_model.h"
+#include "unmar/runs/queue.h"
 
 namespace unmar::runs_test {
 namespace {
@@ -27,7 +27,8 @@ class Queue : public RunsTest {
 class Together : public RunObserver {
  public:
   explicit Together(std::atomic<int>& now, std::atomic<int>& most) : now_(now), most_(most) {}
-  void started(const RunStart&) override {
+  void started(const RunStart&) override { enter(); }
+  void enter() {
     const int now = ++now_;
     int most = most_;
     while (now > most && !most_.compare_exchange_weak(most, now)) {
@@ -60,6 +61,165 @@ TEST_F(Queue, TwoRunsInOneProcessDoNotDisturbEachOther) {
   EXPECT_EQ(most, 2);
   EXPECT_EQ(queue.info(a).iteration, 60);
   EXPECT_TRUE(queue.info(a).psnr.has_value());
+}
+
+/// A tiny model in a folder, and a refinement of a picture by it.
+RefineRequest refinement(const FitRequest& fit, const std::filesystem::path& model) {
+  write_diffusers(model, test::tiny_model());
+  RefineRequest refine;
+  refine.task = fit.task;
+  refine.in = fit.in;
+  refine.out = fit.out;
+  refine.options.restore = fit.options;
+  refine.options.steps = 6;
+  refine.model = model;
+  refine.cadence = fit.cadence;
+  return refine;
+}
+
+/// Of a tiny U-Net on pictures of 8x8 px.
+TrainingRequest training(const std::filesystem::path& pictures,
+                         const std::filesystem::path& output) {
+  std::filesystem::create_directories(pictures);
+  for (int i = 0; i < 4; ++i) {
+    Image image(1, 8, 8, 0.1f * static_cast<float>(i));
+    image.at(0, i, 3) = 1.f;
+    write_image(pictures / fmt::format("{}.png", i), image);
+  }
+  TrainingRequest request;
+  request.images = pictures;
+  request.size = 8;
+  request.gray = true;
+  request.block_out_channels = {8};
+  request.layers_per_block = 1;
+  request.norm_num_groups = 4;
+  request.attention = {0};  // nowhere
+  request.iterations = 30;
+  request.batch = 4;
+  request.warm_up = 5;
+  request.output = output;
+  request.threads = 1;
+  request.checkpoint_every = 0;
+  return request;
+}
+
+class TogetherRefining : public RefineObserver {
+ public:
+  explicit TogetherRefining(std::atomic<int>& now, std::atomic<int>& most) : with_(now, most) {}
+  void started(const RefineRequest&, bool) override { with_.enter(); }
+  void writing() override { with_.writing(); }
+
+ private:
+  Together with_;
+};
+
+class TogetherTraining : public TrainingObserver {
+ public:
+  explicit TogetherTraining(std::atomic<int>& now, std::atomic<int>& most) : with_(now, most) {}
+  void started(const TrainingStart&) override { with_.enter(); }
+  void writing() override { with_.writing(); }
+
+ private:
+  Together with_;
+};
+
+constexpr const char* kWeights = "diffusion_pytorch_model.safetensors";
+
+TEST_F(Queue, AFitARefinementAndATrainingGiveTheSameBytesTogetherAsAlone) {
+  RunObserver quiet;
+  RefineObserver quiet_refine;
+  TrainingObserver quiet_training;
+  const FitRequest fit = request("a", 60);
+  const RefineRequest refine = refinement(request("b", 40), in("model"));
+  const TrainingRequest train = training(in("pictures"), in("trained"));
+  FitRequest fit_alone = fit;
+  RefineRequest refine_alone = refine;
+  TrainingRequest train_alone = train;
+  fit_alone.out.result = in("a_alone.tif");
+  refine_alone.out.result = in("b_alone.tif");
+  train_alone.output = in("trained_alone");
+  run(fit_alone, nullptr, quiet);
+  run(refine_alone, {}, quiet_refine);
+  run(train_alone, quiet_training);
+
+  std::atomic<int> now = 0, most = 0;
+  JobQueue queue({.threads = 3, .memory = std::size_t{1} << 30});
+  const auto a = queue.submit(fit, in("a_run"), std::make_shared<Together>(now, most));
+  const auto b = queue.submit(refine, in("b_run"), std::make_shared<TogetherRefining>(now, most));
+  const auto c = queue.submit(train, std::make_shared<TogetherTraining>(now, most));
+  for (const auto id : {a, b, c})
+    EXPECT_EQ(queue.wait(id).state, JobState::done) << queue.info(id).error;
+  EXPECT_EQ(bytes(in("a_out.tif")), bytes(in("a_alone.tif")));
+  EXPECT_EQ(bytes(in("b_out.tif")), bytes(in("b_alone.tif")));
+  EXPECT_EQ(bytes(in("trained") / kWeights), bytes(in("trained_alone") / kWeights));
+  EXPECT_NE(bytes(in("trained") / kWeights), bytes(in("model") / kWeights));
+  EXPECT_GE(most, 2);
+  EXPECT_EQ(queue.info(b).iteration, 6);  // steps of the chain
+  EXPECT_EQ(queue.info(c).iteration, 30);
+  EXPECT_EQ(queue.info(c).iterations, 30);
+  EXPECT_TRUE(std::holds_alternative<RefineRequest>(queue.info(b).request));
+  EXPECT_GT(queue.info(b).memory, queue.info(a).memory);
+  EXPECT_GT(queue.info(c).memory, 4u * 64u);
+}
+
+TEST_F(Queue, ThreeKindsOfJobsShareTheThreadsAndTheMemory) {
+  std::atomic<int> now = 0, most = 0;
+  const FitRequest fit = request("a", 30);
+  RefineRequest refine = refinement(request("b", 30), in("model"));
+  TrainingRequest train = training(in("pictures"), in("trained"));
+  refine.options.restore.threads = 9;
+  train.threads = 0;
+  const std::size_t largest =
+      std::max({memory_needed(fit), memory_needed(refine), memory_needed(train)});
+  JobQueue queue({.threads = 2, .memory = largest});
+  const auto a = queue.submit(fit, {}, std::make_shared<Together>(now, most));
+  const auto b = queue.submit(refine, {}, std::make_shared<TogetherRefining>(now, most));
+  const auto c = queue.submit(train, std::make_shared<TogetherTraining>(now, most));
+  for (const auto id : {a, b, c})
+    EXPECT_EQ(queue.wait(id).state, JobState::done) << queue.info(id).error;
+  EXPECT_EQ(most, 1);
+  EXPECT_EQ(queue.info(b).threads, 2);
+  EXPECT_EQ(queue.info(c).threads, 2);
+  JobQueue small({.threads = 1, .memory = 100});
+  train.output = in("second");
+  error_of([&] { small.submit(refine); }, ErrorCode::too_large);
+  error_of([&] { small.submit(train); }, ErrorCode::too_large);
+  train.output = in("trained");
+  JobQueue large({.threads = 1, .memory = std::size_t{1} << 30});
+  EXPECT_THAT(error_of([&] { large.submit(train); }, ErrorCode::bad_argument),
+              HasSubstr("holds a training already"));
+  refine.model = in("nowhere");
+  error_of([&] { large.submit(refine); }, ErrorCode::io);
+}
+
+TEST_F(Queue, APausedRefinementAndAPausedTrainingGoOnToTheSameBytes) {
+  RefineObserver quiet_refine;
+  TrainingObserver quiet_training;
+  const RefineRequest refine = refinement(request("b", 150), in("model"));
+  TrainingRequest train = training(in("pictures"), in("trained"));
+  train.iterations = 150;
+  RefineRequest refine_alone = refine;
+  TrainingRequest train_alone = train;
+  refine_alone.out.result = in("b_alone.tif");
+  train_alone.output = in("trained_alone");
+  run(refine_alone, {}, quiet_refine);
+  run(train_alone, quiet_training);
+
+  JobQueue queue({.threads = 1, .memory = std::size_t{1} << 30});
+  const std::uint64_t ids[] = {queue.submit(refine, in("b_run")), queue.submit(train)};
+  for (const auto id : ids) {
+    wait_for_iterations(queue, id, 20);
+    queue.pause(id);
+    const JobInfo paused = queue.wait(id);
+    ASSERT_EQ(paused.state, JobState::paused) << paused.error;
+    EXPECT_LT(paused.iteration, 150);
+  }
+  for (const auto id : ids) {
+    queue.resume(id);
+    ASSERT_EQ(queue.wait(id).state, JobState::done) << queue.info(id).error;
+  }
+  EXPECT_EQ(bytes(in("b_out.tif")), bytes(in("b_alone.tif")));
+  EXPECT_EQ(bytes(in("trained") / kWeights), bytes(in("trained_alone") / kWeights));
 }
 
 TEST_F(Queue, ThreadsAreSharedOutInOrder) {

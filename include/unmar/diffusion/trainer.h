@@ -50,6 +50,8 @@ class Trainer {
   /// throws Error{bad_argument} if the options contradict each other, Error{too_large} if memory
   /// does not suffice.
   explicit Trainer(const TrainerOptions& options);
+  /// What memory_bytes() will be, found without taking it. throws Error{bad_argument} as above.
+  static std::size_t memory_needed(const TrainerOptions& options);
   ~Trainer();
   Trainer(Trainer&&) noexcept;
 

@@ -21,7 +21,9 @@ struct UnetCost {
   std::size_t memory = 0, memory_free = 0;  ///< bytes; 0: not known
   std::uint64_t macs = 0;                   ///< multiplications of one prediction
 };
-UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options);
+/// has_gradient: with the second program, of UnetModel::gradient().
+UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options,
+                 bool has_gradient = false);
 
 /// A DDPM U-Net with its weights, compiled for samples of one shape. Not thread-safe.
 /// As a NoisePredictor: [&](const Tensor& x, int t) { return model.predict(x, t); }
@@ -41,7 +43,8 @@ class UnetModel {
   Tensor gradient(const Tensor& x, int t, const Tensor& u);
 
  private:
-  friend UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options);
+  friend UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options,
+                          bool has_gradient);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -6,9 +6,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "unmar/runs/refine_run.h"
 #include "unmar/runs/run.h"
+#include "unmar/runs/training.h"
 
 /// Several runs in one process.
 namespace unmar {
@@ -16,15 +19,19 @@ namespace unmar {
 enum class JobState { queued, running, paused, done, failed, cancelled };
 const char* to_string(JobState state);
 
+using JobRequest = std::variant<FitRequest, RefineRequest, TrainingRequest>;
+
 /// A job as it stands.
 struct JobInfo {
   std::uint64_t id = 0;  ///< from 1, in the order of submission
   JobState state = JobState::queued;
-  FitRequest request = {};
-  std::filesystem::path folder = {};  ///< of its store; empty: it has none
+  JobRequest request = {};
+  std::filesystem::path folder = {};  ///< where it is kept; empty: nowhere
   int threads = 0;                    ///< it takes of the queue's
   std::size_t memory = 0;             ///< bytes it takes of the queue's
-  int iteration = 0, iterations = 0;  ///< done, and at most to do; tiles, of a picture in tiles
+  /// Done, and at most to do. Tiles, of a picture in tiles; of a refinement first the iterations of
+  /// its fit, then the steps of its chain.
+  int iteration = 0, iterations = 0;
   double seconds = 0;
   std::optional<double> psnr = {};  ///< of the result so far, with a reference
   std::string error = {};           ///< of a failed job
@@ -47,12 +54,19 @@ class JobQueue {
   JobQueue(const JobQueue&) = delete;
   JobQueue& operator=(const JobQueue&) = delete;
 
-  /// folder: of the store, which must hold no run; empty: nothing is kept, so the job cannot be
-  /// paused. A request without `threads`, or with more than the limit, gets the limit.
+  /// folder: where the job is kept, which must hold no run; empty: nowhere, so the job cannot be
+  /// paused. A training is kept in its model's folder. A request without `threads`, or with more
+  /// than the limit, gets the limit. What a training will take is known once its pictures are read,
+  /// so that call takes the time for it.
   /// throws Error{bad_argument} for options that are wrong, Error{io} and Error{bad_input} if the
-  /// picture cannot be read, Error{too_large} if the job alone takes more memory than the limit.
+  /// picture or the model cannot be read, Error{too_large} if the job alone takes more memory than
+  /// the limit.
   std::uint64_t submit(FitRequest request, const std::filesystem::path& folder = {},
                        std::shared_ptr<RunObserver> observer = nullptr);
+  std::uint64_t submit(RefineRequest request, const std::filesystem::path& folder = {},
+                       std::shared_ptr<RefineObserver> observer = nullptr);
+  std::uint64_t submit(TrainingRequest request,
+                       std::shared_ptr<TrainingObserver> observer = nullptr);
 
   /// Waiting jobs wait until resume(); a running one ends after its iteration, its state is kept.
   /// throws Error{bad_argument} if it has no folder or came to its end.
@@ -73,8 +87,10 @@ class JobQueue {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Bytes that a run will take, from the head of its picture's file. throws as reading it and for
-/// options that are wrong.
+/// Bytes that a run will take, from the head of its picture's file and the model's config.json; of
+/// a training, from its pictures. throws as reading them and for options that are wrong.
 std::size_t memory_needed(const FitRequest& request);
+std::size_t memory_needed(const RefineRequest& request);
+std::size_t memory_needed(const TrainingRequest& request);
 
 }  // namespace unmar

@@ -103,8 +103,8 @@ TrainingResult run(const TrainingRequest& request, TrainingObserver& observer,
 
 /// What resuming a training may change.
 struct TrainingChanges {
-  std::optional<int> iterations, threads, samples;
-  std::optional<double> checkpoint_every;
+  std::optional<int> iterations = {}, threads = {}, samples = {};
+  std::optional<double> checkpoint_every = {};
 };
 /// Goes on with the training in `folder`: the model is the same, bit for bit, as without a break.
 TrainingResult resume_training(const std::filesystem::path& folder, const TrainingChanges& changes,
