@@ -80,8 +80,7 @@ constexpr std::uint16_t kTiePoint = 33922;
 void rescale_tags(std::vector<Tag>& tags, double factor) {
   constexpr std::uint16_t kFocalPlaneX = 41486, kFocalPlaneY = 41487;
   // Pixel sizes in the makers' own ways: of electron microscopes and Zeiss'.
-  for (const std::uint16_t id : {34118, 34412, 34680, 34682})
-    remove(tags, static_cast<std::uint16_t>(id));
+  for (const int id : {34118, 34412, 34680, 34682}) remove(tags, static_cast<std::uint16_t>(id));
   for (Tag& tag : tags) {
     const auto place = tag.place;
     if (tag.id == kXResolution || tag.id == kYResolution || tag.id == kFocalPlaneX ||
