@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -35,8 +36,31 @@ void open_console() {
     if (fcntl(stream, F_GETFD) < 0 && errno == EBADF) (void)!open("/dev/null", O_RDONLY);
 }
 
+std::string with_flags(std::string_view text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text[at] == '`' ? text.find('`', at + 1) : text.npos;
+    const std::string_view name =
+        end == text.npos ? std::string_view() : text.substr(at + 1, end - at - 1);
+    const bool is_field =
+        !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == name.npos;
+    if (!is_field) {
+      result += text[at++];
+      continue;
+    }
+    std::string flag = name == "output" ? "-o" : "--" + std::string(name);
+    std::ranges::replace(flag, '_', '-');
+    result += flag;
+    at = end + 1;
+  }
+  return result;
+}
+
 void console::say(fmt::string_view text, fmt::format_args values) noexcept {
-  put(stderr, formatted(text, values, "\n"));
+  try {
+    put(stderr, with_flags(formatted(text, values, "\n")));
+  } catch (const std::exception&) {  // no memory left
+  }
 }
 
 void console::print(fmt::string_view text, fmt::format_args values) noexcept {

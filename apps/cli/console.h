@@ -19,7 +19,11 @@ void say(fmt::string_view text, fmt::format_args values) noexcept;
 void print(fmt::string_view text, fmt::format_args values) noexcept;
 }  // namespace console
 
-/// To people: a line on stderr.
+/// The library's texts speak of fields: "lower `reg_noise_std`". Here they are flags: "lower
+/// --reg-noise-std"; `output` is -o.
+std::string with_flags(std::string_view text);
+
+/// To people: a line on stderr, with flags for fields.
 template <class... T>
 void say(fmt::format_string<T...> text, T&&... values) {
   console::say(text, fmt::make_format_args(values...));

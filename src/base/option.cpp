@@ -14,7 +14,7 @@ namespace {
 using Kind = OptionInfo::Kind;
 
 [[noreturn]] void refuse(const OptionInfo& option, const std::string& got, std::string_view where) {
-  fail(ErrorCode::bad_argument, "{}: --{} must be {}, got {} ({})", where, option.name,
+  fail(ErrorCode::bad_argument, "{}: {} must be {}, got {} ({})", where, field(option.name),
        allowed_values(option), got, option.help.substr(0, option.help.find(';')));
 }
 
@@ -143,7 +143,7 @@ std::vector<int> parse_list(std::string_view text, std::string_view none, std::s
     const auto [stop, error] = std::from_chars(at, end, number);
     if (error != std::errc{} || number < 1 || (stop != end && *stop != ','))
       fail(ErrorCode::bad_argument,
-           "--{}: must be whole numbers from 1 on with commas between, got '{}'", name, text);
+           "{}: must be whole numbers from 1 on with commas between, got '{}'", field(name), text);
     numbers.push_back(number);
     if (stop == end) return numbers;
     at = stop;

@@ -236,8 +236,8 @@ class Fit {
     const bool again = last_not_finite_ >= 0 && i - last_not_finite_ <= options_.rollback_every;
     if (again || !rollback_.can_undo())
       fail(ErrorCode::numeric,
-           "fit: the loss became {} at iteration {} (learning rate {}); lower --lr or try another "
-           "--seed",
+           "fit: the loss became {} at iteration {} (learning rate {}); lower `lr` or try another "
+           "`seed`",
            std::isnan(loss) ? "nan" : "infinite", i, options_.adam.lr);
     last_not_finite_ = i;
     return true;

@@ -69,10 +69,10 @@ void require_memory(std::string_view where, std::size_t limit, const Shape& x_sh
   const std::string smaller =
       fits(scaled()) ? fmt::format(", or a picture of {}x{}", scaled().w, scaled().h) : "";
   fail(ErrorCode::too_large,
-       "{}: a fit of {}x{} with this network needs {}, but {} are {}; try fewer --channels or "
-       "--scales, a smaller --network{}{}",
+       "{}: a fit of {}x{} with this network needs {}, but {} are {}; try fewer `channels` or "
+       "`scales`, a smaller `network`{}{}",
        where, x_shape.w, x_shape.h, bytes_in_words(needed), bytes_in_words(available),
-       limit > 0 ? "allowed" : "available", smaller, limit > 0 ? ", or more --max-memory" : "");
+       limit > 0 ? "allowed" : "available", smaller, limit > 0 ? ", or more `max_memory`" : "");
 }
 
 }  // namespace unmar

@@ -12,7 +12,7 @@ class SelfDiffusion final : public Stages {
     check_stages(options, "self-diffusion");
     if (problem.input != InputKind::observed)
       fail(ErrorCode::bad_argument,
-           "self-diffusion: the network's input is its own picture; take --input observed");
+           "self-diffusion: the network's input is its own picture; take `input` observed");
     Random(options.seed, "self-diffusion.start").normal(estimate_.values());
   }
 

@@ -11,7 +11,7 @@ namespace unmar {
 void check_stages(const StageOptions& options, const char* where) {
   if (options.stages < 1 || options.stages > options.iterations)
     fail(ErrorCode::bad_argument,
-         "{}: {} stages in {} iterations; give --stages 1 to {}, or more --iterations", where,
+         "{}: {} stages in {} iterations; give `stages` 1 to {}, or more `iterations`", where,
          options.stages, options.iterations, options.iterations);
   if (!(options.noise >= 0 && std::isfinite(options.noise)))
     fail(ErrorCode::bad_argument, "{}: the noise must be 0 or more, got {}", where, options.noise);

@@ -137,7 +137,7 @@ Opened open_picture(FileKind kind, const fs::path& path, int page, double max_me
   if (megapixels > max_megapixels) {
     fail(ErrorCode::too_large,
          "{}: '{}' is {}x{} px ({:.4g} Mpx), above the limit of {:.4g} Mpx; raise it with "
-         "--max-pixels",
+         "`max_pixels`",
          kReadImage, path.string(), width, height, megapixels, max_megapixels);
   }
   if (vips_band_format_iscomplex(picture.pixels.format())) {

@@ -205,7 +205,7 @@ namespace unmar {
 void parse_range(std::string_view text, ReadOptions& options) {
   const auto refuse = [&](const char* rule) {
     fail(ErrorCode::bad_argument,
-         "--range: '{}' is none; give auto, full, data, LOW..HIGH (as 0..4095) or P..Q% (as "
+         "`range`: '{}' is none; give auto, full, data, LOW..HIGH (as 0..4095) or P..Q% (as "
          "0.1..99.9%){}",
          text, rule);
   };
@@ -239,7 +239,7 @@ Rect region_of(std::string_view text) {
     if (error != std::errc{} || *number < 0 ||
         (last ? stop != end : stop == end || *stop != behind))
       fail(ErrorCode::bad_argument,
-           "--region: '{}' is none; give X,Y,WxH in pixels, as 1200,800,400x300", text);
+           "`region`: '{}' is none; give X,Y,WxH in pixels, as 1200,800,400x300", text);
     at = stop + 1;
   }
   return r;
@@ -264,7 +264,7 @@ const char* to_string(Outliers outliers) {
 Outliers outliers_named(std::string_view name) {
   for (const Outliers o : {Outliers::automatic, Outliers::keep, Outliers::fill})
     if (name == to_string(o)) return o;
-  fail(ErrorCode::bad_argument, "--outliers: '{}' is none; take keep, fill or auto", name);
+  fail(ErrorCode::bad_argument, "`outliers`: '{}' is none; take keep, fill or auto", name);
 }
 
 }  // namespace unmar

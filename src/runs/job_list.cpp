@@ -32,12 +32,12 @@ constexpr auto kPoll = std::chrono::milliseconds(300);
 
 void check_listed(const FitRequest& request) {
   const RunOutputs& out = request.out;
-  for (const auto& [name, asked] : {std::pair{"--history", !out.history.empty()},
-                                    {"--manifest", !out.manifest.empty()},
-                                    {"--report", !out.report.empty()},
-                                    {"--snapshots", !out.snapshots.empty()},
-                                    {"--preview", !out.preview.empty()},
-                                    {"--reference", !request.in.reference.empty()}})
+  for (const auto& [name, asked] : {std::pair{"`history`", !out.history.empty()},
+                                    {"`manifest`", !out.manifest.empty()},
+                                    {"`report`", !out.report.empty()},
+                                    {"`snapshots`", !out.snapshots.empty()},
+                                    {"`preview`", !out.preview.empty()},
+                                    {"`reference`", !request.in.reference.empty()}})
     if (asked)
       fail(ErrorCode::bad_argument,
            "{}: tells of a run in one process, not of a job list; leave it out", name);
@@ -282,7 +282,7 @@ JobList read_jobs(const fs::path& file) {
 WorkResult work_on(const JobList& list, const Share& share, int threads, JobObserver& observer,
                    std::stop_token stop) {
   if (share.of < 1 || share.part < 1 || share.part > share.of)
-    fail(ErrorCode::bad_argument, "work: --part must be I/N with I from 1 to N, got {}/{}",
+    fail(ErrorCode::bad_argument, "work: `part` must be I/N with I from 1 to N, got {}/{}",
          share.part, share.of);
   return Worker(list, threads, observer, stop).go(share);
 }

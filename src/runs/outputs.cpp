@@ -15,13 +15,13 @@ namespace fs = std::filesystem;
 void check_method(const FitRequest& request, const RestoreOptions& resolved, bool kept) {
   if (resolved.method != Method::patches) return;
   const RunOutputs& out = request.out;
-  for (const auto& [name, asked] : {std::pair{"--run", kept},
-                                    {"--history", !out.history.empty()},
-                                    {"--report", !out.report.empty()},
-                                    {"--snapshots", !out.snapshots.empty()}})
+  for (const auto& [name, asked] : {std::pair{"`run`", kept},
+                                    {"`history`", !out.history.empty()},
+                                    {"`report`", !out.report.empty()},
+                                    {"`snapshots`", !out.snapshots.empty()}})
     if (asked)
       fail(ErrorCode::bad_argument,
-           "{}: shows or keeps a fit, but --method patches has none; leave it out or take --method "
+           "{}: shows or keeps a fit, but `method` patches has none; leave it out or take `method` "
            "auto",
            name);
 }
@@ -40,24 +40,24 @@ void check_outputs(const FitRequest& request, const RestoreOptions& resolved, co
   check_method(request, resolved, store != nullptr);
   const RunOutputs& out = request.out;
   if (!out.result.empty()) check_writable(out.result);
-  if (!out.history.empty()) check_text_writable(out.history, "--history");
-  if (!out.manifest.empty()) check_text_writable(out.manifest, "--manifest");
-  if (!out.report.empty()) check_text_writable(out.report, "--report");
+  if (!out.history.empty()) check_text_writable(out.history, "`history`");
+  if (!out.manifest.empty()) check_text_writable(out.manifest, "`manifest`");
+  if (!out.report.empty()) check_text_writable(out.report, "`report`");
   if (!out.preview.empty()) check_writable(out.preview);
   if (store && is_input(request.in, out.result))
     fail(ErrorCode::bad_argument,
-         "--run: the result would replace '{}', which resuming and picking read again; name "
+         "`run`: the result would replace '{}', which resuming and picking read again; name "
          "another -o",
          out.result.string());
   if (store && !resumed) store->require_free();
   if (Film::is_meant_by(out.snapshots)) {
-    check_text_writable(out.snapshots, "--snapshots");
+    check_text_writable(out.snapshots, "`snapshots`");
     if (is_input(request.in, out.snapshots))
       fail(ErrorCode::bad_input,
-           "--snapshots: '{}' is a picture that is read; name another file or a folder",
+           "`snapshots`: '{}' is a picture that is read; name another file or a folder",
            out.snapshots.string());
   } else if (!out.snapshots.empty()) {
-    prepare_folder(out.snapshots, "--snapshots");
+    prepare_folder(out.snapshots, "`snapshots`");
   }
 }
 

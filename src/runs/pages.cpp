@@ -33,12 +33,12 @@ class PageObserver : public RunObserver {
 
 void check_alone(const FitRequest& request) {
   const RunOutputs& out = request.out;
-  for (const auto& [name, asked] : {std::pair{"--history", !out.history.empty()},
-                                    {"--manifest", !out.manifest.empty()},
-                                    {"--report", !out.report.empty()},
-                                    {"--snapshots", !out.snapshots.empty()}})
+  for (const auto& [name, asked] : {std::pair{"`history`", !out.history.empty()},
+                                    {"`manifest`", !out.manifest.empty()},
+                                    {"`report`", !out.report.empty()},
+                                    {"`snapshots`", !out.snapshots.empty()}})
     if (asked)
-      fail(ErrorCode::bad_argument, "{}: tells of one picture; take one --page, or leave it out",
+      fail(ErrorCode::bad_argument, "{}: tells of one picture; take one `page`, or leave it out",
            name);
 }
 
@@ -46,7 +46,7 @@ int page_number(std::string_view text, std::string_view all) {
   int number = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || stop != text.data() + text.size() || number < 1)
-    fail(ErrorCode::bad_argument, "--page must be a number, FIRST..LAST or all, got '{}'", all);
+    fail(ErrorCode::bad_argument, "`page` must be a number, FIRST..LAST or all, got '{}'", all);
   return number;
 }
 
@@ -56,7 +56,7 @@ std::vector<int> chosen_pages(std::string_view text, const std::filesystem::path
   const int count = count_pages(file);
   if (text.empty() && count > 1)
     fail(ErrorCode::bad_argument,
-         "'{}' holds {} pages; say which: --page N, --page FIRST..LAST or --page all ('unmar info' "
+         "'{}' holds {} pages; say which: `page` N, `page` FIRST..LAST or `page` all ('unmar info' "
          "lists them)",
          file.string(), count);
   int first = 1, last = count;
@@ -66,7 +66,7 @@ std::vector<int> chosen_pages(std::string_view text, const std::filesystem::path
     last = dots == text.npos ? first : page_number(text.substr(dots + 2), text);
   }
   if (last < first || last > count)
-    fail(ErrorCode::bad_argument, "--page {}: '{}' has {}", text, file.string(),
+    fail(ErrorCode::bad_argument, "`page` {}: '{}' has {}", text, file.string(),
          count == 1 ? "one page" : fmt::format("pages 1 to {}", count));
   std::vector<int> pages;
   for (int page = first; page <= last; ++page) pages.push_back(page);

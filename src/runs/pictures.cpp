@@ -76,7 +76,7 @@ RestoreOptions options_with_files(const FitRequest& request) {
   const RunInputs& in = request.in;
   if (!in.network.empty() && !options.custom_network)
     options.custom_network =
-        network_from_json(read_text(in.network, "--network-file"), in.network.string());
+        network_from_json(read_text(in.network, "`network_file`"), in.network.string());
   if (!in.guide.empty()) {
     if (!options.input) options.input = InputKind::guide;
     if (options.input == InputKind::guide)

@@ -120,7 +120,7 @@ std::string to_json(const RunRecord& record) {
       {"resolved", to_json(option_table(), record.resolved)},
       {"network", network ? Json::parse(network_to_json(*network)) : Json(nullptr)},
   };
-  return dumped(json, "--run");
+  return dumped(json, "`run`");
 }
 
 RunRecord read_record(const fs::path& file, std::string_view text, std::string_view where) {

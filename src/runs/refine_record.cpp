@@ -77,7 +77,7 @@ std::string to_json(const RefineRecord& record) {
                      {"started", record.started},
                      {"request", refinement_to_json(record.request)},
                      {"sha256", checksums}},
-                "--run");
+                "`run`");
 }
 
 RefineRecord read_refine_record(const fs::path& file, std::string_view text,

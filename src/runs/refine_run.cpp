@@ -29,10 +29,10 @@ using runs::RefineRecord;
 void check(const RefineRequest& request) {
   const auto refuse = [](const char* what) { fail(ErrorCode::bad_argument, "refine: {}", what); };
   const bool needs_mask = task_info(request.task).needs_mask;
-  if (!needs_mask && !request.in.mask.empty()) refuse("only --task inpaint has a --mask");
+  if (!needs_mask && !request.in.mask.empty()) refuse("only `task` inpaint has a `mask`");
   const bool has_files = !(request.prior_file.empty() && request.save_prior.empty());
   if (request.options.from == StartFrom::noise && has_files)
-    refuse("with --prior none there is no prior to read or save");
+    refuse("with `prior` none there is no prior to read or save");
 }
 
 Json facts(const RefineRequest& request, const RefineRunResult& run) {
@@ -180,14 +180,14 @@ class RefineRun {
   void check_files(bool resumed) const {
     check_writable(request_.out.result);
     if (!request_.save_prior.empty()) check_writable(request_.save_prior);
-    if (!request_.out.manifest.empty()) check_text_writable(request_.out.manifest, "--manifest");
+    if (!request_.out.manifest.empty()) check_text_writable(request_.out.manifest, "`manifest`");
     std::error_code error;
     if (is_kept() && !resumed && fs::exists(folder_.record(), error))
       fail(ErrorCode::bad_argument,
-           "--run: '{}' holds a refinement already; go on with it by 'unmar resume', or choose "
+           "`run`: '{}' holds a refinement already; go on with it by 'unmar resume', or choose "
            "another folder",
            folder_.path.string());
-    if (is_kept() && !resumed) RunStore(folder_.path, "--run").require_free();
+    if (is_kept() && !resumed) RunStore(folder_.path, "`run`").require_free();
   }
 
   void warn_of_files() {
@@ -199,11 +199,11 @@ class RefineRun {
   }
 
   void begin() {
-    prepare_folder(folder_.path, "--run");
-    lock_.emplace(folder_.path, "--run");
+    prepare_folder(folder_.path, "`run`");
+    lock_.emplace(folder_.path, "`run`");
     record_ = runs::to_json(RefineRecord{
         .request = request_, .started = result_.started, .version = version(), .moved = {}});
-    write_text(folder_.record(), record_, "--run");
+    write_text(folder_.record(), record_, "`run`");
   }
 
   void load() {
@@ -240,7 +240,7 @@ class RefineRun {
   /// What cannot be kept costs that, not the fit.
   void save(const FitProgress& progress) {
     try {
-      write_checkpoint(folder_.checkpoint(), "--run", [&](Archive& archive) {
+      write_checkpoint(folder_.checkpoint(), "`run`", [&](Archive& archive) {
         serialize(archive);
         progress.save_to(archive);
       });
@@ -259,9 +259,9 @@ class RefineRun {
     if (request_.out.manifest.empty() && !is_kept()) return;
     beside([&] {
       const std::string manifest = manifest_json(request_, result_, model_facts_);
-      if (!request_.out.manifest.empty()) write_text(request_.out.manifest, manifest, "--manifest");
+      if (!request_.out.manifest.empty()) write_text(request_.out.manifest, manifest, "`manifest`");
       if (!is_kept()) return;
-      write_text(folder_.manifest(), manifest, "--run");
+      write_text(folder_.manifest(), manifest, "`run`");
       if (!result_.refined.cancelled) fs::remove(folder_.checkpoint());
     });
   }

@@ -22,11 +22,11 @@ constexpr float kGray = 0.5f;  ///< what is not begun yet
 int size_of(const DiffusersModel& model, int asked) {
   const int size = asked > 0 ? asked : model.unet.sample_size;
   if (size < 1)
-    throw Error(ErrorCode::bad_argument, "--size: the model does not say its size; give it");
+    throw Error(ErrorCode::bad_argument, "`size`: the model does not say its size; give it");
   const int step = 1 << (model.unet.block_out_channels.size() - 1);
   if (size % step != 0)
     throw Error(ErrorCode::bad_argument,
-                fmt::format("--size: must be a multiple of {} for this model, got {}; it was "
+                fmt::format("`size`: must be a multiple of {} for this model, got {}; it was "
                             "trained for {}",
                             step, size, model.unet.sample_size));
   return size;
@@ -84,7 +84,7 @@ int batch_within_memory(const DdpmUnetOptions& unet, UnetModelOptions options) {
   int smaller = size / 2 / step * step;
   while (smaller > step && !fits(1, smaller)) smaller = smaller / 2 / step * step;
   fail(ErrorCode::too_large,
-       "ddpm sample: a picture of {0}x{0} px needs {1}, but {2} are available; try --size {3}",
+       "ddpm sample: a picture of {0}x{0} px needs {1}, but {2} are available; try `size` {3}",
        size, bytes_in_words(cost.memory), bytes_in_words(cost.memory_free),
        std::max(smaller, step));
 }

@@ -78,7 +78,7 @@ void RunStore::require_run() const {
   std::error_code error;
   if (fs::exists(record(), error)) return;
   const bool folder = fs::is_directory(folder_, error);
-  fail(ErrorCode::bad_input, "{}: '{}' {}; give the folder that --run named", where_,
+  fail(ErrorCode::bad_input, "{}: '{}' {}; give the folder that `run` named", where_,
        folder_.string(), folder ? "holds no run (no run.json)" : "is not a folder");
 }
 

@@ -20,8 +20,8 @@ void require_sides(int size, std::size_t levels) {
   const int step = 1 << (levels - 1);
   if (size % step == 0) return;
   refuse(
-      fmt::format("--size: the U-Net halves the picture {} times, so its side must be a "
-                  "multiple of {}, but it is {}; give --size {}, or other --block-out-channels",
+      fmt::format("`size`: the U-Net halves the picture {} times, so its side must be a "
+                  "multiple of {}, but it is {}; give `size` {}, or other `block_out_channels`",
                   levels - 1, step, size, (size / step + 1) * step));
 }
 
@@ -29,8 +29,8 @@ void require_groups(const TrainingRequest& a) {
   for (const int width : a.block_out_channels)
     if (width % a.norm_num_groups != 0)
       refuse(fmt::format(
-          "--norm-num-groups: {} groups do not divide the width {} of "
-          "--block-out-channels; give {}, or other widths",
+          "`norm_num_groups`: {} groups do not divide the width {} of "
+          "`block_out_channels`; give {}, or other widths",
           a.norm_num_groups, width,
           std::accumulate(a.block_out_channels.begin(), a.block_out_channels.end(),
                           a.norm_num_groups, [](int x, int y) { return std::gcd(x, y); })));
@@ -55,7 +55,7 @@ std::vector<DdpmBlock> down_blocks(const TrainingRequest& a, int size) {
   std::erase(wanted, 0);  // "none"
   if (!wanted.empty())
     refuse(
-        fmt::format("--attention: no level of the U-Net has a side of {} px; it has {} levels, "
+        fmt::format("`attention`: no level of the U-Net has a side of {} px; it has {} levels, "
                     "from {} px on, each half as large",
                     wanted.front(), levels, size));
   return blocks;
@@ -75,7 +75,7 @@ Dataset training_pictures(const TrainingRequest& a) {
   const int side = std::max(pictures.width, pictures.height);
   if (a.size > 0 && a.size < side)
     refuse(
-        fmt::format("--size: the pictures of '{}' are {}x{} px and can only be padded, not made "
+        fmt::format("`size`: the pictures of '{}' are {}x{} px and can only be padded, not made "
                     "smaller; give at least {}",
                     a.images.string(), pictures.width, pictures.height, side));
   return a.size > side || pictures.width != pictures.height
@@ -86,14 +86,14 @@ Dataset training_pictures(const TrainingRequest& a) {
 DdpmUnetOptions training_unet(const TrainingRequest& a, const Dataset& pictures) {
   DdpmUnetOptions unet;
   if (!a.unet.empty()) {
-    unet = ddpm_unet_from_json(read_text(a.unet, "--unet"),
-                               fmt::format("--unet: '{}'", a.unet.string()));
+    unet = ddpm_unet_from_json(read_text(a.unet, "`unet`"),
+                               fmt::format("`unet`: '{}'", a.unet.string()));
     if (unet.in_channels != pictures.channels || unet.out_channels != pictures.channels)
       refuse(
-          fmt::format("--unet: '{}' is for pictures of {} channels and gives {}, but these have "
+          fmt::format("`unet`: '{}' is for pictures of {} channels and gives {}, but these have "
                       "{}; {}",
                       a.unet.string(), unet.in_channels, unet.out_channels, pictures.channels,
-                      pictures.channels == 3 ? "--gray makes them gray"
+                      pictures.channels == 3 ? "`gray` makes them gray"
                                              : "change in_channels and out_channels"));
   } else {
     require_groups(a);

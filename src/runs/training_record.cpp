@@ -31,10 +31,10 @@ std::string to_json(const TrainingRequest& a, const DdpmUnetOptions& unet,
 }
 
 TrainingRecord read_training_record(const fs::path& file) {
-  const Json json = Json::parse(read_text(file, "--resume"), nullptr, false);
+  const Json json = Json::parse(read_text(file, "`resume`"), nullptr, false);
   const auto damaged = [&](const std::string& why) {
     return Error(ErrorCode::bad_input,
-                 fmt::format("--resume: '{}' is damaged: {}", file.string(), why));
+                 fmt::format("`resume`: '{}' is damaged: {}", file.string(), why));
   };
   if (!json.is_object()) throw damaged("it is no JSON object");
   TrainingRecord record;

@@ -45,7 +45,7 @@ class Training {
     const std::string sha256 = sha256_of(pictures);
     if (resumed && sha256 != resumed->pictures_sha256)
       fail(ErrorCode::bad_input,
-           "--resume: the pictures of '{}' are not those that the training began with; put those "
+           "`resume`: the pictures of '{}' are not those that the training began with; put those "
            "back, or begin anew",
            a_.images.string());
     unet_ = resumed ? resumed->unet : runs::training_unet(a_, pictures);
@@ -76,14 +76,14 @@ class Training {
     std::error_code error;
     if (fs::exists(folder_.record(), error))
       fail(ErrorCode::bad_argument,
-           "{}: '{}' holds a training already; go on with it by --resume, or choose another folder",
+           "{}: '{}' holds a training already; go on with it by `resume`, or choose another folder",
            kWhere, folder_.path.string());
     if (fs::exists(folder_.path / "config.json", error))
       fail(ErrorCode::bad_argument, "{}: '{}' holds a model already; choose another folder", kWhere,
            folder_.path.string());
-    prepare_folder(folder_.path, "-o");
+    prepare_folder(folder_.path, "`output`");
     lock_.emplace(folder_.path, kWhere);
-    write_text(folder_.record(), record_, "-o");
+    write_text(folder_.record(), record_, "`output`");
   }
 
   void load() {
@@ -91,9 +91,9 @@ class Training {
     remove_remains(folder_.path);
     std::error_code error;
     if (fs::exists(folder_.checkpoint(), error)) {
-      const Checkpoint checkpoint(folder_.checkpoint(), "--resume");
+      const Checkpoint checkpoint(folder_.checkpoint(), "`resume`");
       Archive archive(checkpoint.payload(),
-                      fmt::format("--resume: '{}'", folder_.checkpoint().string()));
+                      fmt::format("`resume`: '{}'", folder_.checkpoint().string()));
       TrainerState state;
       archive(earlier_seconds_, state);
       archive.expect_end();
@@ -101,10 +101,10 @@ class Training {
     }
     if (trainer_->updates() >= a_.iterations)
       fail(ErrorCode::bad_argument,
-           "--resume: the training in '{}' is finished, after {} iterations; give more "
-           "--iterations to go on",
+           "`resume`: the training in '{}' is finished, after {} iterations; give more "
+           "`iterations` to go on",
            folder_.path.string(), trainer_->updates());
-    write_text(folder_.record(), record_, "--resume");  // with the new --iterations
+    write_text(folder_.record(), record_, "`resume`");  // with the new --iterations
   }
 
   void announce() const {
@@ -153,7 +153,7 @@ class Training {
   }
 
   void draw_sheet(std::int64_t iterations) const {
-    prepare_folder(folder_.samples(), "--samples");
+    prepare_folder(folder_.samples(), "`samples`");
     write_image(
         folder_.samples() / fmt::format("iteration_{:06}.png", iterations),
         sheet_of(draw_samples(
@@ -167,10 +167,11 @@ class Training {
     std::string csv = "iteration,loss\n";
     for (std::size_t i = 0; i < trainer_->losses().size(); ++i)
       csv += fmt::format("{},{:.9g}\n", i, trainer_->losses()[i]);
-    write_text(folder_.losses(), csv, "-o");
+    write_text(folder_.losses(), csv, "`output`");
     double so_far = seconds();
     TrainerState state = trainer_->state();
-    write_checkpoint(folder_.checkpoint(), "-o", [&](Archive& archive) { archive(so_far, state); });
+    write_checkpoint(folder_.checkpoint(), "`output`",
+                     [&](Archive& archive) { archive(so_far, state); });
     last_checkpoint_ = Clock::now();
   }
 
@@ -204,7 +205,8 @@ TrainingResult resume_training(const fs::path& path, const TrainingChanges& chan
   std::error_code error;
   if (!fs::exists(folder.record(), error))
     fail(
-        ErrorCode::bad_input, "--resume: '{}' {}; give the folder that -o named", path.string(),
+        ErrorCode::bad_input, "`resume`: '{}' {}; give the folder that `output` named",
+        path.string(),
         fs::is_directory(path, error) ? "holds no training (no training.json)" : "is not a folder");
   runs::TrainingRecord record = runs::read_training_record(folder.record());
   TrainingRequest& request = record.request;
@@ -214,7 +216,7 @@ TrainingResult resume_training(const fs::path& path, const TrainingChanges& chan
   request.threads = changes.threads.value_or(0);
   if (record.version != version())
     fail(ErrorCode::unsupported,
-         "--resume: the training in '{}' was begun by unmar {}, this is {}; go on with the version "
+         "`resume`: the training in '{}' was begun by unmar {}, this is {}; go on with the version "
          "that began it",
          path.string(), record.version, version());
   if (!fs::exists(request.images, error)) {

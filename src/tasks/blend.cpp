@@ -96,7 +96,7 @@ Blend::Blend(const Plan& plan, const RestoreOptions& resolved, std::stop_token c
       known_(fully_known(plan)) {
   if (!plan.A->only_hides())
     fail(ErrorCode::unsupported,
-         "blend: the patch filter removes noise only, but the damage is a {}; take --method dip",
+         "blend: the patch filter removes noise only, but the damage is a {}; take `method` dip",
          plan.A->describe());
   const auto values = known_.values();
   if (std::all_of(values.begin(), values.end(), [](float v) { return v > 0.f; })) known_ = {};

@@ -23,7 +23,7 @@ void check_deblur(const RestoreOptions& given) {
          "deblur: the blur is given both in words, '{}', and as a picture; give one of them",
          *given.blur);
   if (!given.blur && !given.blur_kernel)
-    fail(ErrorCode::bad_argument, "deblur: --blur is missing; give {}",
+    fail(ErrorCode::bad_argument, "deblur: `blur` is missing; give {}",
          allowed_values(option_spec("blur")));
 }
 

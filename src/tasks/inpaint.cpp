@@ -49,7 +49,7 @@ void quick_inpaint(RestoreOptions& o, const RestoreOptions& given) {
 void check_inpaint(const RestoreOptions& given) {
   if (given.method == Method::patches)
     fail(ErrorCode::bad_argument,
-         "inpaint: --method patches removes noise and fills nothing; take auto, which does both, "
+         "inpaint: `method` patches removes noise and fills nothing; take auto, which does both, "
          "or dip");
 }
 

@@ -78,11 +78,11 @@ Plane painted(const Image& picture, std::string_view colour) {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
   if (digits.size() != 6 || error != std::errc{} || end != digits.data() + digits.size())
     fail(ErrorCode::bad_argument,
-         "inpaint: --mask-colour must be six hexadecimal digits as FF0000 for red, got '{}'",
+         "inpaint: `mask_colour` must be six hexadecimal digits as FF0000 for red, got '{}'",
          colour);
   if (picture.channels() != 1 && picture.channels() != 3)
     fail(ErrorCode::bad_argument,
-         "inpaint: --mask-colour needs a mask with colours, this one has {} "
+         "inpaint: `mask_colour` needs a mask with colours, this one has {} "
          "channels",
          picture.channels());
   Plane known(picture.plane(0).size());
@@ -154,7 +154,7 @@ void require_known(const Image& known, bool invert) {
   if (std::ranges::any_of(known.pixels(), [](float v) { return v >= 1.f; })) return;
   fail(ErrorCode::bad_input,
        "mask: it is {} everywhere, so no pixel is known; white is known and black is "
-       "to be filled, or the other way round with --invert-mask",
+       "to be filled, or the other way round with `invert_mask`",
        invert ? "white" : "black");
 }
 
@@ -182,11 +182,11 @@ void require_holes(const Image& known, const PictureParts& picture, const Image*
   if (any_unusable(picture)) return;
   if (!mask)
     fail(ErrorCode::bad_argument,
-         "inpaint: nothing is to be filled: there is no --mask, and the picture has neither "
-         "transparent nor NaN pixels; give a --mask of its size, white known, black to be filled");
+         "inpaint: nothing is to be filled: there is no `mask`, and the picture has neither "
+         "transparent nor NaN pixels; give a `mask` of its size, white known, black to be filled");
   fail(ErrorCode::bad_input,
        "inpaint: the mask is {} everywhere, so nothing is to be filled; white is known and "
-       "black is to be filled, or the other way round with --invert-mask",
+       "black is to be filled, or the other way round with `invert_mask`",
        invert ? "black" : "white");
 }
 

@@ -14,8 +14,8 @@ void check_served(Task task, const OptionSpec& spec) {
   if (spec.serves(task)) return;
   std::vector<std::string> names;
   for (const Task other : spec.tasks) names.emplace_back(to_string(other));
-  fail(ErrorCode::bad_argument, "{}: --{} is not an option of this task; it belongs to {}",
-       to_string(task), spec.name, list_with_or(names));
+  fail(ErrorCode::bad_argument, "{}: {} is not an option of this task; it belongs to {}",
+       to_string(task), field(spec.name), list_with_or(names));
 }
 
 /// Whether a network file says this too.
@@ -28,11 +28,11 @@ void check_network(Task task, const RestoreOptions& given, const std::string& ne
     if (!describes_network(spec) || !spec.get(given)) continue;
     if (given.custom_network)
       fail(ErrorCode::bad_argument,
-           "{}: --{} is given beside a network file; write it into the file or leave the file out",
-           to_string(task), spec.name);
+           "{}: {} is given beside a network file; write it into the file or leave the file out",
+           to_string(task), field(spec.name));
     if (!spec.serves_network(network))
-      fail(ErrorCode::bad_argument, "{}: --{} is not an option of network '{}'; it belongs to {}",
-           to_string(task), spec.name, network, list_with_or(spec.networks));
+      fail(ErrorCode::bad_argument, "{}: {} is not an option of network '{}'; it belongs to {}",
+           to_string(task), field(spec.name), network, list_with_or(spec.networks));
   }
 }
 

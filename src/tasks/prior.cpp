@@ -48,7 +48,7 @@ double spread(const Plan& plan) {
 double hidden_error(const Plan& plan, const RestoreOptions& resolved, const FitResult* fit) {
   if (!fit)
     fail(ErrorCode::bad_argument,
-         "refine: the error of a prior that was not fitted here is not known; give --start T0");
+         "refine: the error of a prior that was not fitted here is not known; give `start` T0");
   for (std::size_t k = 0; k < fit->watched.size(); ++k) {
     if (fit->watched[k].name != kHeldOut) continue;
     const auto best = static_cast<std::size_t>(fit->best_iteration);

@@ -42,25 +42,25 @@ void check_options(Task task, const RefineOptions& o, int steps) {
   require(o.dps_scale >= 0 && std::isfinite(o.dps_scale), "dps_scale must be 0 or more",
           o.dps_scale);
   if (o.start && (*o.start < 0 || *o.start >= steps))
-    fail(ErrorCode::bad_argument, "refine: --start must be auto or 0 to {} for this model, got {}",
+    fail(ErrorCode::bad_argument, "refine: `start` must be auto or 0 to {} for this model, got {}",
          steps - 1, *o.start);
   if (o.eta && o.sampler != "ddim")
-    fail(ErrorCode::bad_argument, "refine: --eta is an option of --sampler ddim, not of {}",
+    fail(ErrorCode::bad_argument, "refine: `eta` is an option of `sampler` ddim, not of {}",
          o.sampler);
   if (o.consistency == Consistency::repaint && !task_info(task).needs_mask)
     fail(ErrorCode::bad_argument,
-         "refine: --consistency repaint pastes known pixels, which only inpaint has; take ddnm for "
+         "refine: `consistency` repaint pastes known pixels, which only inpaint has; take ddnm for "
          "{}",
          to_string(task));
   const bool has_prior = o.from != StartFrom::noise;
   const bool whole_chain = !has_prior || o.prior_weight;
   if (whole_chain && o.start)
     fail(ErrorCode::bad_argument,
-         "refine: the chain starts at the noisiest timestep {}; leave --start out",
-         has_prior ? "with --prior-weight" : "without a prior");
+         "refine: the chain starts at the noisiest timestep {}; leave `start` out",
+         has_prior ? "with `prior_weight`" : "without a prior");
   if (o.prior_weight) {
-    require(has_prior, "--prior-weight needs a prior", "none");
-    require(*o.prior_weight >= 0 && *o.prior_weight <= 1, "--prior-weight must be 0 to 1",
+    require(has_prior, "`prior_weight` needs a prior", "none");
+    require(*o.prior_weight >= 0 && *o.prior_weight <= 1, "`prior_weight` must be 0 to 1",
             *o.prior_weight);
   }
 }
@@ -164,14 +164,14 @@ class Refinement {
     const bool to_be_drowned = options().from == StartFrom::input && !options().start;
     if (options().from != StartFrom::prior && (tied || to_be_drowned) && !restoring().sigma)
       fail(ErrorCode::bad_argument,
-           "refine: without a fit the noise cannot be estimated; give --sigma");
+           "refine: without a fit the noise cannot be estimated; give `sigma`");
     const bool fresh = options().sampler.starts_with("ddpm") ||
                        (options().sampler == "ddim" && *options().eta > 0);
     if (options().consistency == Consistency::ddnm && !fresh)
       fail(ErrorCode::bad_argument,
-           "refine: --consistency ddnm hides the noise of the picture in the sampler's own, of "
-           "which {} has none; take ddpm, or ddim with an --eta above 0",
-           options().sampler == "ddim" ? "ddim with --eta 0" : options().sampler);
+           "refine: `consistency` ddnm hides the noise of the picture in the sampler's own, of "
+           "which {} has none; take ddpm, or ddim with an `eta` above 0",
+           options().sampler == "ddim" ? "ddim with `eta` 0" : options().sampler);
   }
 
   void find_prior() {

@@ -15,7 +15,7 @@ std::optional<int> parse_start(const std::string& text) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc{} || stop != end || value < 0)
-    fail(ErrorCode::bad_argument, "refine: --start must be auto or a timestep, got '{}'", text);
+    fail(ErrorCode::bad_argument, "refine: `start` must be auto or a timestep, got '{}'", text);
   return value;
 }
 

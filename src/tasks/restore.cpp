@@ -68,7 +68,7 @@ Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o) {
     return to_tensor(plan.counts.outliers_kept > 0 ? clamped(plan.input) : plan.input);
   if (o.input != InputKind::guide) return {};
   if (!o.guide)
-    fail(ErrorCode::bad_argument, "{}: --input guide needs a picture; give --guide FILE",
+    fail(ErrorCode::bad_argument, "{}: `input` guide needs a picture; give `guide` FILE",
          to_string(task));
   if (o.guide->width() != plan.input.width() || o.guide->height() != plan.input.height())
     fail(ErrorCode::bad_input, "{}: the guide is {}x{} px but the result will be {}x{} px; crop it",

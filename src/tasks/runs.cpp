@@ -116,10 +116,10 @@ class Runs {
   void serialize(Archive& archive) {
     archive(done_, moment_, by_rule_, sum_, all_.iterations, all_.seconds, all_.stopper_seconds,
             all_.rollbacks, all_.best_iteration, all_.history);
-    archive.require(done_ >= 0 && done_ < runs_, "it has another number of --runs");
+    archive.require(done_ >= 0 && done_ < runs_, "it has another number of `runs`");
     archive.require(sum_.empty() == (done_ == 0), "the mean and the number of runs do not agree");
     archive.require(done_ == 0 ? moment_ == -1 : moment_ >= 0,
-                    "the moment that the first of --runs chose is missing");
+                    "the moment that the first of `runs` chose is missing");
     const auto rows = static_cast<std::size_t>(all_.iterations);
     archive.require(all_.iterations >= done_ && all_.history.size() == rows,
                     "the history has not one row per iteration");

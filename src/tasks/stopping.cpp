@@ -22,7 +22,7 @@ std::vector<std::string> split(const std::string& list) {
 StopRule rule_of(Task task, const std::string& name) {
   const OptionSpec& stop = option_spec("stop");
   if (std::find(stop.choices.begin(), stop.choices.end(), name) == stop.choices.end())
-    fail(ErrorCode::bad_argument, "{}: --watch names '{}'; its rules are those of --stop: {}",
+    fail(ErrorCode::bad_argument, "{}: `watch` names '{}'; its rules are those of `stop`: {}",
          to_string(task), name, allowed_values(stop));
   RestoreOptions named;
   stop.put(named, name);
@@ -145,7 +145,7 @@ class Maker {
   Tensor known(StopRule rule) const {
     if (task_spec(task_).enlargement)
       fail(ErrorCode::bad_argument,
-           "{}: --stop {} compares the result with the given picture pixel by pixel, but that is "
+           "{}: `stop` {} compares the result with the given picture pixel by pixel, but that is "
            "smaller; take wmv, emv or none",
            to_string(task_), name_of(rule));
     return plan_.A->known_part(Tensor(plan_.y.shape(), 1.f));
@@ -154,7 +154,7 @@ class Maker {
   float sigma(StopRule rule) const {
     if (o_.sigma.value_or(0) <= 0)
       fail(ErrorCode::bad_argument,
-           "{}: --stop {} needs to know how strong the noise is; give '{}' a --sigma above 0, "
+           "{}: `stop` {} needs to know how strong the noise is; give '{}' a `sigma` above 0, "
            "or take another rule",
            to_string(task_), name_of(rule),
            option_spec("sigma").serves(task_) ? to_string(task_) : "denoise");
@@ -164,7 +164,7 @@ class Maker {
   std::unique_ptr<Stopper> make_stage_judge(const Stopping& needs) const {
     if (!task_spec(task_).only_noise || !needs.targets)
       fail(ErrorCode::bad_argument,
-           "{}: --stop stages needs 'denoise' with --prior staged, whose stages it judges",
+           "{}: `stop` stages needs 'denoise' with `prior` staged, whose stages it judges",
            to_string(task_));
     const double sigma = o_.sigma ? *o_.sigma / 255 : estimate_sigma(plan_.y);
     return make_stage_risk(*needs.targets, plan_.y, sigma);
@@ -176,8 +176,8 @@ class Maker {
                             o_.optimise == Optimise::weights;
     if (!input_fits)
       fail(ErrorCode::bad_argument,
-           "{}: --stop sure needs 'denoise' with --input observed, --optimise weights and a "
-           "--reg-noise-std above 0; it measures how the result follows the noisy picture",
+           "{}: `stop` sure needs 'denoise' with `input` observed, `optimise` weights and a "
+           "`reg_noise_std` above 0; it measures how the result follows the noisy picture",
            to_string(task_));
   }
 
@@ -208,7 +208,7 @@ Stopping make_stopping(Task task, const Plan& plan, const RestoreOptions& resolv
       const bool twice = std::any_of(stopping.watchers.begin(), stopping.watchers.end(),
                                      [&](const auto& watcher) { return watcher.first == name; });
       if (twice)
-        fail(ErrorCode::bad_argument, "{}: --watch names '{}' twice", to_string(task), name);
+        fail(ErrorCode::bad_argument, "{}: `watch` names '{}' twice", to_string(task), name);
       stopping.watchers.emplace_back(name, maker.make(rule_of(task, name), stopping));
     }
   return stopping;

@@ -147,7 +147,7 @@ int tile_side(Task task, int height, int width, const RestoreOptions& resolved) 
   const auto [end, error] = std::from_chars(tile.data(), tile.data() + tile.size(), side);
   if (error != std::errc{} || end != tile.data() + tile.size() || side < kLeastSide)
     fail(ErrorCode::bad_argument,
-         "{}: --tile must be auto, none or a side of at least {} px, got '{}'", to_string(task),
+         "{}: `tile` must be auto, none or a side of at least {} px, got '{}'", to_string(task),
          kLeastSide, tile);
   return side;
 }
@@ -222,7 +222,7 @@ Tiling::Part Tiling::part_of(int tile) const {
     const Rect wider = widened(part.rect, picture_);
     if (wider == part.rect || std::max(wider.height, wider.width) > kWidest)
       fail(ErrorCode::too_large,
-           "{}: the hole at ({}, {}) is too wide for tiles of {} px; give a larger --tile, or none",
+           "{}: the hole at ({}, {}) is too wide for tiles of {} px; give a larger `tile`, or none",
            to_string(task_), part.rect.x, part.rect.y, grid_.tile(tile).width);
     part = look_at(wider);
   }

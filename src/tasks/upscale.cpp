@@ -21,7 +21,7 @@ void quick_upscale(RestoreOptions& o, const RestoreOptions& given) {
 
 void check_upscale(const RestoreOptions& given) {
   if (given.factor) return;
-  fail(ErrorCode::bad_argument, "upscale: --factor is missing; give {}",
+  fail(ErrorCode::bad_argument, "upscale: `factor` is missing; give {}",
        allowed_values(option_spec("factor")));
 }
 

@@ -92,7 +92,7 @@ std::string in_words(const ValueCounts& counts) {
     line(fmt::format("{:.1f} % of the picture is known", percent(counts.known)));
     if (counts.blended > 0) text += fmt::format(", {:.1f} % is blended", percent(counts.blended));
     if (2 * counts.known < counts.all)
-      text += "; if the mask is white where it is to be filled, add --invert-mask";
+      text += "; if the mask is white where it is to be filled, add `invert_mask`";
   }
   if (counts.missing > 0)
     line(fmt::format("{} of {} values are NaN, infinite or blank: filled", counts.missing,
@@ -100,7 +100,7 @@ std::string in_words(const ValueCounts& counts) {
   if (counts.outliers_filled + counts.outliers_kept > 0)
     line(
         fmt::format("{} of {} values lie outside of the range: {} filled, {} kept as they were "
-                    "(--outliers, --range)",
+                    "(`outliers`, `range`)",
                     counts.outliers_filled + counts.outliers_kept, counts.all,
                     counts.outliers_filled, counts.outliers_kept));
   return text;

@@ -79,7 +79,7 @@ TEST(OptionTable, WhatIsNotSetHasNoValue) {
 TEST(OptionTable, RefusalsSayTheOptionItsValuesAndWhatWasGiven) {
   Cake cake;
   EXPECT_EQ(error_text([&] { set(cake, "layers", "10"); }),
-            "bake: --layers must be a whole number from 1 to 9, got 10 (how many)");
+            "bake: `layers` must be a whole number from 1 to 9, got 10 (how many)");
   EXPECT_THAT(error_text([&] { set(cake, "layers", "2.5"); }), HasSubstr("got '2.5'"));
   EXPECT_THAT(error_text([&] { set(cake, "sugar", "nan"); }),
               HasSubstr("between 0 and 1, got nan"));

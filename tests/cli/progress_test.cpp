@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "console.h"
+
 namespace unmar::cli {
 namespace progress_test {
 
@@ -14,6 +16,13 @@ std::vector<std::string> parts_after(int done, double seconds, std::optional<dou
   row.psnr = psnr;
   const Tensor picture(Shape{1, 1, 1, 1});
   return progress_parts("denoise", {row, 1000, seconds, 42, picture, picture}, may_end_sooner);
+}
+
+TEST(Console, ShowsTheLibrarysFieldsAsFlags) {
+  EXPECT_EQ(with_flags("fit: nan; lower `lr` or raise `reg_noise_std`, `output` is full"),
+            "fit: nan; lower --lr or raise --reg-noise-std, -o is full");
+  for (const char* other : {"", "a `", "``", "'a`b c`d.png'", "`B`", "a `b 1`"})
+    EXPECT_EQ(with_flags(other), other);
 }
 
 TEST(ProgressLine, TellsTheTimeThatTheRestTakesAtThePaceSoFar) {

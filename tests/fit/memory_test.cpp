@@ -60,7 +60,7 @@ TEST(Memory, AFitThatNeedsMoreThanItMayTakeIsRefusedInOneLine) {
   };
   const std::string text = refusal({1, 3, 6000, 8000}, std::size_t{22} << 30);
   EXPECT_THAT(text, testing::StartsWith("denoise: a fit of 8000x6000 with this network needs "));
-  EXPECT_THAT(text, testing::HasSubstr("GiB, but 22.0 GiB are allowed; try fewer --channels"));
+  EXPECT_THAT(text, testing::HasSubstr("GiB, but 22.0 GiB are allowed; try fewer `channels`"));
   EXPECT_EQ(text.find('\n'), std::string::npos);
   EXPECT_THAT(refusal({1, 3, 32000, 32000}, 0), testing::HasSubstr("are available; try"));
 }

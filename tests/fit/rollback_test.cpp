@@ -250,8 +250,8 @@ TEST(NotFinite, AgainWithinTheSnapshotIntervalIsAnErrorThatNamesIterationAndRate
   FitOptions options = options_with(20);
   options.adam.lr = 0.5f;
   EXPECT_EQ(numeric_error(spiking({{9, kNan}, {12, -kNan}}), options),
-            "fit: the loss became nan at iteration 12 (learning rate 0.5); lower --lr or try "
-            "another --seed");
+            "fit: the loss became nan at iteration 12 (learning rate 0.5); lower `lr` or try "
+            "another `seed`");
   EXPECT_THAT(numeric_error(spiking({{9, kNan}, {12, kInfinity}}), options),
               testing::HasSubstr("became infinite at iteration 12"));
   EXPECT_EQ(numeric_error(spiking({{9, kNan}, {14, kNan}}), options), "no error");

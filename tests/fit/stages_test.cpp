@@ -81,7 +81,7 @@ TEST(SelfDiffusion, starts_each_stage_from_its_own_picture_with_less_noise) {
 TEST(SelfDiffusion, refuses_an_input_that_is_not_a_picture) {
   ProblemOptions uniform;
   EXPECT_THAT(error_text([&] { make_self_diffusion(uniform, kShape, kFour); }),
-              HasSubstr("--input observed"));
+              HasSubstr("`input` observed"));
 }
 
 TEST(StagedTargets, have_ever_less_noise_and_in_the_end_none) {

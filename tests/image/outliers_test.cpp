@@ -215,7 +215,7 @@ TEST(RangeInWords, IsReadBack) {
   }
   for (const char* text : {"", "wide", "5", "5..", "..5", "5..2", "1..1", "0..101%", "nan..5"}) {
     ReadOptions options;
-    expect_error(ErrorCode::bad_argument, {"--range: '" + std::string(text), "LOW..HIGH"},
+    expect_error(ErrorCode::bad_argument, {"`range`: '" + std::string(text), "LOW..HIGH"},
                  [&] { parse_range(text, options); });
   }
 }

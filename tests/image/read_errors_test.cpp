@@ -143,7 +143,7 @@ TEST_F(ReadErrors, too_large_a_picture_is_refused_before_it_is_decoded) {
   put_bytes(in("a.png"), std::string(kHeaderOnly, sizeof kHeaderOnly - 1));
   expect_error(ErrorCode::too_large,
                {"a.png' is 40000x30000 px (1200 Mpx), above the limit of 100 Mpx; raise it with "
-                "--max-pixels"},
+                "`max_pixels`"},
                [&] { read_image(in("a.png")); });
   expect_error(ErrorCode::bad_input, {"is damaged"},
                [&] { read_image(in("a.png"), {.max_megapixels = 1200}); });

@@ -187,7 +187,7 @@ TEST_F(TiledRun, RefusesWhatShowsOneFit) {
   request = tiled();
   request.options.tile = "12";
   EXPECT_THAT(error_of([&] { run(request, nullptr, quiet); }, ErrorCode::bad_argument),
-              HasSubstr("--tile must be auto, none or a side of at least 64 px"));
+              HasSubstr("`tile` must be auto, none or a side of at least 64 px"));
 }
 
 TEST_F(TiledRun, PicturesOfAMegapixelAreOnePiece) {

@@ -278,7 +278,7 @@ TEST(Blend, InpaintingRefusesTheFilterAlone) {
   RestoreOptions options = tiny();
   options.method = Method::patches;
   EXPECT_THAT(error_of([&] { resolve(Task::inpaint, options); }),
-              testing::HasSubstr("inpaint: --method patches"));
+              testing::HasSubstr("inpaint: `method` patches"));
 }
 
 TEST(Patches, AloneHaveNoFit) {

@@ -57,15 +57,15 @@ TEST(Deblur, EveryRuleThatJudgesTheBlurredPictureServes) {
   RestoreOptions options = tiny();
   options.stop = StopRule::discrepancy;
   EXPECT_THAT(error_of([&] { deblur(picture, "gauss:1", options); }),
-              HasSubstr("give 'deblur' a --sigma above 0"));
+              HasSubstr("give 'deblur' a `sigma` above 0"));
   options.stop = StopRule::stages;
-  EXPECT_THAT(error_of([&] { deblur(picture, "gauss:1", options); }), HasSubstr("--stop stages"));
+  EXPECT_THAT(error_of([&] { deblur(picture, "gauss:1", options); }), HasSubstr("`stop` stages"));
 }
 
 TEST(Deblur, RefusesWhatItCannotWorkWith) {
   const Image picture = stripes();
   EXPECT_THAT(error_of([&] { restore(Task::deblur, picture, nullptr, tiny()); }),
-              HasSubstr("deblur: --blur is missing; give gauss:SIGMA"));
+              HasSubstr("deblur: `blur` is missing; give gauss:SIGMA"));
   EXPECT_THAT(error_of([&] { deblur(picture, "gauss", tiny()); }),
               HasSubstr("deblur: blur 'gauss': give gauss:SIGMA"));
   EXPECT_THAT(error_of([&] { deblur(picture, "gauss:8", tiny()); }),
@@ -74,7 +74,7 @@ TEST(Deblur, RefusesWhatItCannotWorkWith) {
     RestoreOptions options = tiny();
     options.method = method;
     EXPECT_THAT(error_of([&] { deblur(picture, "gauss:1", options); }),
-                testing::AllOf(HasSubstr("deblur: --method"), HasSubstr("not an option of this")));
+                testing::AllOf(HasSubstr("deblur: `method`"), HasSubstr("not an option of this")));
   }
   RestoreOptions both = tiny();
   both.blur_kernel = std::make_shared<const Image>(1, 1, 3, 0.5f);

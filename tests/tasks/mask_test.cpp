@@ -42,7 +42,7 @@ TEST(KnownPixels, AreWhereNobodyPaintedInTheColour) {
   EXPECT_THAT(known_pixels(painted, options).pixels(), ElementsAre(0, 0, 1, 1));
   options.mask_colour = "red";
   EXPECT_THAT(error_of([&] { known_pixels(painted, options); }),
-              testing::AllOf(testing::HasSubstr("--mask-colour"), testing::HasSubstr("red")));
+              testing::AllOf(testing::HasSubstr("`mask_colour`"), testing::HasSubstr("red")));
 }
 
 TEST(KnownPixels, AreWhereALayerIsTransparentOrAPictureIsNot) {
@@ -122,7 +122,7 @@ TEST(Inpaint, WithoutAMaskFillsTheTransparentPixelsAndMakesThemOpaque) {
   Image picture = test_picture();
   EXPECT_THAT(
       error_of([&] { restore(Task::inpaint, picture, nullptr, tiny()); }, ErrorCode::bad_argument),
-      testing::HasSubstr("--mask"));
+      testing::HasSubstr("`mask`"));
   const Image expected = inpaint(picture, mask, tiny()).image;
   picture.source.alpha.assign(mask.pixels().begin(), mask.pixels().end());
   const Image result = restore(Task::inpaint, picture, nullptr, tiny()).image;
@@ -136,9 +136,9 @@ TEST(Inpaint, SaysHowMuchIsKnownAndHintsAtAnInvertedMask) {
   const Restored result = inpaint(test_picture(), mask, tiny(1));
   EXPECT_EQ(result.values.known, 3u);
   EXPECT_EQ(result.values.masked, 3u * (24 * 32 - 1));
-  EXPECT_THAT(in_words(result.values), testing::HasSubstr("--invert-mask"));
+  EXPECT_THAT(in_words(result.values), testing::HasSubstr("`invert_mask`"));
   EXPECT_THAT(in_words(inpaint(test_picture(), holed_mask(), tiny(1)).values),
-              testing::Not(testing::HasSubstr("--invert-mask")));
+              testing::Not(testing::HasSubstr("`invert_mask`")));
 }
 
 /// A noisy picture whose samples `mark` says more of.

@@ -84,32 +84,32 @@ TEST(Options, ANumberOutOfRangeIsRefusedWithItsRangeAndValue) {
   RestoreOptions given;
   given.sigma = -3;
   EXPECT_EQ(error_of([&] { resolve(Task::denoise, given); }),
-            "denoise: --sigma must be between 0 and 255, got -3 (standard deviation of the noise)");
+            "denoise: `sigma` must be between 0 and 255, got -3 (standard deviation of the noise)");
 }
 
 TEST(Options, AFactorThatIsNotServedIsRefusedWithTheServedOnes) {
   RestoreOptions given;
   given.factor = 5;
   EXPECT_THAT(error_of([&] { resolve(Task::upscale, given); }),
-              testing::StartsWith("upscale: --factor must be 2, 3, 4 or 8, got 5"));
+              testing::StartsWith("upscale: `factor` must be 2, 3, 4 or 8, got 5"));
 }
 
 TEST(Options, UpscaleWithoutAFactorIsRefused) {
   EXPECT_EQ(error_of([] { resolve(Task::upscale, {}); }),
-            "upscale: --factor is missing; give 2, 3, 4 or 8");
+            "upscale: `factor` is missing; give 2, 3, 4 or 8");
 }
 
 TEST(Options, NotANumberIsRefused) {
   RestoreOptions given;
   given.lr = std::nan("");
-  EXPECT_THAT(error_of([&] { resolve(Task::denoise, given); }), testing::HasSubstr("--lr"));
+  EXPECT_THAT(error_of([&] { resolve(Task::denoise, given); }), testing::HasSubstr("`lr`"));
 }
 
 TEST(Options, AnOptionOfAnotherTaskIsRefused) {
   RestoreOptions given;
   given.sigma = 25;
   EXPECT_EQ(error_of([&] { resolve(Task::inpaint, given); }),
-            "inpaint: --sigma is not an option of this task; it belongs to denoise or deblur");
+            "inpaint: `sigma` is not an option of this task; it belongs to denoise or deblur");
 }
 
 TEST(Options, TextThatIsNoNumberIsRefusedInQuotes) {
@@ -125,7 +125,7 @@ TEST(Options, AChoiceIsTakenByItsNameAndNothingElse) {
   parse_option(options, Task::denoise, option_spec("stop"), "emv");
   EXPECT_EQ(options.stop, StopRule::emv);
   EXPECT_THAT(error_of([&] { parse_option(options, Task::denoise, option_spec("stop"), "wm"); }),
-              testing::StartsWith("denoise: --stop must be auto, none, wmv, emv, held-out, "
+              testing::StartsWith("denoise: `stop` must be auto, none, wmv, emv, held-out, "
                                   "self-reference, discrepancy, sure or stages, got wm"));
 }
 

@@ -326,14 +326,14 @@ TEST(Refine, refuses_options_that_contradict_each_other) {
   using O = RefineOptions;
   EXPECT_THAT(error([](O& o) { o.start = 1000; }), HasSubstr("0 to 999"));
   EXPECT_THAT(error([](O& o) { o.start = 5, o.from = StartFrom::noise; }),
-              HasSubstr("leave --start out"));
-  EXPECT_THAT(error([](O& o) { o.from = StartFrom::input; }), HasSubstr("give --sigma"));
+              HasSubstr("leave `start` out"));
+  EXPECT_THAT(error([](O& o) { o.from = StartFrom::input; }), HasSubstr("give `sigma`"));
   EXPECT_THAT(error([](O& o) { o.steps = 0; }), HasSubstr("steps must be 1 or more, got 0"));
   EXPECT_THAT(error([](O& o) { o.sampler = "dpm-solver++", o.consistency = Consistency::ddnm; }),
               HasSubstr("has none"));
   EXPECT_THAT(error([](O& o) { o.eta = 0, o.consistency = Consistency::ddnm; }),
-              HasSubstr("ddim with --eta 0 has none"));
-  EXPECT_THAT(error([](O& o) { o.eta = 0.5, o.sampler = "ddpm"; }), HasSubstr("of --sampler ddim"));
+              HasSubstr("ddim with `eta` 0 has none"));
+  EXPECT_THAT(error([](O& o) { o.eta = 0.5, o.sampler = "ddpm"; }), HasSubstr("of `sampler` ddim"));
   EXPECT_THAT(error([](O& o) { o.sampler = "dpm"; }), HasSubstr("'dpm' is unknown"));
   EXPECT_THAT(error([](O& o) { o.consistency = Consistency::repaint; }), HasSubstr("inpaint"));
   EXPECT_THAT(error([](O& o) { o.prior_weight = 1.5; }), HasSubstr("0 to 1, got 1.5"));
@@ -345,7 +345,7 @@ TEST(Refine, refuses_options_that_contradict_each_other) {
   context.prior = &prior;
   EXPECT_THAT(
       error_of([&] { refine(Task::inpaint, gray(), &mask, tiny_model(), tiny_refine(), context); }),
-      HasSubstr("give --start T0"));
+      HasSubstr("give `start` T0"));
   const Image other = gray(9, 8);
   context.prior = &other;
   EXPECT_THAT(error_of([&] { refine_denoise(tiny_refine(), context); }, ErrorCode::bad_input),

@@ -314,13 +314,13 @@ TEST(Restore, StagesThatCannotBeAreRefused) {
     return error_of([&] { denoise(test_picture(), options); });
   };
   using O = RestoreOptions;
-  EXPECT_THAT(error([](O& o) { o.stop = StopRule::stages; }), testing::HasSubstr("--prior staged"));
+  EXPECT_THAT(error([](O& o) { o.stop = StopRule::stages; }), testing::HasSubstr("`prior` staged"));
   EXPECT_THAT(error([](O& o) { o.prior = FitPrior::staged; }),
-              testing::HasSubstr("20 stages in 12 iterations; give --stages 1 to 12"));
+              testing::HasSubstr("20 stages in 12 iterations; give `stages` 1 to 12"));
   EXPECT_THAT(error([](O& o) {
                 o.prior = FitPrior::self_diffusion, o.stages = 3, o.input = InputKind::uniform;
               }),
-              testing::HasSubstr("--input observed"));
+              testing::HasSubstr("`input` observed"));
   EXPECT_THAT(error([](O& o) {
                 o.prior = FitPrior::self_diffusion, o.stages = 3,
                 o.optimise = Optimise::weights_and_input;

@@ -179,7 +179,7 @@ TEST(Runs, AStateOfMoreRunsOrCutShortIsRefused) {
     return error_of([&] { denoise(test_picture(), several(runs), {.resume = state}); },
                     ErrorCode::bad_input);
   };
-  EXPECT_THAT(resume(1, states.back()), testing::HasSubstr("--runs"));
+  EXPECT_THAT(resume(1, states.back()), testing::HasSubstr("`runs`"));
   EXPECT_NE(resume(2, states.back().substr(0, 40)), "");
   EXPECT_NE(resume(2, states.back() + "more"), "");
 }

@@ -18,7 +18,9 @@ enum class ErrorCode {
 };
 
 /// The one exception type of the library.
-/// Its text is one line: `where: what went wrong, with the values; what to do`.
+/// Its text is one line: `where: what went wrong, with the values; what to do`. Options stand in it
+/// as fields between backticks, as `mask_grow`: each face has its own way to show them, the command
+/// line as --mask-grow.
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, std::string message)

@@ -102,10 +102,10 @@ void check(Result result, const char* what, const Card& card) {
   if (result == out_of_memory)
     fail(ErrorCode::too_large,
          "engine 'cuda': {} has no memory left to {}; use a smaller picture or network, or "
-         "--engine cpu",
+         "`engine` cpu",
          card.name, what);
   fail(ErrorCode::io,
-       "engine 'cuda': {} failed to {} ({}); what was saved can be resumed, also with --engine cpu",
+       "engine 'cuda': {} failed to {} ({}); what was saved can be resumed, also with `engine` cpu",
        card.name, what, name);
 }
 
