@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/fail.h"
+#include "fit/problem_graph.h"
 
 namespace unmar {
 namespace {
@@ -65,27 +66,23 @@ Shape image_of(const Shape& noise, const NetworkOptions& network, int channels) 
   return image;
 }
 
-/// The start values of the graph's parameters, those of `fitted` where it has them.
-TrainState state_for(const Graph& graph, const FitResult* fitted, std::uint64_t seed) {
-  TrainState state;
-  for (const Param& param : graph.params()) {
-    Tensor value = draw(param, seed);
-    if (fitted) {
-      const auto found =
-          std::find(fitted->param_names.begin(), fitted->param_names.end(), param.name);
-      if (found != fitted->param_names.end())
-        value = fitted->state.params[static_cast<std::size_t>(found - fitted->param_names.begin())];
-    }
+/// The parameters of a fit take the place of the start values.
+void take_weights(const Graph& graph, const FitResult& fitted, Program& program) {
+  TrainState state = program.state();
+  for (std::size_t i = 0; i < graph.params().size(); ++i) {
+    const Param& param = graph.params()[i];
+    const auto found = std::ranges::find(fitted.param_names, param.name);
+    if (found == fitted.param_names.end()) continue;
+    const auto at = static_cast<std::size_t>(found - fitted.param_names.begin());
+    const Tensor& value = fitted.state.params[at];
     if (value.shape() != param.shape)
       fail(ErrorCode::bad_argument,
            "DeepImagePrior: '{}' is {} but the noise needs {}; give noise with the channels that "
            "were fitted",
            param.name, to_string(value.shape()), to_string(param.shape));
-    state.params.push_back(std::move(value));
-    state.m.emplace_back(param.shape);
-    state.v.emplace_back(param.shape);
+    state.params[i] = value;
   }
-  return state;
+  program.restore(state);
 }
 
 }  // namespace
@@ -131,18 +128,14 @@ Tensor DeepImagePrior::forward(const Tensor& noise) {
 
   Graph graph;
   const NodeId z = graph.add(Input{one}, {}, "noise");
-  NodeId x = write_network(graph, z, image, options_.network);
-  if (graph.shape(x) != image)
-    x = graph.add(Linear::center_crop(graph.shape(x), image.h, image.w), {x}, "restored");
-  graph.keep(x);
+  const NodeId x = write_picture(graph, z, image, {.network = options_.network});
   const auto program =
       make_engine(options_.engine)->compile(graph, {options_.seed, options_.threads});
 
   Tensor result(with_n(image, noise.shape().n)), out;
   for (int i = 0; i < noise.shape().n; ++i) {
-    const FitResult* weights =
-        fitted == 0 ? nullptr : &results_[static_cast<std::size_t>(fitted > 1 ? i : 0)];
-    program->restore(state_for(graph, weights, options_.seed));
+    if (fitted > 0)
+      take_weights(graph, results_[static_cast<std::size_t>(fitted > 1 ? i : 0)], *program);
     program->set_input(z, slice(noise, i));
     program->forward(0, false);
     program->read(x, out);

@@ -122,7 +122,7 @@ class Fit {
     if (!std::exchange(ahead_, false)) {
       if (options_.stages) options_.stages->prepare(i, out_, problem_, *program_);
       if (probing) {
-        program_->forward(i, false);
+        if (!program_->forward(i, false, cancel_from(i))) return false;
         program_->read(problem_.predicted, Ax_without_jitter_);
       }
       start_step(i);
@@ -170,10 +170,9 @@ class Fit {
   /// Whether A x is a picture of its own, and not x.
   bool predicts_apart() const { return problem_.predicted != problem_.restored; }
 
-  /// The first cannot be cancelled: there is no picture before it.
-  void start_step(int i) {
-    program_->start_step(options_.adam, i, i > 0 ? cancel_ : std::stop_token());
-  }
+  /// The first iteration cannot be cancelled: there is no picture before it.
+  std::stop_token cancel_from(int i) const { return i > 0 ? cancel_ : std::stop_token(); }
+  void start_step(int i) { program_->start_step(options_.adam, i, cancel_from(i)); }
   /// Whether iteration i can be started while the one before it is judged. Stages and probes want
   /// the program between them.
   bool may_run_ahead(int i) const {

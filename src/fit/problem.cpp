@@ -79,6 +79,15 @@ void freeze(Graph& graph, Optimise optimise) {
 
 }  // namespace
 
+NodeId write_picture(Graph& graph, NodeId z, const Shape& x_shape, const ProblemOptions& options) {
+  NodeId x = options.own_network ? options.own_network(graph, z, x_shape)
+                                 : write_network(graph, z, x_shape, options.network);
+  if (graph.shape(x) != x_shape)
+    x = graph.add(Linear::center_crop(graph.shape(x), x_shape.h, x_shape.w), {x}, "restored");
+  graph.keep(x);
+  return x;
+}
+
 Problem write_problem(Op z_op, Op y_op, const Shape& x_shape, const Operator& A,
                       const ProblemOptions& options) {
   Problem problem;
@@ -91,13 +100,8 @@ Problem write_problem(Op z_op, Op y_op, const Shape& x_shape, const Operator& A,
     graph.keep(z);
   }
 
-  NodeId x = options.own_network ? options.own_network(graph, z, x_shape)
-                                 : write_network(graph, z, x_shape, options.network);
-  if (graph.shape(x) != x_shape)
-    x = graph.add(Linear::center_crop(graph.shape(x), x_shape.h, x_shape.w), {x}, "restored");
+  const NodeId x = write_picture(graph, z, x_shape, options);
   problem.restored = x;
-  graph.keep(x);
-
   NodeId observed = A.write(graph, x);
   problem.predicted = A.only_hides() ? x : observed;
   graph.keep(problem.predicted);
