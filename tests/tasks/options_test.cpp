@@ -3,6 +3,7 @@
 #include <iterator>
 #include <set>
 
+#include "tasks/stopping.h"
 #include "tasks/support.h"
 
 namespace unmar::tasks_test {
@@ -41,6 +42,21 @@ TEST(Options, EveryPresetGivesEveryOptionOfEveryTaskAValueInItsRange) {
         EXPECT_EQ(spec.get(resolved).has_value(), expected) << to_string(task) << " " << spec.name;
       }
     }
+}
+
+TEST(Options, WhatIsResolvedHasAllThatAFitNeeds) {
+  for (const Task task : kTasks)
+    for (const Preset preset : {Preset::quick, Preset::best, Preset::paper})
+      for (const std::string& network : network_names()) {
+        RestoreOptions given = needed(task);
+        given.preset = preset;
+        given.network = network;
+        const RestoreOptions resolved = resolve(task, given);
+        EXPECT_NO_THROW(network_options(resolved)) << to_string(task) << " " << network;
+        EXPECT_NO_THROW(problem_options(resolved)) << to_string(task) << " " << network;
+        EXPECT_NO_THROW(fit_options(resolved)) << to_string(task) << " " << network;
+        EXPECT_NO_THROW(stage_options(resolved)) << to_string(task) << " " << network;
+      }
 }
 
 TEST(Options, TopChannelsDoubleUntilTheyAreThoseOfTheNetwork) {
