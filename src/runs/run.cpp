@@ -100,7 +100,7 @@ class Run {
     if (!request_.out.snapshots.empty()) {
       context.preview_every = request_.cadence.snapshot_every;
       context.on_preview = [&](int iteration, const Image& preview) {
-        beside("--snapshots", [&] { snap(iteration, preview); });
+        beside("`snapshots`", [&] { snap(iteration, preview); });
       };
     }
     const Image* mask = mask_.empty() ? nullptr : &mask_;
@@ -136,7 +136,7 @@ class Run {
       observer_.progressed(progress);
       if (frames_) frames_->observe(progress);
     }
-    if (store_) beside("--run", [&] { keep(progress); });
+    if (store_) beside("`run`", [&] { keep(progress); });
   }
 
   /// Does what stands beside the result. If that fails, a full disk say, it costs what could not be
@@ -207,7 +207,7 @@ class Run {
 
   void save(const FitProgress& progress) {
     flush();
-    write_checkpoint(store_->checkpoint(), "--run", [&](Archive& archive) {
+    write_checkpoint(store_->checkpoint(), "`run`", [&](Archive& archive) {
       serialize(archive);
       progress.save_to(archive);
     });
@@ -235,9 +235,9 @@ class Run {
     written_ = true;
     result_.seconds = earlier_seconds_ + seconds_since(start_);
     if (!out.history.empty())
-      beside("--history", [&] { write_text(out.history, history_csv(restored.fit), "--history"); });
+      beside("`history`", [&] { write_text(out.history, history_csv(restored.fit), "`history`"); });
     if (film_)
-      beside("--snapshots", [&] {
+      beside("`snapshots`", [&] {
         film_->write(out.snapshots, fmt::format("the result, of {}", restored.fit.best_iteration),
                      restored.image);
       });
@@ -247,12 +247,12 @@ class Run {
     if (!out.manifest.empty() || frames_)
       beside("the manifest", [&] { manifest = manifest_json(told, result_); });
     if (!out.manifest.empty() && !manifest.empty())
-      beside("--manifest", [&] { write_text(out.manifest, manifest, "--manifest"); });
+      beside("`manifest`", [&] { write_text(out.manifest, manifest, "`manifest`"); });
     if (frames_ && !manifest.empty())
       beside("the report", [&] { report = report_of(told, manifest); });
     if (!out.report.empty() && !report.empty())
-      beside("--report", [&] { write_text(out.report, report_page(report), "--report"); });
-    if (store_) beside("--run, its end", [&] { finish_store(manifest, report); });
+      beside("`report`", [&] { write_text(out.report, report_page(report), "`report`"); });
+    if (store_) beside("`run`, its end", [&] { finish_store(manifest, report); });
   }
 
   std::string report_of(const FitRequest& told, const std::string& manifest) const {
@@ -269,9 +269,9 @@ class Run {
   void finish_store(const std::string& manifest, const std::string& report) {
     const FitResult& fit = result_.restored.fit;
     store_->keep(fit.best_iteration, fit.best);
-    write_text(store_->history(), history_csv(fit), "--run");
-    write_text(store_->report(), report, "--run");
-    write_text(store_->manifest(), manifest, "--run");
+    write_text(store_->history(), history_csv(fit), "`run`");
+    write_text(store_->report(), report, "`run`");
+    write_text(store_->manifest(), manifest, "`run`");
     if (fit.stopped_by != StoppedBy::cancelled) fs::remove(store_->checkpoint());
   }
 

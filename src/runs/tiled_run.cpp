@@ -29,15 +29,15 @@ namespace fs = std::filesystem;
 /// Of one fit, which tiles have many of.
 void check_shown(const FitRequest& request, const RestoreOptions& resolved, int tiles) {
   const RunOutputs& out = request.out;
-  for (const auto& [name, asked] : {std::pair{"--history", !out.history.empty()},
-                                    {"--report", !out.report.empty()},
-                                    {"--snapshots", !out.snapshots.empty()},
-                                    {"--watch", resolved.watch.has_value()}})
+  for (const auto& [name, asked] : {std::pair{"`history`", !out.history.empty()},
+                                    {"`report`", !out.report.empty()},
+                                    {"`snapshots`", !out.snapshots.empty()},
+                                    {"`watch`", resolved.watch.has_value()}})
     if (asked)
       fail(
           ErrorCode::bad_argument,
-          "{}: shows one fit, but the picture is restored in {} tiles; leave it out, or add --tile "
-          "none; --preview FILE shows how the picture grows",
+          "{}: shows one fit, but the picture is restored in {} tiles; leave it out, or add `tile` "
+          "none; `preview` FILE shows how the picture grows",
           name, tiles);
 }
 
@@ -158,7 +158,7 @@ class TiledRun {
     begin();
     std::optional<TemporaryFolder> temporary;
     if (!store_) temporary.emplace(folder_);
-    const TileStore tiles(store_ ? store_->tiles() : temporary->path(), store_ ? "--run" : "tiles");
+    const TileStore tiles(store_ ? store_->tiles() : temporary->path(), store_ ? "`run`" : "tiles");
     work(tiles);
     observer_.writing();
     write(tiles);
@@ -239,9 +239,9 @@ class TiledRun {
     const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
     if (!request_.out.manifest.empty())
       beside(
-          [&] { write_text(request_.out.manifest, manifest_json(told, result_), "--manifest"); });
+          [&] { write_text(request_.out.manifest, manifest_json(told, result_), "`manifest`"); });
     if (store_)
-      beside([&] { write_text(store_->manifest(), manifest_json(told, result_), "--run"); });
+      beside([&] { write_text(store_->manifest(), manifest_json(told, result_), "`run`"); });
   }
 
   /// What the tiles' fits came to.
@@ -273,7 +273,7 @@ class TiledRun {
     if (in.reading.region) return;  // which the reference is read in, too
     if (info.width == width && info.height == height && info.channels == channels) return;
     fail(ErrorCode::bad_input,
-         "--reference: it is {}x{} px with {} channels, but the result will be {}x{} px with {}; "
+         "`reference`: it is {}x{} px with {} channels, but the result will be {}x{} px with {}; "
          "give a clean picture of the same kind",
          info.width, info.height, info.channels, width, height, channels);
   }

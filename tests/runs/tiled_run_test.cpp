@@ -175,7 +175,7 @@ TEST_F(TiledRun, AReferenceOfAnotherSizeIsRefusedBeforeTheWork) {
     void started(const RunStart&) override { ADD_FAILURE(); }
   } observer;
   EXPECT_THAT(error_of([&] { run(request, nullptr, observer); }, ErrorCode::bad_input),
-              HasSubstr("--reference: it is 20x20 px"));
+              HasSubstr("`reference`: it is 20x20 px"));
 }
 
 TEST_F(TiledRun, RefusesWhatShowsOneFit) {
@@ -183,7 +183,7 @@ TEST_F(TiledRun, RefusesWhatShowsOneFit) {
   FitRequest request = tiled();
   request.out.report = in("report.html");
   EXPECT_THAT(error_of([&] { run(request, nullptr, quiet); }, ErrorCode::bad_argument),
-              HasSubstr("--report: shows one fit, but the picture is restored in 6 tiles"));
+              HasSubstr("`report`: shows one fit, but the picture is restored in 6 tiles"));
   request = tiled();
   request.options.tile = "12";
   EXPECT_THAT(error_of([&] { run(request, nullptr, quiet); }, ErrorCode::bad_argument),
