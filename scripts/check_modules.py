@@ -153,6 +153,8 @@ class Checker:
             target = first
         elif (path.parent / header).is_file() and ".." not in header:
             return  # a file beside it
+        elif owner in OUTSIDE and (path.parent.parent / header).is_file() and ".." not in header:
+            return  # a program's file, from a folder of it
         else:
             self._report(where, f'{self._who(owner)} may not include "{header}": whose is it?')
             return

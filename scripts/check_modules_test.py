@@ -39,6 +39,7 @@ CLEAN = {
     "src/engine/cpu/a.cpp": "#include <hwy/highway.h>\nhwy::N lanes;\n",
     "apps/cli/main.cpp": '#include <CLI/CLI.hpp>\n#include "unmar/unmar.h"\n#include "help.h"\n',
     "apps/cli/help.h": "#pragma once\n",
+    "apps/cli/commands/pick.cpp": '#include "help.h"\n',
     "tests/engine/a_test.cpp": '#include "engine/cpu/a.h"\n',
 }
 
@@ -125,6 +126,13 @@ class CheckModules(unittest.TestCase):
         self.assert_one(
             "apps/cli/bad.cpp", '#include "base/fail.h"\n', "apps/cli/bad.cpp:1: 'apps' may not"
         )
+
+    def test_a_module_that_looks_into_the_folder_above(self):
+        problems = self.check(
+            **{"src/graph/a.h": "#pragma once\n", "src/graph/x/bad.cpp": '#include "a.h"\n'}
+        )
+        self.assertEqual(len(problems), 1, problems)
+        self.assertIn("whose is it?", problems[0])
 
     def test_a_way_round_through_parent_folders(self):
         self.assert_one("src/graph/bad.cpp", '#include "../base/fail.h"\n', "whose is it?")
