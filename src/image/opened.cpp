@@ -101,7 +101,7 @@ std::string left_unread(FileKind kind, const fs::path& path, const VImage& opene
   if (pictures < 2) return {};
   return fmt::format(
       "the file holds {} pictures, of which only the first is read; save them as TIFF or WebP, "
-      "whose pages --page chooses",
+      "whose pages `page` chooses",
       pictures);
 }
 
