@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr int kListFormat = 1;
+constexpr std::string_view kShareDone = ".share";
 constexpr auto kPoll = std::chrono::milliseconds(300);
 
 void check_listed(const FitRequest& request) {
@@ -92,45 +93,88 @@ class OpenPicture {
 class Worker {
  public:
   Worker(const JobList& list, int threads, JobObserver& observer, const std::stop_token& stop)
-      : list_(list),
-        threads_(threads),
-        observer_(observer),
-        stop_(stop),
-        done_(list.count_done()) {}
+      : list_(list), threads_(threads), observer_(observer), stop_(stop) {}
 
   WorkResult go(const Share& share) {
-    const std::int64_t all = list_.tiles();
-    const std::int64_t begin = all * (share.part - 1) / share.of, end = all * share.part / share.of;
-    std::vector<bool> failed(list_.pictures.size());
-    // The own share, then what is behind it, then what is before: helpers do not start at one
-    // place.
-    for (const auto& [from, to] : {std::pair{begin, end}, {end, all}, {std::int64_t{0}, begin}})
-      for_pictures(from, to, [&](std::size_t picture, int first, int last) {
-        if (failed[picture] || list_.is_joined(picture)) return;
-        try {
-          do_some(picture, first, last);
-        } catch (const std::exception& error) {
-          failed[picture] = true;
-          observer_.warned(fmt::format(
-              "{}: {}", list_.pictures[picture].request.in.picture.string(), error.what()));
-        }
-      });
-    result_.left = all - list_.count_done();
-    result_.failed = std::ranges::count(failed, true);
+    failed_.resize(list_.pictures.size());
+    for (const ListedPicture& picture : list_.pictures)
+      begins_.push_back(begins_.back() + picture.tiles);
+    // Those of others that are not finished are not looked at: they count as they are done.
+    for (int part = 1; part <= share.of; ++part)
+      if (part == share.part || is_marked({part, share.of})) done_ += count_done({part, share.of});
+    // The own share, then those behind it, then those before: helpers do not start at one place.
+    for (int k = 0; k < share.of && !stop_.stop_requested(); ++k)
+      do_share({(share.part - 1 + k) % share.of + 1, share.of});
+    result_.left = list_.tiles();
+    for (int part = 1; part <= share.of; ++part) result_.left -= count_done({part, share.of});
+    result_.failed = std::ranges::count(failed_, true);
     return result_;
   }
 
  private:
-  /// visit(picture, first tile, behind the last) for the tiles from..to of the list.
+  /// Says that all tiles of a share are done: one look instead of one for each tile, by each of
+  /// perhaps a thousand workers.
+  fs::path marker(const Share& share) const {
+    return list_.folder() / fmt::format("{}-of-{}{}", share.part, share.of, kShareDone);
+  }
+
+  bool is_marked(const Share& share) const {
+    std::error_code error;
+    return fs::exists(marker(share), error);
+  }
+
+  /// visit(picture, first tile, behind the last) for the tiles of a share.
   template <class Visit>
-  void for_pictures(std::int64_t from, std::int64_t to, Visit visit) {
-    std::int64_t before = 0;
-    for (std::size_t i = 0; i < list_.pictures.size() && !stop_.stop_requested(); ++i) {
-      const std::int64_t tiles = list_.pictures[i].tiles;
-      const std::int64_t first = std::max<std::int64_t>(from - before, 0);
-      const std::int64_t last = std::min(to - before, tiles);
+  void for_pictures(const Share& share, Visit visit) const {
+    const std::int64_t all = begins_.back();
+    const std::int64_t from = all * (share.part - 1) / share.of, to = all * share.part / share.of;
+    auto i =
+        static_cast<std::size_t>(std::ranges::upper_bound(begins_, from) - begins_.begin()) - 1;
+    for (; i < list_.pictures.size() && begins_[i] < to; ++i) {
+      const std::int64_t first = std::max<std::int64_t>(from - begins_[i], 0);
+      const std::int64_t last = std::min<std::int64_t>(to - begins_[i], list_.pictures[i].tiles);
       if (first < last) visit(i, static_cast<int>(first), static_cast<int>(last));
-      before += tiles;
+    }
+  }
+
+  struct Count {
+    std::int64_t done = 0, all = 0;
+  };
+  Count counted(const Share& share) const {
+    Count count;
+    const bool whole = is_marked(share);
+    for_pictures(share, [&](std::size_t picture, int first, int last) {
+      count.all += last - first;
+      if (whole) return;
+      if (list_.is_joined(picture)) {
+        count.done += last - first;
+        return;
+      }
+      const TileStore store(list_.folder(picture), "work");
+      for (int tile = first; tile < last; ++tile) count.done += store.has(tile) ? 1 : 0;
+    });
+    if (whole) count.done = count.all;
+    return count;
+  }
+  std::int64_t count_done(const Share& share) const { return counted(share).done; }
+
+  void do_share(const Share& share) {
+    if (is_marked(share)) return;
+    for_pictures(share, [&](std::size_t picture, int first, int last) {
+      if (failed_[picture] || stop_.stop_requested() || list_.is_joined(picture)) return;
+      try {
+        do_some(picture, first, last);
+      } catch (const std::exception& failure) {
+        failed_[picture] = true;
+        observer_.warned(fmt::format("{}: {}", list_.pictures[picture].request.in.picture.string(),
+                                     failure.what()));
+      }
+    });
+    const Count count = counted(share);
+    if (count.done < count.all) return;
+    try {
+      write_text(marker(share), "", "work");
+    } catch (const Error&) {  // it only saves others from looking
     }
   }
 
@@ -162,7 +206,9 @@ class Worker {
   JobObserver& observer_;
   const std::stop_token& stop_;
   const Clock::time_point start_ = Clock::now();
-  std::int64_t done_;
+  std::int64_t done_ = 0;
+  std::vector<std::int64_t> begins_ = {0};  ///< of each picture its first tile in the list
+  std::vector<bool> failed_;                ///< pictures
   WorkResult result_;
   std::optional<OpenPicture> open_;
   std::size_t opened_ = 0;
@@ -174,6 +220,13 @@ std::size_t end_of_result(const JobList& list, std::size_t first) {
   const fs::path& result = list.pictures[first].request.out.result;
   while (end < list.pictures.size() && list.pictures[end].request.out.result == result) ++end;
   return end;
+}
+
+/// What is missing must be looked for again, should somebody have taken tiles away.
+void forget_shares(const JobList& list) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(list.folder(), error))
+    if (entry.path().extension() == kShareDone) fs::remove(entry.path(), error);
 }
 
 void write_result(const JobList& list, std::size_t first, std::size_t end) {
@@ -302,7 +355,10 @@ JoinResult join_jobs(const JobList& list, JobObserver& observer) {
       missing += list.pictures[i].tiles - store.count_done(list.pictures[i].tiles);
     }
     result.missing += missing;
-    if (missing > 0) continue;
+    if (missing > 0) {
+      forget_shares(list);
+      continue;
+    }
     const FitRequest& request = list.pictures[first].request;
     try {
       if (!joined) {

@@ -90,6 +90,20 @@ TEST_F(JobLists, AShareHelpsTheOthersAndWhatIsMissingIsCounted) {
   EXPECT_TRUE(fs::exists(in("a_out.png")));
 }
 
+TEST_F(JobLists, AFinishedShareIsNotLookedAtAgainUntilAJoinMissesSomething) {
+  Notes notes;
+  const JobList list = plan_jobs(in("jobs.json"), requests());
+  EXPECT_EQ(work_on(list, {1, 2}, 1, notes).left, 0);
+  EXPECT_TRUE(fs::exists(list.folder() / "1-of-2.share"));
+  EXPECT_TRUE(fs::exists(list.folder() / "2-of-2.share"));
+  const fs::path taken_away = list.folder(0) / "1.tile";
+  ASSERT_TRUE(fs::remove(taken_away));
+  EXPECT_EQ(work_on(list, {1, 2}, 1, notes).done_here, 0);
+  EXPECT_EQ(join_jobs(list, notes).missing, 1);
+  EXPECT_EQ(work_on(list, {1, 2}, 1, notes).done_here, 1);
+  EXPECT_EQ(join_jobs(list, notes).missing, 0);
+}
+
 TEST_F(JobLists, AMissingPictureDoesNotKeepTheOthersFromIt) {
   Notes notes;
   const JobList list = plan_jobs(in("jobs.json"), requests());
