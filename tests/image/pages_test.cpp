@@ -168,7 +168,7 @@ TEST_F(Pages, OfAnAnimatedPngThatAreNotReadAreSaid) {
   file.insert(33, control);  // behind IHDR
   put_bytes(in("a.png"), file);
   EXPECT_THAT(read_image(in("a.png")).source.warning,
-              testing::AllOf(testing::HasSubstr("holds 3 pictures"), testing::HasSubstr("--page")));
+              testing::AllOf(testing::HasSubstr("holds 3 pictures"), testing::HasSubstr("`page`")));
 }
 
 TEST_F(Pages, OfSomeTheNumberIsAdapted) {
