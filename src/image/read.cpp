@@ -56,6 +56,24 @@ class Whole final : public PictureParts {
   const Image& picture_;
 };
 
+class Within final : public PictureParts {
+ public:
+  Within(const PictureParts& picture, const Rect& rect) : picture_(picture), rect_(rect) {}
+  ImageFacts facts() const override {
+    return {channels(), height(), width(), picture_.facts().source};
+  }
+  int channels() const override { return picture_.channels(); }
+  int height() const override { return rect_.height; }
+  int width() const override { return rect_.width; }
+  Image part(const Rect& r) const override {
+    return picture_.part({rect_.y + r.y, rect_.x + r.x, r.height, r.width});
+  }
+
+ private:
+  const PictureParts& picture_;
+  const Rect rect_;
+};
+
 }  // namespace
 
 std::unique_ptr<image::FileParts> image::open_file(const fs::path& path, const ReadOptions& options,
@@ -76,6 +94,10 @@ std::unique_ptr<image::FileParts> image::open_file(const fs::path& path, const R
 
 std::unique_ptr<PictureParts> parts_of(const Image& picture) {
   return std::make_unique<Whole>(picture);
+}
+
+std::unique_ptr<PictureParts> parts_within(const PictureParts& picture, const Rect& rect) {
+  return std::make_unique<Within>(picture, rect);
 }
 
 std::unique_ptr<PictureParts> open_parts(const fs::path& path, const ReadOptions& options,

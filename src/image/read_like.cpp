@@ -48,12 +48,15 @@ Image read_like(const Image& model, const std::filesystem::path& path, ReadOptio
   return read_image(path, options);
 }
 
-Image read_mask(const std::filesystem::path& path, ReadOptions options) {
-  options = {.max_megapixels = options.max_megapixels,
-             .page = options.page,
-             .range = RangeMode::full,
-             .region = options.region};
-  return read_image(path, options);
+ReadOptions mask_reading(const ReadOptions& options) {
+  return {.max_megapixels = options.max_megapixels,
+          .page = options.page,
+          .range = RangeMode::full,
+          .region = options.region};
+}
+
+Image read_mask(const std::filesystem::path& path, const ReadOptions& options) {
+  return read_image(path, mask_reading(options));
 }
 
 std::string describe(const ImageFacts& picture) {

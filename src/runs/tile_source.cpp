@@ -9,23 +9,23 @@ TileSource open_tiles(const FitRequest& request, const std::filesystem::path& fo
   TileSource source;
   const RunInputs& in = request.in;
   source.options = options_with_files(request);
-  RestoreOptions resolved = resolve(request.task, source.options);
+  const RestoreOptions resolved = resolve(request.task, source.options);
   if (!in.mask.empty()) {
-    const ReadOptions reading = without_region(reading_of(in, in.mask));
-    const Image mask = read_mask(in.mask, reading);
-    source.mask_warning = mask.source.warning;
-    source.file_known = std::make_unique<const Image>(known_pixels(mask, resolved));
-    source.file_parts = parts_of(*source.file_known);
+    const ReadOptions reading = mask_reading(without_region(reading_of(in, in.mask)));
+    source.mask = open_parts(in.mask, reading, folder);
+    source.mask_warning = source.mask->facts().source.warning;
+    source.mask_known = known_by_mask(*source.mask, resolved);
   }
-  source.picture = open_parts(in.picture, reading_of_picture(in), folder, source.file_parts.get());
+  source.picture = open_parts(in.picture, reading_of_picture(in), folder, source.mask_known.get());
   if (!task_info(request.task).needs_mask) return source;
-  if (source.file_known) {
-    const auto& r = in.reading.region;
-    resolved.known = std::make_shared<const Image>(
-        r ? crop(*source.file_known, r->y, r->x, r->height, r->width) : *source.file_known);
-  }
-  source.held_known = std::make_unique<const Image>(mask_of(*source.picture, nullptr, resolved));
-  source.known = parts_of(*source.held_known);
+  const PictureParts& picture = *source.picture;
+  source.known =
+      source.mask_known
+          ? parts_within(*source.mask_known,
+                         in.reading.region.value_or(Rect{0, 0, picture.height(), picture.width()}))
+          : known_by_alpha(picture, resolved);
+  check_known(*source.known, picture, source.mask_known != nullptr,
+              resolved.invert_mask.value_or(false));
   return source;
 }
 

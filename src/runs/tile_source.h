@@ -10,12 +10,11 @@ namespace unmar::runs {
 
 /// The files of a request, looked at in parts.
 struct TileSource {
-  RestoreOptions options;    ///< the request's, with the files that they name
-  std::string mask_warning;  ///< what was wrong with its file
-  std::unique_ptr<const Image> file_known, held_known;  ///< what the two below are of
-  std::unique_ptr<PictureParts> file_parts;             ///< of the whole file; with a mask
-  std::unique_ptr<PictureParts> known;                  ///< inpaint, else null
+  RestoreOptions options;                          ///< the request's, with the files that they name
+  std::string mask_warning;                        ///< what was wrong with its file
+  std::unique_ptr<PictureParts> mask, mask_known;  ///< of the whole file; with a mask
   std::unique_ptr<PictureParts> picture;
+  std::unique_ptr<PictureParts> known;  ///< inpaint, else null
 };
 
 /// Bytes that a picture in parts takes at most, and the rows of a result while they are joined.

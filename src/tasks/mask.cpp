@@ -26,18 +26,6 @@ Plane values_where(const Plane& values, auto holds) {
   return chosen;
 }
 
-/// From a mask's own black and white to 0 and 1: paper is no more white than ink is black, and
-/// some programs store masks as 0 and 1 instead of 0 and 255.
-void stretch(Plane& mask) {
-  constexpr float kBlackest = 0.35f;  // what is lighter than that was never meant as black
-  const float most = *std::ranges::max_element(mask);
-  if (!(most > 0.f)) return;
-  const float white = quantile(values_where(mask, [&](float v) { return v > most / 2; }), 0.9);
-  float black = quantile(values_where(mask, [&](float v) { return v < white / 2; }), 0.1) / white;
-  if (!(black < kBlackest)) black = 0.f;
-  for (float& v : mask) v = std::clamp((v / white - black) / (1.f - black), 0.f, 1.f);
-}
-
 /// What is nearly black or white is black or white: JPEG and scanners do not keep them. In between
 /// a level stays what it is.
 float settled(float level) {
@@ -46,28 +34,92 @@ float settled(float level) {
   return std::clamp(2 * (level - kEnd), 0.f, std::max(level, 0.f));
 }
 
-/// Gray and alpha of a mask as one plane. A layer that someone drew on is transparent elsewhere; a
-/// picture with holes erased into it says nothing by its colours.
-Plane levels_of(const Image& mask) {
-  const Image gray = to_gray(mask);
-  Plane levels(gray.pixels().begin(), gray.pixels().end());
-  const auto& alpha = mask.source.alpha;
-  if (std::ranges::none_of(alpha, [](float a) { return a < 0.5f; })) return levels;
+/// What alpha says in a mask.
+enum class AlphaMeaning : std::uint8_t {
+  nothing,     ///< it is opaque
+  known,       ///< a picture with holes erased into it, which says nothing by its colours
+  drawn,       ///< a layer that someone drew on is transparent elsewhere: opaque is to be filled
+  multiplied,  ///< white was drawn as what is known
+};
+
+/// How the values of a mask become levels: as its pixels as a whole say.
+struct MaskScale {
+  AlphaMeaning alpha = AlphaMeaning::nothing;
+  float black = 0, white = 1;  ///< its own; black as a share of white
+
+  float level(float gray, float a) const {
+    switch (alpha) {
+      case AlphaMeaning::nothing:
+        return gray;
+      case AlphaMeaning::known:
+        return a;
+      case AlphaMeaning::drawn:
+        return 1.f - a;
+      case AlphaMeaning::multiplied:
+        break;
+    }
+    return gray * a;
+  }
+  float stretched(float v) const {
+    return std::clamp((v / white - black) / (1.f - black), 0.f, 1.f);
+  }
+};
+
+AlphaMeaning meaning_of_alpha(const Plane& gray, const Plane& alpha) {
   Plane opaque;
   for (std::size_t i = 0; i < alpha.size(); ++i)
-    if (alpha[i] >= 0.5f) opaque.push_back(levels[i]);
+    if (alpha[i] >= 0.5f) opaque.push_back(gray[i]);
   constexpr float kWhite = 0.9f, kAlike = 0.1f, kFew = 0.1f;
   const float most = quantile(opaque, 0.9);
   const bool one_colour = most - quantile(opaque, 0.1) < kAlike;
-  // White was drawn as what is known.
-  const bool drawn = one_colour && most < kWhite;
+  if (one_colour && most < kWhite) return AlphaMeaning::drawn;
   const auto between =
       std::ranges::count_if(opaque, [](float v) { return v > 0.1f && v < kWhite; });
-  const bool picture =
-      !drawn && static_cast<float>(between) > kFew * static_cast<float>(opaque.size());
-  for (std::size_t i = 0; i < levels.size(); ++i)
-    levels[i] = picture ? alpha[i] : drawn ? 1.f - alpha[i] : levels[i] * alpha[i];
-  return levels;
+  return static_cast<float>(between) > kFew * static_cast<float>(opaque.size())
+             ? AlphaMeaning::known
+             : AlphaMeaning::multiplied;
+}
+
+/// Calls visit(first row, part) for parts of whole rows.
+template <class Visit>
+void for_bands(const PictureParts& picture, Visit visit) {
+  constexpr int kRows = 128;
+  for (int y = 0; y < picture.height(); y += kRows)
+    visit(y, picture.part({y, 0, std::min(kRows, picture.height() - y), picture.width()}));
+}
+
+/// From a mask's own black and white to 0 and 1: paper is no more white than ink is black, and
+/// some programs store masks as 0 and 1 instead of 0 and 255.
+MaskScale scale_of(const PictureParts& mask) {
+  constexpr float kBlackest = 0.35f;          // what is lighter was never meant as black
+  constexpr std::size_t kEnough = 4'000'000;  // pixels, spread over the mask
+  const auto width = static_cast<std::size_t>(mask.width());
+  const std::size_t count = static_cast<std::size_t>(mask.height()) * width;
+  const std::size_t step = std::max<std::size_t>(1, count / kEnough);
+  Plane gray, alpha;
+  bool transparent = false;
+  for_bands(mask, [&](int y, const Image& part) {
+    const Image some = to_gray(clamped(part));
+    const auto& a = part.source.alpha;
+    transparent = transparent || std::ranges::any_of(a, [](float v) { return v < 0.5f; });
+    const std::size_t first = static_cast<std::size_t>(y) * width;
+    for (std::size_t i = (step - first % step) % step; i < some.count(); i += step) {
+      gray.push_back(some.pixels()[i]);
+      if (!a.empty()) alpha.push_back(a[i]);
+    }
+  });
+  MaskScale scale;
+  if (transparent) {
+    scale.alpha = meaning_of_alpha(gray, alpha);
+    for (std::size_t i = 0; i < gray.size(); ++i) gray[i] = scale.level(gray[i], alpha[i]);
+  }
+  const float most = *std::ranges::max_element(gray);
+  if (!(most > 0.f)) return scale;
+  scale.white = quantile(values_where(gray, [&](float v) { return v > most / 2; }), 0.9);
+  scale.black =
+      quantile(values_where(gray, [&](float v) { return v < scale.white / 2; }), 0.1) / scale.white;
+  if (!(scale.black < kBlackest)) scale.black = 0.f;
+  return scale;
 }
 
 /// 0 where the picture has that colour, "FF0000". The edge of a brush stroke is neither colour.
@@ -150,37 +202,109 @@ void feather(Plane& known, int h, int w, int pixels) {
     known[i] = std::min(known[i], static_cast<float>(far[i] / (pixels + 1)));
 }
 
-void require_known(const Image& known, bool invert) {
-  if (std::ranges::any_of(known.pixels(), [](float v) { return v >= 1.f; })) return;
+void shape_holes(Plane& known, int h, int w, const RestoreOptions& o) {
+  if (std::ranges::none_of(known, [](float v) { return v < 0.5f; })) return;
+  if (o.mask_grow.value_or(0) > 0) grow(known, h, w, *o.mask_grow);
+  if (o.mask_feather.value_or(0) > 0) feather(known, h, w, *o.mask_feather);
+}
+
+/// From a mask, or from the alpha of the picture itself.
+class KnownParts final : public PictureParts {
+ public:
+  KnownParts(const PictureParts& source, const RestoreOptions& o, bool is_mask)
+      : source_(source),
+        options_(o),
+        is_mask_(is_mask),
+        margin_(o.mask_grow.value_or(0) + o.mask_feather.value_or(0) + 2) {
+    if (is_mask && !o.mask_colour) scale_ = scale_of(source);
+    levels(source.part({0, 0, 1, 1}));  // throws for colours that are wrong
+  }
+
+  ImageFacts facts() const override { return {1, height(), width(), {}}; }
+  int channels() const override { return 1; }
+  int height() const override { return source_.height(); }
+  int width() const override { return source_.width(); }
+
+  Image part(const Rect& r) const override {
+    // What is farther away than that is neither grown nor faded into.
+    const int y = std::max(0, r.y - margin_), x = std::max(0, r.x - margin_);
+    const int bottom = std::min(height(), r.y + r.height + margin_);
+    const int right = std::min(width(), r.x + r.width + margin_);
+    Plane known = levels(source_.part({y, x, bottom - y, right - x}));
+    shape_holes(known, bottom - y, right - x, options_);
+    Image wide(1, bottom - y, right - x);
+    std::ranges::copy(known, wide.pixels().begin());
+    return crop(wide, r.y - y, r.x - x, r.height, r.width);
+  }
+
+ private:
+  Plane levels(const Image& part) const {
+    Plane known(part.plane(0).size(), 1.f);
+    const auto& alpha = part.source.alpha;
+    if (!is_mask_) {
+      std::ranges::transform(alpha, known.begin(), settled);
+      return known;
+    }
+    if (options_.mask_colour) {
+      known = painted(part, *options_.mask_colour);
+    } else {
+      const Image gray = to_gray(clamped(part));
+      for (std::size_t i = 0; i < known.size(); ++i)
+        known[i] = scale_.stretched(scale_.level(gray.pixels()[i], alpha.empty() ? 1.f : alpha[i]));
+    }
+    const bool invert = options_.invert_mask.value_or(false);
+    for (float& v : known) v = settled(invert ? 1.f - v : v);
+    return known;
+  }
+
+  const PictureParts& source_;
+  const RestoreOptions options_;
+  const bool is_mask_;
+  const int margin_;
+  MaskScale scale_;
+};
+
+bool any_unusable(const Image& part) {
+  const auto& use = part.source.use;
+  return use && std::ranges::any_of(*use, [](SampleUse u) { return u != SampleUse::used; });
+}
+
+void require_known(bool any_known, bool invert) {
+  if (any_known) return;
   fail(ErrorCode::bad_input,
        "mask: it is {} everywhere, so no pixel is known; white is known and black is "
        "to be filled, or the other way round with `invert_mask`",
        invert ? "white" : "black");
 }
 
-/// Calls visit(first row, part) for parts of whole rows.
-template <class Visit>
-void for_bands(const PictureParts& picture, Visit visit) {
-  constexpr int kRows = 128;
-  for (int y = 0; y < picture.height(); y += kRows)
-    visit(y, picture.part({y, 0, std::min(kRows, picture.height() - y), picture.width()}));
+bool is_known(float level) { return level >= 1.f; }
+
+}  // namespace
+
+std::unique_ptr<PictureParts> known_by_mask(const PictureParts& mask, const RestoreOptions& o) {
+  return std::make_unique<KnownParts>(mask, o, true);
 }
 
-bool any_unusable(const PictureParts& picture) {
-  bool any = false;
-  for_bands(picture, [&](int, const Image& part) {
-    const auto& use = part.source.use;
-    any =
-        any || (use && std::ranges::any_of(*use, [](SampleUse u) { return u != SampleUse::used; }));
+std::unique_ptr<PictureParts> known_by_alpha(const PictureParts& picture, const RestoreOptions& o) {
+  return std::make_unique<KnownParts>(picture, o, false);
+}
+
+void check_known(const PictureParts& known, const PictureParts& picture, bool given, bool invert) {
+  if (known.width() != picture.width() || known.height() != picture.height())
+    fail(ErrorCode::bad_input,
+         "inpaint: the mask is {}x{} px but the picture is {}x{} px; give a mask of the same size",
+         known.width(), known.height(), picture.width(), picture.height());
+  invert = given && invert;
+  bool any_known = false, any_hole = false;
+  for_bands(known, [&](int, const Image& part) {
+    any_known = any_known || std::ranges::any_of(part.pixels(), is_known);
+    any_hole = any_hole || !std::ranges::all_of(part.pixels(), is_known);
   });
-  return any;
-}
-
-void require_holes(const Image& known, const PictureParts& picture, const Image* mask,
-                   bool invert) {
-  if (std::ranges::any_of(known.pixels(), [](float v) { return v < 1.f; })) return;
-  if (any_unusable(picture)) return;
-  if (!mask)
+  require_known(any_known, invert);
+  if (any_hole) return;
+  for_bands(picture, [&](int, const Image& part) { any_hole = any_hole || any_unusable(part); });
+  if (any_hole) return;
+  if (!given)
     fail(ErrorCode::bad_argument,
          "inpaint: nothing is to be filled: there is no `mask`, and the picture has neither "
          "transparent nor NaN pixels; give a `mask` of its size, white known, black to be filled");
@@ -190,60 +314,19 @@ void require_holes(const Image& known, const PictureParts& picture, const Image*
        invert ? "black" : "white");
 }
 
-Image from_alpha(const PictureParts& picture) {
-  Image known(1, picture.height(), picture.width(), 1.f);
-  for_bands(picture, [&](int y, const Image& part) {
-    std::ranges::transform(
-        part.source.alpha,
-        known.pixels().begin() + static_cast<std::ptrdiff_t>(y) * picture.width(), settled);
-  });
-  return known;
-}
-
-void shape_holes(Image& known, const RestoreOptions& o) {
-  Plane plane(known.pixels().begin(), known.pixels().end());
-  const bool holes = std::ranges::any_of(plane, [](float v) { return v < 0.5f; });
-  if (!holes) return;
-  if (o.mask_grow.value_or(0) > 0) grow(plane, known.height(), known.width(), *o.mask_grow);
-  if (o.mask_feather.value_or(0) > 0)
-    feather(plane, known.height(), known.width(), *o.mask_feather);
-  std::ranges::copy(plane, known.pixels().begin());
-}
-
-}  // namespace
-
 Image known_pixels(const Image& mask, const RestoreOptions& o) {
-  const bool invert = o.invert_mask.value_or(false);
-  Plane levels;
-  if (o.mask_colour) {
-    levels = painted(mask, *o.mask_colour);
-  } else {
-    levels = levels_of(clamped(mask));
-    stretch(levels);
-  }
-  Image known(1, mask.height(), mask.width());
-  std::ranges::transform(levels, known.pixels().begin(),
-                         [&](float v) { return settled(invert ? 1.f - v : v); });
-  require_known(known, invert);
-  shape_holes(known, o);
+  const Image known =
+      KnownParts(*parts_of(mask), o, true).part({0, 0, mask.height(), mask.width()});
+  require_known(std::ranges::any_of(known.pixels(), is_known), o.invert_mask.value_or(false));
   return known;
 }
 
 Image mask_of(const Image& picture, const Image* mask, const RestoreOptions& o) {
-  return mask_of(*parts_of(picture), mask, o);
-}
-
-Image mask_of(const PictureParts& picture, const Image* mask, const RestoreOptions& o) {
-  const Image* given = o.known ? o.known.get() : mask;
-  if (given && (given->width() != picture.width() || given->height() != picture.height()))
-    fail(ErrorCode::bad_input,
-         "inpaint: the mask is {}x{} px but the picture is {}x{} px; give a mask of the same size",
-         given->width(), given->height(), picture.width(), picture.height());
-  const bool invert = given && o.invert_mask.value_or(false);
-  Image known = o.known ? *o.known : mask ? known_pixels(*mask, o) : from_alpha(picture);
-  if (!given) shape_holes(known, o);
-  require_known(known, invert);
-  require_holes(known, picture, given, invert);
+  const Rect whole{0, 0, picture.height(), picture.width()};
+  const Image known = o.known ? *o.known
+                      : mask  ? known_pixels(*mask, o)
+                              : KnownParts(*parts_of(picture), o, false).part(whole);
+  check_known(*parts_of(known), *parts_of(picture), o.known || mask, o.invert_mask.value_or(false));
   return known;
 }
 

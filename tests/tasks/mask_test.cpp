@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "support.h"
+#include "tasks/mask.h"
 
 namespace unmar::tasks_test {
 namespace mask_test {
@@ -191,6 +192,32 @@ TEST(Upscale, AndDeblurKeepAndFillLikewise) {
     EXPECT_EQ(sharp.at(0, 11, 21) == 130.f, how == SampleUse::kept);
     EXPECT_LE(sharp.at(0, 9, 21), 1.f);
   }
+}
+
+TEST(KnownParts, AreThoseOfTheWholeWhateverIsAsked) {
+  Image mask(3, 70, 90, 0.92f);
+  for (int i = 20; i < 60; ++i)
+    for (int c = 0; c < 3; ++c) mask.at(c, i, i) = mask.at(c, 33, i) = c == 0 ? 0.9f : 0.06f;
+  Image layer = mask;
+  layer.source.alpha.assign(layer.plane(0).size(), 0.f);
+  for (std::size_t i = 0; i < 50; ++i) layer.source.alpha[90 * 40 + i] = 1.f;
+  RestoreOptions grown, painted;
+  grown.mask_grow = 3;
+  grown.mask_feather = 5;
+  painted.mask_colour = "E01010";
+  painted.mask_feather = 2;
+  RestoreOptions inverted = grown;
+  inverted.invert_mask = true;
+  for (const Image* given : {&mask, &layer})
+    for (const RestoreOptions& options : {RestoreOptions(), grown, painted, inverted}) {
+      const auto parts = parts_of(*given);
+      const auto known = known_by_mask(*parts, options);
+      const Image whole = known->part({0, 0, 70, 90});
+      EXPECT_TRUE(std::ranges::any_of(whole.pixels(), [](float v) { return v < 1.f; }));
+      for (const Rect& r : {Rect{0, 0, 70, 90}, {25, 30, 20, 20}, {69, 89, 1, 1}, {0, 50, 40, 7}})
+        EXPECT_TRUE(std::ranges::equal(known->part(r).pixels(),
+                                       crop(whole, r.y, r.x, r.height, r.width).pixels()));
+    }
 }
 
 }  // namespace mask_test

@@ -173,8 +173,10 @@ Image read_image(const std::filesystem::path& path, const ReadOptions& options =
 /// become the same pixels, whatever their format, and 0..1 in a float file is the whole range of
 /// an integer one. throws as read_image().
 Image read_like(const Image& model, const std::filesystem::path& path, ReadOptions options = {});
-/// A mask: black and white are those of the file's format. throws as read_image().
-Image read_mask(const std::filesystem::path& path, ReadOptions options = {});
+/// How a mask is read: black and white are those of the file's format.
+ReadOptions mask_reading(const ReadOptions& options);
+/// throws as read_image().
+Image read_mask(const std::filesystem::path& path, const ReadOptions& options = {});
 
 std::string describe(const ImageFacts& picture);  ///< "512x512 px, RGB, 8 bit"
 std::string describe(const Image& image);

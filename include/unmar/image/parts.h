@@ -24,6 +24,9 @@ class PictureParts {
 /// Of one in memory, which is borrowed.
 std::unique_ptr<PictureParts> parts_of(const Image& picture);
 
+/// Of a part of a picture, which is borrowed.
+std::unique_ptr<PictureParts> parts_within(const PictureParts& picture, const Rect& rect);
+
 /// A file's picture as read_image() makes it, but in bounded memory: a decoded picture of more than
 /// 128 MiB lies in a file without a name in `folder` while this lives. Whether a group of values
 /// is an outlier is judged by what lies within 128 rows of it. FITS extensions, `.fits.gz`, TIFF of
