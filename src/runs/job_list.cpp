@@ -376,13 +376,17 @@ JoinResult join_jobs(const JobList& list, JobObserver& observer) {
 
 TileEstimate estimate_tile(const FitRequest& request) {
   constexpr int kIterations = 4;
+  constexpr std::size_t kHeld = 16;  // bytes of a value, in and out
   const runs::TileSource source = runs::open_tiles(request, fs::temp_directory_path());
   const Tiling tiling(request.task, *source.picture, source.known.get(), source.options);
   const RestoreOptions& options = tiling.options();
+  const std::size_t values = static_cast<std::size_t>(source.picture->height()) *
+                             static_cast<std::size_t>(source.picture->width()) *
+                             static_cast<std::size_t>(source.picture->channels());
   TileEstimate estimate{.tiles = tiling.grid().count(),
                         .core_seconds = 0,
                         .memory = tiling.memory_needed(),
-                        .picture = runs::kMostHeld};
+                        .picture = std::min(runs::kMostHeld, values * kHeld)};
   std::stop_source stop;
   double first = 0, last = 0;
   RestoreContext context;
