@@ -66,9 +66,7 @@ class OpenPicture {
   runs::TileWork work(int threads) const {
     return {.tiling = tiling_, .store = store_, .threads = threads, .shared = true};
   }
-  const TileStore& store() const { return store_; }
   const runs::TileSource& source() const { return source_; }
-  const Tiling& tiling() const { return tiling_; }
 
  private:
   static runs::TileSource checked(const ListedPicture& picture) {
@@ -266,20 +264,6 @@ fs::path JobList::folder(std::size_t picture) const {
 bool JobList::is_joined(std::size_t picture) const {
   std::error_code error;
   return fs::exists(folder(picture) / "joined", error);
-}
-
-std::int64_t JobList::count_done() const {
-  std::int64_t done = 0;
-  std::error_code error;
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    if (is_joined(i)) {
-      done += pictures[i].tiles;
-      continue;
-    }
-    for (const auto& entry : fs::directory_iterator(folder(i), error))
-      done += entry.path().extension() == ".tile" ? 1 : 0;
-  }
-  return done;
 }
 
 JobList plan_jobs(const fs::path& file, const std::vector<FitRequest>& requests) {

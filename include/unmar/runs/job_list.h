@@ -31,7 +31,6 @@ struct JobList {
   /// Of the picture's tiles. Behind its end stands the file "joined".
   std::filesystem::path folder(std::size_t picture) const;
   bool is_joined(std::size_t picture) const;
-  std::int64_t count_done() const;
 };
 
 /// Writes the list. Inputs are looked at, nothing is restored. throws Error{bad_argument} if the
