@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <ranges>
 
 #include "base/fail.h"
 #include "fit/problem_graph.h"
@@ -64,18 +63,13 @@ Tensor fit_picture(const Tensor& picture, const Size& size) {
   const Shape& s = picture.shape();
   Tensor z({s.n, s.c, size.h, size.w});
   const LinearMap rows = side_map(s.h, size.h), cols = side_map(s.w, size.w);
-  const auto taps = [](const LinearMap& map, int i) {
-    const auto at = static_cast<std::size_t>(i);
-    return std::views::iota(static_cast<std::size_t>(map.begin[at]),
-                            static_cast<std::size_t>(map.begin[at + 1]));
-  };
   for (int n = 0; n < s.n; ++n)
     for (int c = 0; c < s.c; ++c)
       for (int y = 0; y < size.h; ++y)
         for (int x = 0; x < size.w; ++x) {
           float sum = 0;
-          for (const std::size_t v : taps(rows, y))
-            for (const std::size_t h : taps(cols, x))
+          for (int v = rows.begin[y]; v < rows.begin[y + 1]; ++v)
+            for (int h = cols.begin[x]; h < cols.begin[x + 1]; ++h)
               sum +=
                   rows.weight[v] * cols.weight[h] * picture.at(n, c, rows.index[v], cols.index[h]);
           z.at(n, c, y, x) = sum;

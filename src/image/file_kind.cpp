@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <limits>
@@ -37,13 +38,29 @@ constexpr std::array kSignatures{
     Signature{0, "MM\0\x2b"sv, FileKind::tiff},
     Signature{8, "WEBP"sv, FileKind::webp},
     Signature{0, "SIMPLE  ="sv, FileKind::fits},
-    Signature{0, "\x1f\x8b"sv, FileKind::fits},  // packed by gzip; its library unpacks it
+    Signature{0, kGzip, FileKind::fits},  // its library unpacks it
     Signature{0, "GIF8"sv, FileKind::gif},
     Signature{0, "BM"sv, FileKind::bmp},
     Signature{4, "ftyp"sv, FileKind::heif},  // AVIF, too
     Signature{0, "\xff\x0a"sv, FileKind::jxl},
     Signature{0, "\0\0\0\x0cJXL "sv, FileKind::jxl},
 };
+
+/// The FITS library takes as much memory as the file's last four bytes say, 4 GiB at most, before
+/// it unpacks. Deflate packs 1032 to 1 at best.
+void check_unpacked_size(std::string_view where, const fs::path& path, std::FILE* file) {
+  std::array<unsigned char, 4> end{};
+  const std::uint64_t packed = fs::file_size(path);
+  if (packed < end.size() || std::fseek(file, -4, SEEK_END) != 0 ||
+      std::fread(end.data(), 1, end.size(), file) != end.size())
+    return;  // what is that short is refused when it is read
+  const std::uint64_t unpacked = end[0] | end[1] << 8 | end[2] << 16 | std::uint64_t{end[3]} << 24;
+  if (unpacked > 1032 * packed)
+    fail(ErrorCode::bad_input,
+         "{}: '{}' is damaged, cut short or of an unusual kind (its end says {} bytes, which {} "
+         "packed bytes cannot hold)",
+         where, path.string(), unpacked, packed);
+}
 
 }  // namespace
 
@@ -99,6 +116,7 @@ FileKind kind_of_contents(std::string_view where, const fs::path& path) {
   const std::string_view bytes(head.data(), size);
   for (const Signature& signature : kSignatures) {
     if (bytes.size() >= signature.at && bytes.substr(signature.at).starts_with(signature.bytes)) {
+      if (signature.bytes == kGzip) check_unpacked_size(where, path, file.get());
       return signature.kind;
     }
   }

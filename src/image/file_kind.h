@@ -10,6 +10,8 @@ namespace unmar::image {
 
 enum class FileKind { png, tiff, jpeg, webp, fits, gif, bmp, heif, jxl };
 
+inline constexpr std::string_view kGzip{"\x1f\x8b"};  ///< a packed file begins so
+
 /// "png", "tiff", ...
 std::string_view name_of(FileKind kind);
 

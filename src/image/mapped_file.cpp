@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <memory>
 
+#include "image/file_kind.h"
+
 namespace unmar::image {
 namespace {
 
-constexpr std::string_view kGzip{"\x1f\x8b"};
 constexpr std::size_t kChunk = std::size_t{1} << 20;
 constexpr std::size_t kMost = std::size_t{4} << 30;  // bytes; more is no picture that can be held
 

@@ -85,6 +85,14 @@ TEST_F(ReadErrors, cut_file_fails_at_every_length_and_prints_nothing) {
   }
 }
 
+TEST_F(ReadErrors, packed_file_whose_end_says_more_than_it_holds_takes_no_memory) {
+  // An empty gzip member; its size, the last four bytes, as 0xfffffff0.
+  put_bytes(in("a.fits.gz"), "\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\xf0\xff\xff\xff"s);
+  expect_both(ErrorCode::bad_input,
+              {"a.fits.gz' is damaged", "its end says 4294967280 bytes", "20 packed bytes"},
+              "a.fits.gz");
+}
+
 TEST_F(ReadErrors, jpeg_without_its_end_gives_what_there_is_and_warns) {
   const Image picture = smooth_picture(3, 64, 64);
   write_image(in("a.jpg"), picture);
