@@ -90,8 +90,12 @@ class Fit {
     const double before = result_.seconds;
     while (result_.iterations < options_.iterations && !stopped_) {
       const int i = result_.iterations;
-      const bool done = !(i > 0 && cancel.stop_requested()) && iterate(i);
+      const bool done = !cancel.stop_requested() && iterate(i);
       result_.seconds = before + seconds_since(start);
+      if (!done && i == 0)
+        fail(ErrorCode::cancelled,
+             "fit: it was stopped within its first iteration, before there was a picture; nothing "
+             "is written");
       if (on_iteration) tell(on_iteration, !done);
       if (done) continue;
       result_.stopped_by = StoppedBy::cancelled;
@@ -122,7 +126,7 @@ class Fit {
     if (!std::exchange(ahead_, false)) {
       if (options_.stages) options_.stages->prepare(i, out_, problem_, *program_);
       if (probing) {
-        if (!program_->forward(i, false, cancel_from(i))) return false;
+        if (!program_->forward(i, false, cancel_)) return false;
         program_->read(problem_.predicted, Ax_without_jitter_);
       }
       start_step(i);
@@ -170,9 +174,7 @@ class Fit {
   /// Whether A x is a picture of its own, and not x.
   bool predicts_apart() const { return problem_.predicted != problem_.restored; }
 
-  /// The first iteration cannot be cancelled: there is no picture before it.
-  std::stop_token cancel_from(int i) const { return i > 0 ? cancel_ : std::stop_token(); }
-  void start_step(int i) { program_->start_step(options_.adam, i, cancel_from(i)); }
+  void start_step(int i) { program_->start_step(options_.adam, i, cancel_); }
   /// Whether iteration i can be started while the one before it is judged. Stages and probes want
   /// the program between them.
   bool may_run_ahead(int i) const {

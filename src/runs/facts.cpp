@@ -109,6 +109,9 @@ std::string tiling_in_words(const RunResult& run) {
 
 std::string fit_in_words(const RunResult& run) {
   const Restored& r = run.restored;
+  if (r.fit.stopped_by == StoppedBy::cancelled && r.fit.iterations == 0)
+    return fmt::format(
+        "stopped by you after {:.1f} s; the result is the filter's, as far as it got", run.seconds);
   const char* end = r.fit.stopped_by == StoppedBy::stopper     ? "stopped by itself"
                     : r.fit.stopped_by == StoppedBy::cancelled ? "stopped by you"
                                                                : "finished";
@@ -132,7 +135,10 @@ Json facts(const FitRequest& request, const RunResult& run) {
       {"width", run.output.width},
       {"height", run.output.height},
   };
-  if (r.options.method != Method::patches) object.update(runs::fit_facts(r.fit));
+  if (r.options.method != Method::patches)
+    object.update(runs::fit_facts(r.fit));
+  else if (r.fit.stopped_by == StoppedBy::cancelled)
+    object["stopped_by"] = to_string(r.fit.stopped_by);
   if (run.tiling) object["tiling"] = tiling_facts(*run.tiling);
   if (!r.candidates.empty()) object["candidates"] = candidate_facts(r.candidates);
   object.update(Json{

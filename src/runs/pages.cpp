@@ -96,8 +96,10 @@ PagesResult run_pages(const FitRequest& request, const std::vector<int>& pages,
         continue;
       } catch (const Error& error) {
         if (!failure) failure = std::current_exception();
-        result.failed = true;
-        observer.warned(fmt::format("page {} stays as it is: {}", pages[i], error.what()));
+        result.cancelled = error.code() == ErrorCode::cancelled;
+        result.failed = result.failed || !result.cancelled;
+        if (!result.cancelled)
+          observer.warned(fmt::format("page {} stays as it is: {}", pages[i], error.what()));
       }
     }
     try {

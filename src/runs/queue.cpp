@@ -370,15 +370,20 @@ class JobQueue::Impl {
   }
 
   JobState run_job(Job& job) {
-    // The job's request and folder do not change once it was submitted.
-    const bool whole = job.work(job.info, job.stop.get_token(),
-                                [&](int done, int all, double seconds, const auto& psnr) {
-                                  const std::lock_guard lock(mutex_);
-                                  job.info.iteration = done;
-                                  job.info.iterations = all;
-                                  job.info.seconds = seconds;
-                                  job.info.psnr = psnr;
-                                });
+    const Note note = [&](int done, int all, double seconds, const auto& psnr) {
+      const std::lock_guard lock(mutex_);
+      job.info.iteration = done;
+      job.info.iterations = all;
+      job.info.seconds = seconds;
+      job.info.psnr = psnr;
+    };
+    bool whole = false;
+    try {
+      // The job's request and folder do not change once it was submitted.
+      whole = job.work(job.info, job.stop.get_token(), note);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::cancelled) throw;
+    }
     const std::lock_guard lock(mutex_);
     if (whole) return JobState::done;
     return job.pausing ? JobState::paused : JobState::cancelled;

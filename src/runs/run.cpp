@@ -268,7 +268,7 @@ class Run {
 
   void finish_store(const std::string& manifest, const std::string& report) {
     const FitResult& fit = result_.restored.fit;
-    store_->keep(fit.best_iteration, fit.best);
+    if (!fit.best.empty()) store_->keep(fit.best_iteration, fit.best);
     write_text(store_->history(), history_csv(fit), "`run`");
     write_text(store_->report(), report, "`run`");
     write_text(store_->manifest(), manifest, "`run`");

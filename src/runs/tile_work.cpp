@@ -66,6 +66,7 @@ class Workers {
       try {
         if (!do_tile(tiles_[i])) ++left_;
       } catch (const std::exception&) {
+        if (stop_.stop_requested()) return;
         const std::lock_guard lock(mutex_);
         if (!failure_) failure_ = std::current_exception();
         ++left_;
@@ -205,7 +206,12 @@ bool begin_tiles(const TileWork& work, const std::stop_token& stop) {
   }
   RestoreContext context;
   context.cancel = stop;
-  TileStart start = work.tiling.begin(context);
+  TileStart start;
+  try {
+    start = work.tiling.begin(context);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::cancelled) throw;
+  }
   if (stop.stop_requested()) return false;
   work.store.save(std::move(start));
   return true;

@@ -282,7 +282,8 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
     blend.emplace(plan, options, context.cancel, context.on_filter);
     Candidate first = blend->filter();
     if (context.reference) first.psnr = psnr(first.image, *context.reference);
-    if (fits && context.on_first_result) context.on_first_result(first);
+    if (fits && context.on_first_result && !context.cancel.stop_requested())
+      context.on_first_result(first);
     result.image = first.image;
   }
   if (fits) {
@@ -292,7 +293,12 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
     if (context.on_scene) context.on_scene({plan.input, z, *plan.A, y});
 
     const Hidden hidden = draw->stopping.hidden;
-    result.fit = fit_all(task, plan, *engine, draw, options, context);
+    try {
+      result.fit = fit_all(task, plan, *engine, draw, options, context);
+    } catch (const Error& error) {
+      if (!blend || error.code() != ErrorCode::cancelled) throw;
+      result.fit.stopped_by = StoppedBy::cancelled;  // the filter's result is there
+    }
     result.weights = std::move(result.fit.state.params);
     result.fit.state = {};
     draw.reset();
@@ -302,8 +308,9 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
       result.image = finish(plan, blend->with(result.fit.best, result.fit.seconds, hidden));
   }
   if (blend) result.candidates = blend->take_candidates();
-  // Behind the fit, too, there is work that can be cancelled.
-  if (fits && result.candidates.size() == 1) result.fit.stopped_by = StoppedBy::cancelled;
+  // Before and behind the fit, too, there is work that can be cancelled.
+  const bool cut = fits ? result.candidates.size() == 1 : context.cancel.stop_requested();
+  if (blend && cut) result.fit.stopped_by = StoppedBy::cancelled;
   if (context.reference) compare_with(*context.reference, plan, result);
   return result;
 }

@@ -27,8 +27,7 @@ class Runs {
     if (!resume.empty()) rest = load(resume);
     bool cancelled = false;
     while (done_ < runs_ && !cancelled) {
-      FitResult one = fit_run_(
-          done_, moment_, [this](const FitProgress& progress) { report(progress); }, rest);
+      FitResult one = next(rest);
       rest = {};
       cancelled = one.stopped_by == StoppedBy::cancelled;
       add(std::move(one));
@@ -37,6 +36,19 @@ class Runs {
   }
 
  private:
+  /// One run. Stopped before it has a picture, it is a run of no iterations behind those before.
+  FitResult next(std::string_view resume) {
+    try {
+      return fit_run_(
+          done_, moment_, [this](const FitProgress& progress) { report(progress); }, resume);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::cancelled || done_ == 0) throw;
+    }
+    FitResult none;
+    none.stopped_by = StoppedBy::cancelled;
+    return none;
+  }
+
   void report(const FitProgress& one) {
     if (!on_iteration_) return;
     if (runs_ == 1) {

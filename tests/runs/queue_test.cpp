@@ -259,6 +259,18 @@ TEST_F(Queue, APausedJobGoesOnToTheSameBytes) {
               HasSubstr("not paused"));
 }
 
+TEST_F(Queue, AJobThatIsStoppedBeforeItHasAPictureDidNotFail) {
+  FitRequest large = request("a", kForever);
+  write_image(large.in.picture, Image(1, 512, 512, 0.5f));
+  JobQueue queue({.threads = 1, .memory = std::size_t{4} << 30});
+  const auto paused = queue.submit(large, in("kept"));
+  queue.pause(paused);
+  EXPECT_EQ(queue.wait(paused).state, JobState::paused) << queue.info(paused).error;
+  queue.resume(paused);
+  queue.cancel(paused);
+  EXPECT_EQ(queue.wait(paused).state, JobState::cancelled) << queue.info(paused).error;
+}
+
 TEST_F(Queue, AWaitingJobCanBePausedAndCancelled) {
   JobQueue queue({.threads = 1, .memory = std::size_t{1} << 30});
   const auto first = queue.submit(request("a", kForever), in("first"));

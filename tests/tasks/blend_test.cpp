@@ -168,6 +168,32 @@ TEST(Blend, ACancelledFitLeavesTheFiltersResult) {
   EXPECT_EQ(result.candidates[0].weight, 1);
 }
 
+TEST(Blend, CancelledWithinTheFirstIterationItIsTheFiltersResultToo) {
+  std::stop_source source;
+  RestoreContext context;
+  Image first;
+  context.on_first_result = [&](const Candidate& c) {
+    first = c.image;
+    source.request_stop();
+  };
+  context.cancel = source.get_token();
+  const Restored result = denoise(noisy_picture(), short_fit(), context);
+  EXPECT_EQ(result.fit.stopped_by, StoppedBy::cancelled);
+  EXPECT_EQ(result.fit.iterations, 0);
+  EXPECT_TRUE(same_pixels(result.image, first));
+}
+
+TEST(Blend, AFilterAloneThatIsCancelledSaysSo) {
+  std::stop_source source;
+  RestoreOptions options = tiny();
+  options.method = Method::patches;
+  RestoreContext context;
+  context.cancel = source.get_token();
+  EXPECT_EQ(denoise(noisy_picture(), options, context).fit.stopped_by, StoppedBy::iterations);
+  context.on_filter = [&](double) { source.request_stop(); };
+  EXPECT_EQ(denoise(noisy_picture(), options, context).fit.stopped_by, StoppedBy::cancelled);
+}
+
 TEST(Blend, CancelledBehindTheFitItIsTheFiltersResultToo) {
   std::stop_source source;
   RestoreContext context;

@@ -328,13 +328,18 @@ TEST(Restore, StagesThatCannotBeAreRefused) {
               testing::HasSubstr("optimise the weights"));
 }
 
-TEST(Restore, CancellingReturnsAPictureAfterOneIteration) {
+TEST(Restore, CancelledBeforeThereIsAPictureItSaysSo) {
   std::stop_source source;
   source.request_stop();
-  const Restored result = denoise(test_picture(), tiny(), {.cancel = source.get_token()});
-  EXPECT_EQ(result.fit.iterations, 1);
-  EXPECT_EQ(result.fit.stopped_by, StoppedBy::cancelled);
-  EXPECT_EQ(result.image.width(), 32);
+  RestoreOptions options = tiny();
+  options.method = Method::dip;  // no filter that has a picture before
+  try {
+    denoise(test_picture(), options, {.cancel = source.get_token()});
+    FAIL() << "it ended with a picture";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::cancelled);
+    EXPECT_THAT(error.what(), testing::HasSubstr("within its first iteration"));
+  }
 }
 
 TEST(Restore, APictureOfOnePixelIsRestored) {

@@ -142,6 +142,11 @@ TEST(Runs, ACancelledOneIsLeftOutUnlessItIsTheFirst) {
   EXPECT_EQ(in_second.fit.runs, 1);
   EXPECT_EQ(in_second.fit.iterations, kIterations + 4);
   EXPECT_TRUE(same_values(in_second.fit.best, denoise(test_picture(), fit_alone()).fit.best));
+  const Restored between = cancelled_after(kIterations);
+  EXPECT_EQ(between.fit.stopped_by, StoppedBy::cancelled);
+  EXPECT_EQ(between.fit.runs, 1);
+  EXPECT_EQ(between.fit.iterations, kIterations);
+  EXPECT_TRUE(same_values(between.fit.best, in_second.fit.best));
   const Restored in_first = cancelled_after(4);
   EXPECT_EQ(in_first.fit.stopped_by, StoppedBy::cancelled);
   EXPECT_TRUE(same_values(in_first.fit.best, denoise(test_picture(), fit_alone(4)).fit.best));

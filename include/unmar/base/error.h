@@ -15,6 +15,7 @@ enum class ErrorCode {
   too_large,     ///< above a limit of pixels or memory
   unsupported,   ///< this engine or build cannot do it
   numeric,       ///< NaN or infinity during a fit
+  cancelled,     ///< asked to stop before there was anything to keep
 };
 
 /// The one exception type of the library.

@@ -288,9 +288,8 @@ struct FitResult {
   TrainState chosen_state;
 };
 
-/// Fits. Ends at options.iterations, when the stopper says so, or when `cancel` is requested
-/// (after the first iteration, also within one, which then does not count; the best so far is
-/// returned).
+/// Fits. Ends at options.iterations, when the stopper says so, or when `cancel` is requested, also
+/// within an iteration, which then does not count; the best so far is returned.
 /// reference: the clean picture if known, only for the PSNR in the history: range 1, all channels,
 /// without clamping, as the paper.
 /// on_iteration may be empty; what it throws ends the fit.
@@ -299,7 +298,8 @@ struct FitResult {
 /// throws Error{bad_argument} for options out of range and for weights of another network;
 /// Error{unsupported} if the engine lacks an op; Error{bad_input} for a state to resume that
 /// is damaged or of another problem, network or stopper; Error{numeric} if the loss is not finite
-/// and rolling back did not help or is off.
+/// and rolling back did not help or is off; Error{cancelled} if it was stopped before its first
+/// iteration had ended, for then there is no picture.
 FitResult fit(const Problem& problem, Engine& engine, const FitOptions& options, Stopper& stopper,
               const Tensor* reference = nullptr,
               const std::function<void(const FitProgress&)>& on_iteration = {},
