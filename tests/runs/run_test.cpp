@@ -72,7 +72,10 @@ TEST_F(Running, WithoutACheckpointYetResumesFromTheBeginning) {
       void started(const RunStart&) override { stop->request_stop(); }
     } late;
     late.stop = &stop;
-    run(r, &store, late, stop.get_token());
+    std::filesystem::remove(r.out.result);
+    EXPECT_THAT(error_of([&] { run(r, &store, late, stop.get_token()); }, ErrorCode::cancelled),
+                HasSubstr("within its first iteration"));
+    EXPECT_FALSE(std::filesystem::exists(r.out.result));
   }
   RunStore store(in("s"), "test");
   resume(store, std::nullopt, quiet);
