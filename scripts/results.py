@@ -29,12 +29,15 @@ UNMAR = os.environ.get("UNMAR", ROOT / "build/release/apps/cli/unmar")
 OURS = {
     "patches": ["--method", "patches"],
     "dip": ["--method", "dip"],
+    "tiles": ["--method", "dip", "--tile", "160"],
     "quick": ["--preset", "quick"],
     "best": ["--preset", "best"],
     "paper": ["--preset", "paper"],
 }
 
 DENOISE = ["denoise/F16", "denoise/House", "denoise/Peppers", "denoise/kodim03"]
+WHOLE = ["denoise/F16", "denoise/Peppers", "denoise/kodim03", "missing50/kate_rgb",
+         "missing50/barbara", "missing50/boat"]  # fmt: skip
 GRAY = ["missing50/barbara", "missing50/boat", "missing50/house"]
 HOLES = ["missing50/barbara", "missing50/boat", "missing50/house"]
 UPSCALE = ["upscale/butterfly", "upscale/bird", "upscale/woman"]
@@ -70,6 +73,8 @@ GROUPS = {
     "gray15": denoising(15, GRAY),
     "gray25": denoising(25, GRAY),
     "gray50": denoising(50, GRAY),
+    "whole25": denoising(25, WHOLE),  # --side 512: dip beside tiles
+    "whole50": denoising(50, WHOLE),
     "poisson10": counting(10),
     "poisson30": counting(30),
     "poisson100": counting(100),
@@ -242,7 +247,7 @@ class Case:
               file=sys.stderr, flush=True)  # fmt: skip
 
     def history(self, method):
-        return [] if method == "patches" else ["--history", self.file(method, ".csv")]
+        return [] if method in ("patches", "tiles") else ["--history", self.file(method, ".csv")]
 
     def peer(self, method, result):
         """A script beside this one, which is told sigma."""
@@ -362,7 +367,7 @@ def main():
         cases = [Case(arguments, group, p) for p in GROUPS[group]["pictures"]]
         methods = []
         for m in arguments.methods.split(","):
-            if m in ("patches", "dip") and GROUPS[group]["task"][0] != "denoise":
+            if m in ("patches", "dip", "tiles") and GROUPS[group]["task"][0] != "denoise":
                 continue
             methods += GROUPS[group]["rivals"] if m == "rivals" else [m]
         for m in methods:
