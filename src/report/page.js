@@ -38,8 +38,15 @@ function facts(report) {
         known(result.psnr_input) ? `${result.psnr_input.toFixed(2)} before, ${gain < 0 ? "" : "+"}${gain.toFixed(2)} dB` : "");
   }
   if (known(result.ssim)) add("SSIM", result.ssim.toFixed(3), known(result.ssim_input) ? `${result.ssim_input.toFixed(3)} before` : "");
-  add("Chosen iteration", result.best_iteration, `of ${result.iterations} done`);
-  add("Time", `${result.seconds.toFixed(1)} s`, `${(result.iterations / Math.max(result.seconds, 1e-9)).toFixed(2)} iterations per second`);
+  if (result.tiling) {
+    const { done, count, size, iterations } = result.tiling;
+    add("Tiles", done < count ? `${done} of ${count}` : count, `of ${size} px, each with a fit of its own`);
+    add("Iterations", iterations.least < iterations.most ? `${iterations.least}–${iterations.most}` : iterations.most, "of a tile's fit");
+    add("Time", `${result.total_seconds.toFixed(1)} s`);
+  } else {
+    add("Chosen iteration", result.best_iteration, `of ${result.iterations} done`);
+    add("Time", `${result.seconds.toFixed(1)} s`, `${(result.iterations / Math.max(result.seconds, 1e-9)).toFixed(2)} iterations per second`);
+  }
   add("Network", report.network, `${parameters} parameters`);
   add("Picture", `${report.width} × ${report.height}`, report.kind);
   add("Seed", options.seed, `engine ${report.engine}`);
@@ -108,6 +115,40 @@ function blend(report) {
     : "The picture is too small to hide pixels from it, so nothing was compared and one of them is taken as it is.";
   return section("blend-title", "What was blended",
     h("p", {}, (report.noise ? `Found: ${report.noise}. ` : "") + why), h("ol", { class: "cards" }, cards));
+}
+
+// ---------------------------------------------------------------- where each tile ended
+
+const MOST_NUMBERS = 400;  // tiles; of more than that the numbers cannot be read
+
+/** Of a picture in tiles: the picture, and on it how many iterations each tile took. */
+function tileMap(report) {
+  const fitted = report.tiles.filter(t => t.iterations > 0).map(t => t.iterations);
+  const least = fitted.reduce((a, b) => Math.min(a, b), Infinity), most = fitted.reduce((a, b) => Math.max(a, b), 0);
+  const about = t => !t.done ? "as it came" : t.iterations === 0 ? "nothing was to be restored"
+    : `${t.iterations} iterations, the picture is that of iteration ${t.best_iteration}; ${t.stopped ? "ended by itself" : "ended at the limit"}`;
+  const kind = t => !t.done ? "undone" : t.iterations === 0 ? "idle" : "fitted";
+  const marks = report.tiles.map(t => {
+    // Neighbours overlap; what is drawn is that in which this tile counts most.
+    const left = t.x > 0 ? t.x + 0.1 * t.width : 0, top = t.y > 0 ? t.y + 0.1 * t.height : 0;
+    const right = t.x + t.width < report.width ? t.x + 0.9 * t.width : report.width;
+    const bottom = t.y + t.height < report.height ? t.y + 0.9 * t.height : report.height;
+    const shade = most > least ? (t.iterations - least) / (most - least) : 0.5;
+    const box = svg("rect", { class: kind(t), x: left, y: top, width: right - left, height: bottom - top,
+      ...(t.iterations > 0 ? { "fill-opacity": (0.1 + 0.75 * shade).toFixed(3) } : {}) });
+    const number = t.iterations > 0 && report.tiles.length <= MOST_NUMBERS
+      ? [svg("text", { x: (left + right) / 2, y: (top + bottom) / 2, "font-size": 0.24 * Math.min(t.width, t.height) }, String(t.iterations))] : [];
+    return svg("g", {}, svg("title", {}, about(t)), box, ...number);
+  });
+  const undone = report.tiles.some(t => !t.done), idle = report.tiles.some(t => t.done && t.iterations === 0);
+  return section("tiles-title", "Where each tile ended",
+    h("p", {}, "Each tile has a fit of its own and ends at its own moment: smooth parts after few iterations, textured ones after many. " +
+      "The stronger the colour, the more iterations." + (idle ? " Tiles without colour had nothing to restore." : "") +
+      (undone ? " Hatched tiles are as they came." : "")),
+    h("div", { class: "tiles" }, h("img", { src: report.pictures.after, alt: "" }),
+      svg("svg", { viewBox: `0 0 ${report.width} ${report.height}`, role: "img", "aria-label": fitted.length ? `iterations of the tiles, ${least} to ${most}` : "the tiles" },
+        svg("defs", {}, svg("pattern", { id: "hatch", width: report.width / 60, height: report.width / 60, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+          svg("rect", { width: report.width / 120, height: report.width / 60 }))), ...marks)));
 }
 
 // ---------------------------------------------------------------- how the picture formed
@@ -318,11 +359,12 @@ function again(report) {
 
 function drawReport(report, element) {
   element.style.setProperty("--aspect", (report.width / report.height).toFixed(5));
-  const formed = formation(report);
+  const formed = report.tiles.length ? null : formation(report);
+  const fit = formed ? [blend(report), formed.element, curves(report, formed)] : [tileMap(report)];
   const parts = [
     h("header", {}, h("p", { class: "eyebrow" }, "unmar " + report.task), h("h1", {}, report.input),
       h("p", { class: "lead" }, lead(report)), facts(report)),
-    compare(report), blend(report), formed.element, curves(report, formed), again(report),
+    compare(report), ...fit, again(report),
     h("footer", {}, `Made by unmar ${report.unmar}. This page holds all it shows and asks the network for nothing.`)];
   element.replaceChildren(...parts.filter(part => part !== null));
   document.title = `unmar ${report.task}: ${report.input}`;

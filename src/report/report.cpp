@@ -81,10 +81,13 @@ Json pictures(const ReportSource& source) {
   const auto large = [](const Image& image) {
     return data_uri(webp_within(image, kLargeSide, kLargeBytes, true));
   };
-  Json object = {{"before", data_uri(source.frames.before())},
-                 {"after", large(source.restored.image)},
+  const FrameRecorder* frames = source.frames;
+  Json object = {{"before", source.before ? large(*source.before)
+                            : frames      ? data_uri(frames->before())
+                                          : Json(nullptr)},
+                 {"after", large(source.after)},
                  {"reference", source.reference ? large(*source.reference) : Json(nullptr)},
-                 {"network_input", data_uri(source.frames.network_input())},
+                 {"network_input", frames ? data_uri(frames->network_input()) : Json(nullptr)},
                  {"difference", nullptr},
                  {"difference_gain", kDifferenceGain}};
   if (list.size() > 1)
@@ -93,9 +96,10 @@ Json pictures(const ReportSource& source) {
   return object;
 }
 
-Json frames(const FrameRecorder& recorder) {
+Json frames(const FrameRecorder* recorder) {
   Json list = Json::array();
-  for (const ReportFrame& f : recorder.frames())
+  if (!recorder) return list;
+  for (const ReportFrame& f : recorder->frames())
     list.push_back({{"iteration", f.iteration},
                     {"loss", rounded(f.loss)},
                     {"psnr", rounded(f.psnr)},
@@ -107,11 +111,25 @@ Json frames(const FrameRecorder& recorder) {
   return list;
 }
 
+Json tiles(const std::vector<ReportTile>& all) {
+  Json list = Json::array();
+  for (const ReportTile& t : all)
+    list.push_back({{"x", t.rect.x},
+                    {"y", t.rect.y},
+                    {"width", t.rect.width},
+                    {"height", t.rect.height},
+                    {"done", t.done},
+                    {"iterations", t.iterations},
+                    {"best_iteration", t.best_iteration},
+                    {"stopped", t.stopped}});
+  return list;
+}
+
 }  // namespace
 
 std::string report_json(const ReportSource& source) {
   const Restored& r = source.restored;
-  const std::string depth = describe(r.image);
+  const std::string depth = describe(source.output);
   const Json json = {
       {"format", kFormat},
       {"unmar", version()},
@@ -121,8 +139,8 @@ std::string report_json(const ReportSource& source) {
       {"summary", source.summary},
       {"engine", r.engine.name},
       {"network", network_name(r.network)},
-      {"width", r.image.width()},
-      {"height", r.image.height()},
+      {"width", source.output.width},
+      {"height", source.output.height},
       {"kind", depth.substr(depth.find(',') + 2)},
       {"noise", r.noise ? Json(to_string(*r.noise)) : Json(nullptr)},
       {"misfit_gain", FrameRecorder::kMisfitGain},
@@ -130,6 +148,7 @@ std::string report_json(const ReportSource& source) {
       {"candidates", candidates(r)},
       {"history", history(r.fit)},
       {"frames", frames(source.frames)},
+      {"tiles", tiles(source.tiles)},
       {"manifest", Json::parse(source.manifest)},
   };
   // A file's name need not be UTF-8, but JSON is.

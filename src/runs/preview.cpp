@@ -16,7 +16,6 @@ int scaled(int pixels, double scale) { return static_cast<int>(std::lround(scale
 
 Preview::Preview(std::filesystem::path file, const Tiling& tiling)
     : file_(std::move(file)), grid_(tiling.result_grid()) {
-  if (file_.empty()) return;
   const int height = grid_.rows().length(), width = grid_.columns().length();
   scale_ = std::min(1.0, static_cast<double>(kSide) / std::max(height, width));
   const Image first = to_colours(tiling.input(0));
@@ -37,10 +36,11 @@ void Preview::put(int tile, const Image& image) {
       for (int x = 0; x < width; ++x) picture_.at(c, y0 + y, x0 + x) = small.at(c, y, x);
 }
 
+void Preview::put(const TileResult& tile) { put(tile.facts.tile, to_image(tile.picture)); }
+
 void Preview::add(const TileResult& tile) {
-  if (file_.empty()) return;
-  put(tile.facts.tile, to_image(tile.picture));
-  if (seconds_since(written_) < kEverySeconds) return;
+  put(tile);
+  if (file_.empty() || seconds_since(written_) < kEverySeconds) return;
   written_ = Clock::now();
   write();
 }

@@ -10,10 +10,12 @@ namespace unmar::runs {
 /// A small picture of one that is restored in tiles, as it grows.
 class Preview {
  public:
-  /// file: empty: there is none.
+  /// As what came in. file: where it is written; may be empty.
   Preview(std::filesystem::path file, const Tiling& tiling);
-  void add(const TileResult& tile);  ///< writes it now and then
+  void put(const TileResult& tile);
+  void add(const TileResult& tile);  ///< and writes it now and then
   void write() const;
+  const Image& picture() const { return picture_; }
 
  private:
   void put(int tile, const Image& image);

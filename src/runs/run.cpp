@@ -262,8 +262,10 @@ class Run {
                         .summary = summary(request_, result_),
                         .manifest = manifest,
                         .restored = result_.restored,
+                        .output = result_.output,
+                        .after = result_.restored.image,
                         .reference = reference_ptr(),
-                        .frames = *frames_});
+                        .frames = &*frames_});
   }
 
   void finish_store(const std::string& manifest, const std::string& report) {

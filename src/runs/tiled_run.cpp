@@ -19,6 +19,7 @@
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
 #include "unmar/image/pages.h"
+#include "unmar/report/report.h"
 #include "unmar/tasks/version.h"
 
 namespace unmar::runs {
@@ -30,14 +31,13 @@ namespace fs = std::filesystem;
 void check_shown(const FitRequest& request, const RestoreOptions& resolved, int tiles) {
   const RunOutputs& out = request.out;
   for (const auto& [name, asked] : {std::pair{"`history`", !out.history.empty()},
-                                    {"`report`", !out.report.empty()},
                                     {"`snapshots`", !out.snapshots.empty()},
                                     {"`watch`", resolved.watch.has_value()}})
     if (asked)
       fail(
           ErrorCode::bad_argument,
           "{}: shows one fit, but the picture is restored in {} tiles; leave it out, or add `tile` "
-          "none; `preview` FILE shows how the picture grows",
+          "none; `report` FILE and `preview` FILE show tiles",
           name, tiles);
 }
 
@@ -190,13 +190,16 @@ class TiledRun {
   void work(const TileStore& tiles) {
     require_disk(tiling_, tiles.folder(), all_ - tiles.count_done(all_));
     Teller teller(observer_, tiles.count_done(all_), all_);
-    Preview preview(request_.out.preview, tiling_);
-    beside([&] { preview.write(); });
+    if (wants_report() || !request_.out.preview.empty()) begin_preview(tiles);
+    const auto preview = [&](auto act) {
+      if (preview_) beside([&] { act(*preview_); });
+    };
+    preview([](Preview& p) { p.write(); });
     TileWork work{
         .tiling = tiling_, .store = tiles, .threads = result_.restored.options.threads.value()};
     work.on_share = [&](int tile, double share) { teller.share(tile, share); };
     work.on_tile = [&](const TileResult& result) {
-      beside([&] { preview.add(result); });
+      preview([&](Preview& p) { p.add(result); });
       teller.done(result.facts.tile);
     };
     if (!begin_tiles(work, stop_)) return;
@@ -210,7 +213,16 @@ class TiledRun {
       result_.tiling->failed = true;
       observer_.warned(fmt::format("{}; the tiles that failed stay as they came", error.what()));
     }
-    beside([&] { preview.write(); });
+    preview([](Preview& p) { p.write(); });
+  }
+
+  bool wants_report() const { return store_ || !request_.out.report.empty(); }
+
+  void begin_preview(const TileStore& tiles) {
+    preview_.emplace(request_.out.preview, tiling_);
+    before_ = preview_->picture();
+    for (int tile = 0; tile < all_; ++tile)
+      if (tiles.has(tile)) preview_->put(tiles.tile(tile));
   }
 
   /// Does what stands beside the result. If that fails, it costs what could not be written, which
@@ -237,11 +249,37 @@ class TiledRun {
     if (!request_.in.reference.empty()) compare(work);
     result_.seconds = seconds_since(start_);
     const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
+    std::string manifest, report;
+    beside([&] { manifest = manifest_json(told, result_); });
+    if (manifest.empty()) return;
     if (!request_.out.manifest.empty())
-      beside(
-          [&] { write_text(request_.out.manifest, manifest_json(told, result_), "`manifest`"); });
-    if (store_)
-      beside([&] { write_text(store_->manifest(), manifest_json(told, result_), "`run`"); });
+      beside([&] { write_text(request_.out.manifest, manifest, "`manifest`"); });
+    if (preview_ && wants_report()) beside([&] { report = report_of(told, manifest); });
+    if (!request_.out.report.empty() && !report.empty())
+      beside([&] { write_text(request_.out.report, report_page(report), "`report`"); });
+    if (!store_) return;
+    beside([&] { write_text(store_->report(), report, "`run`"); });
+    beside([&] { write_text(store_->manifest(), manifest, "`run`"); });
+  }
+
+  std::string report_of(const FitRequest& told, const std::string& manifest) const {
+    const TileGrid grid = tiling_.result_grid();
+    std::vector<ReportTile> tiles;
+    for (int tile = 0; tile < all_; ++tile) tiles.push_back({.rect = grid.tile(tile)});
+    for (const TileFacts& facts : result_.tiling->tiles) {
+      ReportTile& tile = tiles[static_cast<std::size_t>(facts.tile)];
+      tile = {tile.rect, true, facts.iterations, facts.best_iteration, facts.stopped};
+    }
+    return report_json({.task = request_.task,
+                        .input = request_.in.picture.filename().string(),
+                        .command = command_line(told),
+                        .summary = summary(request_, result_),
+                        .manifest = manifest,
+                        .restored = result_.restored,
+                        .output = result_.output,
+                        .after = preview_->picture(),
+                        .before = &before_,
+                        .tiles = std::move(tiles)});
   }
 
   /// What the tiles' fits came to.
@@ -305,6 +343,8 @@ class TiledRun {
   const TileSource source_;
   const Tiling tiling_;
   const int all_;
+  std::optional<Preview> preview_;
+  Image before_;  ///< as small as the preview
   std::set<std::string> said_;
   RunResult result_;
 };

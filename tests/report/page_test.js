@@ -71,7 +71,7 @@ const tests = {
       pictures: { before: "b", after: "a", reference: "c", network_input: "z", difference: "d", difference_gain: 8 },
       candidates: [{ name: "patches", weight: 0.75, hidden_rmse: 25.5, psnr: 30, picture: "p" }, { name: "dip", weight: 0.25, hidden_rmse: 26, psnr: 29, picture: "q" }],
       history: { iteration: [0, 1, 2], loss: [0.3, null, 0.1], signal: [null, null, null], psnr: [10, 11, 12], psnr_average: [10, 10.5, 11] },
-      frames: [frame(0, { update: null }), frame(2)],
+      frames: [frame(0, { update: null }), frame(2)], tiles: [],
       manifest: { options: { seed: 5, stop: "auto", input: "meshgrid", loss: "mse", optimise: "weights", "reg-noise-std": 0.03 }, parameters: 77,
         result: { psnr: 30.126, psnr_input: 20, ssim: 0.9, ssim_input: 0.5, best_iteration: 2, iterations: 3, seconds: 1.5, rollbacks: 1 } },
     };
@@ -83,6 +83,21 @@ const tests = {
     assert.ok(!text.includes("Stopper"), "a curve without a value is left out");
     assert.strictEqual(root.all("figure").length, 2);
     assert.ok(!/undefined|NaN|null/.test(text), text.match(/.{30}(undefined|NaN|null).{30}/)?.[0]);
+
+    // In tiles there is no single fit to show.
+    texts.length = 0;
+    const tile = (x, more) => ({ x, y: 0, width: 120, height: 200, done: true, iterations: 80, best_iteration: 70, stopped: true, ...more });
+    Object.assign(report, { history: { iteration: [], loss: [], signal: [], psnr: [], psnr_average: [] }, frames: [], candidates: [],
+      tiles: [tile(0), tile(90, { iterations: 640, stopped: false }), tile(180, { done: false, iterations: 0 })] });
+    Object.assign(report.manifest.result, { total_seconds: 12.3, tiling: { size: 120, count: 3, done: 2, iterations: { least: 80, most: 640, mean: 360 } } });
+    load({ ...document, getElementById: id => id === "data" ? { textContent: JSON.stringify(report) } : root });
+    const tiled = texts.join("|");
+    for (const part of ["2 of 3", "80–640", "12.3 s", "640 iterations, the picture is that of iteration 70; ended at the limit", "Hatched tiles"])
+      assert.ok(tiled.includes(part), `"${part}" is missing`);
+    assert.ok(!tiled.includes("How the picture formed") && !tiled.includes("Chosen iteration"));
+    assert.strictEqual(root.all("figure").length, 0);
+    assert.deepStrictEqual(root.all("rect").map(r => r.attributes.class).filter(Boolean), ["fitted", "fitted", "undone"]);
+    assert.ok(!/undefined|NaN|null/.test(tiled), tiled.match(/.{30}(undefined|NaN|null).{30}/)?.[0]);
   },
 };
 

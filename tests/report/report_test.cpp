@@ -65,7 +65,9 @@ class Frames : public testing::Test {
                                           .summary = "finished",
                                           .manifest = R"({"result": {"iterations": 40}})",
                                           .restored = r,
-                                          .frames = recorder});
+                                          .output = facts_of(r.image),
+                                          .after = r.image,
+                                          .frames = &recorder});
     const Json json = Json::parse(text, nullptr, false);
     EXPECT_TRUE(json.is_object());
     return json;

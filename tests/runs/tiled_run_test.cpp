@@ -138,6 +138,54 @@ TEST_F(TiledRun, ShowsAPreview) {
             psnr(preview, read_image(in("a.png"))) + 5);
 }
 
+TEST_F(TiledRun, AReportShowsWhereEachTileEnded) {
+  RunObserver quiet;
+  RunStore store(in("kept"), "test");
+  FitRequest request = tiled();
+  request.out.report = in("report.html");
+  {
+    StopAfterTiles stop(2);
+    run(request, &store, stop, stop.source.get_token());
+  }
+  const Json cut = Json::parse(bytes(store.report()));
+  ASSERT_EQ(cut["tiles"].size(), 6u);
+  EXPECT_EQ(std::ranges::count_if(cut["tiles"], [](const Json& t) { return t["done"] == true; }),
+            static_cast<std::ptrdiff_t>(cut["manifest"]["result"]["tiling"]["done"]));
+  resume(store, std::nullopt, quiet);
+  const Json whole = Json::parse(bytes(store.report()));
+  int right = 0, bottom = 0;
+  for (const Json& tile : whole["tiles"]) {
+    EXPECT_EQ(tile["done"], true);
+    EXPECT_GT(tile["iterations"], 0);
+    right = std::max(right, int{tile["x"]} + int{tile["width"]});
+    bottom = std::max(bottom, int{tile["y"]} + int{tile["height"]});
+  }
+  EXPECT_EQ(right, whole["width"]);
+  EXPECT_EQ(bottom, whole["height"]);
+  EXPECT_NE(whole["pictures"]["before"], whole["pictures"]["after"]);
+  EXPECT_NE(cut["pictures"]["after"], whole["pictures"]["after"]);
+  EXPECT_EQ(cut["pictures"]["before"], whole["pictures"]["before"]);
+  EXPECT_TRUE(whole["frames"].empty());
+  EXPECT_THAT(bytes(in("report.html")), HasSubstr("\"tiles\":[{"));
+}
+
+TEST_F(TiledRun, AResumedPreviewShowsTheTilesThatWereDone) {
+  const auto preview_after = [&](const std::string& name, int tiles) {
+    FitRequest request = tiled();
+    request.out.preview = in("preview.png");
+    RunStore store(in(name), "test");
+    StopAfterTiles stop(tiles);
+    run(request, &store, stop, stop.source.get_token());
+    resume(store, std::nullopt, stop);
+    return read_image(in("preview.png"));
+  };
+  RunObserver quiet;
+  FitRequest request = tiled();
+  request.out.preview = in("whole.png");
+  run(request, nullptr, quiet);
+  EXPECT_GT(psnr(preview_after("a", 2), read_image(in("whole.png"))), 60);
+}
+
 TEST_F(TiledRun, AClaimThatAnotherMachineLeftKeepsNothingFromResuming) {
   RunObserver quiet;
   {
@@ -181,9 +229,9 @@ TEST_F(TiledRun, AReferenceOfAnotherSizeIsRefusedBeforeTheWork) {
 TEST_F(TiledRun, RefusesWhatShowsOneFit) {
   RunObserver quiet;
   FitRequest request = tiled();
-  request.out.report = in("report.html");
+  request.out.history = in("history.csv");
   EXPECT_THAT(error_of([&] { run(request, nullptr, quiet); }, ErrorCode::bad_argument),
-              HasSubstr("`report`: shows one fit, but the picture is restored in 6 tiles"));
+              HasSubstr("`history`: shows one fit, but the picture is restored in 6 tiles"));
   request = tiled();
   request.options.tile = "12";
   EXPECT_THAT(error_of([&] { run(request, nullptr, quiet); }, ErrorCode::bad_argument),

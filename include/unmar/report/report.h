@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "unmar/tasks/tasks.h"
 
@@ -9,6 +10,15 @@
 namespace unmar {
 
 class FrameRecorder;
+
+/// One of a picture in tiles.
+struct ReportTile {
+  Rect rect;           ///< of the result, in px
+  bool done = false;   ///< else it is as it came
+  int iterations = 0;  ///< of its fit; 0: it needed none
+  int best_iteration = 0;
+  bool stopped = false;  ///< by its stop rule
+};
 
 /// Borrowed for the call.
 struct ReportSource {
@@ -18,8 +28,12 @@ struct ReportSource {
   std::string summary;   ///< a sentence for people
   std::string manifest;  ///< JSON
   const Restored& restored;
+  const ImageFacts& output;       ///< of the result
+  const Image& after;             ///< the result, to be shown; may be smaller than it is
+  const Image* before = nullptr;  ///< what came in, alike; null: as `frames` has it
   const Image* reference = nullptr;
-  const FrameRecorder& frames;
+  const FrameRecorder* frames = nullptr;  ///< of one fit
+  std::vector<ReportTile> tiles = {};     ///< of a picture in tiles, which has a fit for each
 };
 
 /// One object, pictures as data URIs; a few megabytes. docs/library.md lists its fields.
