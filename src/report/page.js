@@ -47,7 +47,7 @@ function facts(report) {
     add("Chosen iteration", result.best_iteration, `of ${result.iterations} done`);
     add("Time", `${result.seconds.toFixed(1)} s`, `${(result.iterations / Math.max(result.seconds, 1e-9)).toFixed(2)} iterations per second`);
   }
-  add("Network", report.network, `${parameters} parameters`);
+  add("Network", report.network, parameters > 0 ? `${parameters} parameters` : "");
   add("Picture", `${report.width} × ${report.height}`, report.kind);
   add("Seed", options.seed, `engine ${report.engine}`);
   if (result.rollbacks > 0) add("Roll-backs", result.rollbacks, "loss spikes that were undone");
@@ -128,16 +128,20 @@ function tileMap(report) {
   const about = t => !t.done ? "as it came" : t.iterations === 0 ? "nothing was to be restored"
     : `${t.iterations} iterations, the picture is that of iteration ${t.best_iteration}; ${t.stopped ? "ended by itself" : "ended at the limit"}`;
   const kind = t => !t.done ? "undone" : t.iterations === 0 ? "idle" : "fitted";
+  // Neighbours overlap; each is drawn up to the middle of that.
+  const borders = (begin, size) => {
+    const starts = [...new Set(report.tiles.map(t => t[begin]))].sort((a, b) => a - b), side = report.tiles[0][size];
+    return new Map(starts.map((start, k) => [start, [k > 0 ? (start + starts[k - 1] + side) / 2 : start,
+      k + 1 < starts.length ? (starts[k + 1] + start + side) / 2 : start + side]]));
+  };
+  const columns = borders("x", "width"), lines = borders("y", "height");
   const marks = report.tiles.map(t => {
-    // Neighbours overlap; what is drawn is that in which this tile counts most.
-    const left = t.x > 0 ? t.x + 0.1 * t.width : 0, top = t.y > 0 ? t.y + 0.1 * t.height : 0;
-    const right = t.x + t.width < report.width ? t.x + 0.9 * t.width : report.width;
-    const bottom = t.y + t.height < report.height ? t.y + 0.9 * t.height : report.height;
+    const [left, right] = columns.get(t.x), [top, bottom] = lines.get(t.y);
     const shade = most > least ? (t.iterations - least) / (most - least) : 0.5;
     const box = svg("rect", { class: kind(t), x: left, y: top, width: right - left, height: bottom - top,
       ...(t.iterations > 0 ? { "fill-opacity": (0.1 + 0.75 * shade).toFixed(3) } : {}) });
     const number = t.iterations > 0 && report.tiles.length <= MOST_NUMBERS
-      ? [svg("text", { x: (left + right) / 2, y: (top + bottom) / 2, "font-size": 0.24 * Math.min(t.width, t.height) }, String(t.iterations))] : [];
+      ? [svg("text", { x: (left + right) / 2, y: (top + bottom) / 2, "font-size": Math.min(0.24 * Math.min(t.width, t.height), report.width / 30) }, String(t.iterations))] : [];
     return svg("g", {}, svg("title", {}, about(t)), box, ...number);
   });
   const undone = report.tiles.some(t => !t.done), idle = report.tiles.some(t => t.done && t.iterations === 0);

@@ -21,11 +21,10 @@ Preview::Preview(std::filesystem::path file, const Tiling& tiling)
   const Image first = to_colours(tiling.input(0));
   picture_ = Image(first.channels(), std::max(1, scaled(height, scale_)),
                    std::max(1, scaled(width, scale_)));
-  for (int tile = 0; tile < grid_.count(); ++tile) put(tile, tiling.input(tile));
+  for (int tile = 0; tile < grid_.count(); ++tile) put(grid_.tile(tile), tiling.input(tile));
 }
 
-void Preview::put(int tile, const Image& image) {
-  const Rect rect = grid_.tile(tile);
+void Preview::put(const Rect& rect, const Image& image) {
   const int y0 = scaled(rect.y, scale_), x0 = scaled(rect.x, scale_);
   const int height = std::min(picture_.height(), scaled(rect.y + rect.height, scale_)) - y0;
   const int width = std::min(picture_.width(), scaled(rect.x + rect.width, scale_)) - x0;
@@ -36,7 +35,11 @@ void Preview::put(int tile, const Image& image) {
       for (int x = 0; x < width; ++x) picture_.at(c, y0 + y, x0 + x) = small.at(c, y, x);
 }
 
-void Preview::put(const TileResult& tile) { put(tile.facts.tile, to_image(tile.picture)); }
+void Preview::put(const TileResult& tile) {
+  put(grid_.tile(tile.facts.tile), to_image(tile.picture));
+}
+
+void Preview::put_rows(int y, const Image& rows) { put({y, 0, rows.height(), rows.width()}, rows); }
 
 void Preview::add(const TileResult& tile) {
   put(tile);

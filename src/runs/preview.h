@@ -13,12 +13,13 @@ class Preview {
   /// As what came in. file: where it is written; may be empty.
   Preview(std::filesystem::path file, const Tiling& tiling);
   void put(const TileResult& tile);
-  void add(const TileResult& tile);  ///< and writes it now and then
+  void add(const TileResult& tile);         ///< and writes it now and then
+  void put_rows(int y, const Image& rows);  ///< of the blended result
   void write() const;
   const Image& picture() const { return picture_; }
 
  private:
-  void put(int tile, const Image& image);
+  void put(const Rect& rect, const Image& image);
 
   std::filesystem::path file_;
   TileGrid grid_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "runs/beside.h"
 #include "runs/json.h"
 #include "runs/manifest.h"
 #include "runs/pictures.h"
@@ -239,41 +240,29 @@ class RefineRun {
 
   /// What cannot be kept costs that, not the fit.
   void save(const FitProgress& progress) {
-    try {
+    beside_("`run`", [&] {
       write_checkpoint(folder_.checkpoint(), "`run`", [&](Archive& archive) {
         serialize(archive);
         progress.save_to(archive);
       });
-    } catch (const Error& error) {
-      if (!std::exchange(warned_, true))
-        observer_.warned(fmt::format("{}; the fit goes on", error.what()));
-    }
+    });
     last_checkpoint_ = Clock::now();
   }
 
   void write() {
     write_image(request_.out.result, result_.refined.image, request_.out.writing);
+    beside_.result_is_written();
     result_.seconds = earlier_seconds_ + seconds_since(start_);
     if (!request_.save_prior.empty())
-      beside([&] { save_prior(request_.save_prior, result_.refined.prior); });
+      beside_("`save_prior`", [&] { save_prior(request_.save_prior, result_.refined.prior); });
     if (request_.out.manifest.empty() && !is_kept()) return;
-    beside([&] {
+    beside_("`manifest`", [&] {
       const std::string manifest = manifest_json(request_, result_, model_facts_);
       if (!request_.out.manifest.empty()) write_text(request_.out.manifest, manifest, "`manifest`");
       if (!is_kept()) return;
       write_text(folder_.manifest(), manifest, "`run`");
       if (!result_.refined.cancelled) fs::remove(folder_.checkpoint());
     });
-  }
-
-  /// What stands beside the result cannot cost it.
-  template <class Write>
-  void beside(Write write) {
-    try {
-      write();
-    } catch (const std::exception& error) {
-      observer_.warned(fmt::format("{}; the result is written", error.what()));
-    }
   }
 
   const RefineRequest& request_;
@@ -292,7 +281,7 @@ class RefineRun {
   std::optional<Checkpoint> checkpoint_;
   std::string_view state_;  ///< of the fit, in checkpoint_
   Clock::time_point last_checkpoint_ = Clock::now();
-  bool warned_ = false;
+  runs::Beside beside_{[this](const std::string& text) { observer_.warned(text); }};
   RefineRunResult result_;
 };
 

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <set>
 #include <utility>
 
 #include "base/fail.h"
 #include "report/frames.h"
+#include "runs/beside.h"
 #include "runs/json.h"
 #include "runs/outputs.h"
 #include "runs/pictures.h"
@@ -100,7 +100,7 @@ class Run {
     if (!request_.out.snapshots.empty()) {
       context.preview_every = request_.cadence.snapshot_every;
       context.on_preview = [&](int iteration, const Image& preview) {
-        beside("`snapshots`", [&] { snap(iteration, preview); });
+        beside_("`snapshots`", [&] { snap(iteration, preview); });
       };
     }
     const Image* mask = mask_.empty() ? nullptr : &mask_;
@@ -136,20 +136,7 @@ class Run {
       observer_.progressed(progress);
       if (frames_) frames_->observe(progress);
     }
-    if (store_) beside("`run`", [&] { keep(progress); });
-  }
-
-  /// Does what stands beside the result. If that fails, a full disk say, it costs what could not be
-  /// written, not the fit: said once for each `kind`.
-  template <class Write>
-  void beside(std::string_view kind, Write write) {
-    try {
-      write();
-    } catch (const std::exception& error) {
-      if (failed_.insert(kind).second)
-        observer_.warned(fmt::format("{}; {}", error.what(),
-                                     written_ ? "the result is written" : "the fit goes on"));
-    }
+    if (store_) beside_("`run`", [&] { keep(progress); });
   }
 
   void keep(const FitProgress& progress) {
@@ -173,7 +160,7 @@ class Run {
     const fs::path& result = request_.out.result;
     bool writes = !result.empty() && !is_input(request_.in, result);
     if (writes)
-      beside("the first result", [&] {
+      beside_("the first result", [&] {
         writes = false;
         write_image(result, first.image, request_.out.writing);
         writes = true;
@@ -232,12 +219,13 @@ class Run {
     const Restored& restored = result_.restored;
     if (!out.result.empty())
       write_pages(out.result, {restored.image}, request_.in.picture, out.writing);
-    written_ = true;
+    beside_.result_is_written();
     result_.seconds = earlier_seconds_ + seconds_since(start_);
     if (!out.history.empty())
-      beside("`history`", [&] { write_text(out.history, history_csv(restored.fit), "`history`"); });
+      beside_("`history`",
+              [&] { write_text(out.history, history_csv(restored.fit), "`history`"); });
     if (film_)
-      beside("`snapshots`", [&] {
+      beside_("`snapshots`", [&] {
         film_->write(out.snapshots, fmt::format("the result, of {}", restored.fit.best_iteration),
                      restored.image);
       });
@@ -245,14 +233,14 @@ class Run {
     const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
     std::string manifest, report;
     if (!out.manifest.empty() || frames_)
-      beside("the manifest", [&] { manifest = manifest_json(told, result_); });
+      beside_("the manifest", [&] { manifest = manifest_json(told, result_); });
     if (!out.manifest.empty() && !manifest.empty())
-      beside("`manifest`", [&] { write_text(out.manifest, manifest, "`manifest`"); });
+      beside_("`manifest`", [&] { write_text(out.manifest, manifest, "`manifest`"); });
     if (frames_ && !manifest.empty())
-      beside("the report", [&] { report = report_of(told, manifest); });
+      beside_("the report", [&] { report = report_of(told, manifest); });
     if (!out.report.empty() && !report.empty())
-      beside("`report`", [&] { write_text(out.report, report_page(report), "`report`"); });
-    if (store_) beside("`run`, its end", [&] { finish_store(manifest, report); });
+      beside_("`report`", [&] { write_text(out.report, report_page(report), "`report`"); });
+    if (store_) beside_("`run`, its end", [&] { finish_store(manifest, report); });
   }
 
   std::string report_of(const FitRequest& told, const std::string& manifest) const {
@@ -293,8 +281,7 @@ class Run {
   std::optional<Checkpoint> checkpoint_;
   std::string_view state_;  ///< of the fit, in checkpoint_
   Clock::time_point last_checkpoint_, last_flush_;
-  std::set<std::string_view> failed_;  ///< kinds of files
-  bool written_ = false;               ///< the result
+  runs::Beside beside_{[this](const std::string& text) { observer_.warned(text); }};
   RunResult result_;
 };
 

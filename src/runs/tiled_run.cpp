@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <numeric>
-#include <set>
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "runs/beside.h"
 #include "runs/json.h"
 #include "runs/outputs.h"
 #include "runs/pictures.h"
@@ -192,7 +192,7 @@ class TiledRun {
     Teller teller(observer_, tiles.count_done(all_), all_);
     if (wants_report() || !request_.out.preview.empty()) begin_preview(tiles);
     const auto preview = [&](auto act) {
-      if (preview_) beside([&] { act(*preview_); });
+      if (preview_) beside_("`preview`", [&] { act(*preview_); });
     };
     preview([](Preview& p) { p.write(); });
     TileWork work{
@@ -213,7 +213,6 @@ class TiledRun {
       result_.tiling->failed = true;
       observer_.warned(fmt::format("{}; the tiles that failed stay as they came", error.what()));
     }
-    preview([](Preview& p) { p.write(); });
   }
 
   bool wants_report() const { return store_ || !request_.out.report.empty(); }
@@ -223,17 +222,6 @@ class TiledRun {
     before_ = preview_->picture();
     for (int tile = 0; tile < all_; ++tile)
       if (tiles.has(tile)) preview_->put(tiles.tile(tile));
-  }
-
-  /// Does what stands beside the result. If that fails, it costs what could not be written, which
-  /// is said once.
-  template <class Write>
-  void beside(Write write) {
-    try {
-      write();
-    } catch (const std::exception& error) {
-      if (said_.insert(error.what()).second) observer_.warned(error.what());
-    }
   }
 
   void write(const TileStore& tiles) {
@@ -246,20 +234,31 @@ class TiledRun {
     } else {
       write_tiled_result(work, source_, request_, folder_);
     }
+    beside_.result_is_written();
+    if (preview_)
+      beside_("`preview`", [&] {
+        for_result_rows(work, source_,
+                        [&](int y, const Image& rows) { preview_->put_rows(y, rows); });
+        preview_->write();
+      });
     if (!request_.in.reference.empty()) compare(work);
     result_.seconds = seconds_since(start_);
     const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
     std::string manifest, report;
-    beside([&] { manifest = manifest_json(told, result_); });
+    beside_("the manifest", [&] { manifest = manifest_json(told, result_); });
     if (manifest.empty()) return;
     if (!request_.out.manifest.empty())
-      beside([&] { write_text(request_.out.manifest, manifest, "`manifest`"); });
-    if (preview_ && wants_report()) beside([&] { report = report_of(told, manifest); });
+      beside_("`manifest`", [&] { write_text(request_.out.manifest, manifest, "`manifest`"); });
+    if (preview_ && wants_report())
+      beside_("the report", [&] { report = report_of(told, manifest); });
     if (!request_.out.report.empty() && !report.empty())
-      beside([&] { write_text(request_.out.report, report_page(report), "`report`"); });
+      beside_("`report`",
+              [&] { write_text(request_.out.report, report_page(report), "`report`"); });
     if (!store_) return;
-    beside([&] { write_text(store_->report(), report, "`run`"); });
-    beside([&] { write_text(store_->manifest(), manifest, "`run`"); });
+    beside_("`run`, its end", [&] {
+      write_text(store_->report(), report, "`run`");
+      write_text(store_->manifest(), manifest, "`run`");
+    });
   }
 
   std::string report_of(const FitRequest& told, const std::string& manifest) const {
@@ -345,7 +344,7 @@ class TiledRun {
   const int all_;
   std::optional<Preview> preview_;
   Image before_;  ///< as small as the preview
-  std::set<std::string> said_;
+  Beside beside_{[this](const std::string& text) { observer_.warned(text); }};
   RunResult result_;
 };
 
