@@ -20,6 +20,7 @@ void add_resume_command(CLI::App& program, Action& chosen);
 void add_pick_command(CLI::App& program, Action& chosen);
 void add_degrade_command(CLI::App& program, Action& chosen);
 void add_compare_command(CLI::App& program, Action& chosen);
+void add_compare_priors_command(CLI::App& program, Action& chosen);
 void add_sheet_command(CLI::App& program, Action& chosen);
 void add_networks_command(CLI::App& program, Action& chosen);
 void add_profile_command(CLI::App& program, Action& chosen);

@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
   add_pick_command(program, chosen);
   add_degrade_command(program, chosen);
   add_compare_command(program, chosen);
+  add_compare_priors_command(program, chosen);
   add_sheet_command(program, chosen);
   add_networks_command(program, chosen);
   add_profile_command(program, chosen);

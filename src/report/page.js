@@ -361,7 +361,51 @@ function again(report) {
       h("pre", {}, JSON.stringify(report.manifest, null, 2))));
 }
 
+// ---------------------------------------------------------------- priors side by side
+
+/** What a prior got wrong, in words. */
+function wrongs(prior) {
+  const list = [`${Math.round(100 * prior.edge_share)} % of its squared error lies at edges, the steepest tenth of the picture`];
+  if (prior.detail < 0.9) list.push(`it is too smooth: ${Math.round(100 * prior.detail)} % of the true detail`);
+  else if (prior.detail > 1.1) list.push(`it has ${Math.round(100 * (prior.detail - 1))} % more detail than the truth: noise that was left, or made up`);
+  else list.push("as much detail as the truth");
+  return list.join("; ") + ".";
+}
+
+function drawPriors(report, element) {
+  element.style.setProperty("--aspect", (report.width / report.height).toFixed(5));
+  const pixels = report.width < 200 ? "pic pixels" : "pic";
+  const card = (picture, head, value, text) =>
+    h("li", {}, h("div", { class: pixels }, h("img", { src: picture, alt: head })), h("h3", {}, head, h("b", {}, value)), h("p", {}, text));
+  const done = report.priors.filter(p => known(p.psnr)), best = done.reduce((a, b) => !a || b.psnr > a.psnr ? b : a, null);
+  const cards = [card(report.clean, "Truth", "", "Nobody but the measure sees it."),
+    card(report.damaged, "Damaged", known(report.psnr_input) ? `${report.psnr_input.toFixed(2)} dB` : "", "What all of them start from.")];
+  for (const p of report.priors)
+    cards.push(known(p.psnr) ? card(p.picture, p.name, `${p.psnr.toFixed(2)} dB`, wrongs(p))
+      : h("li", {}, h("div", { class: pixels }, h("div", { class: "none" }, "no picture")), h("h3", {}, p.name), h("p", {}, p.why_not)));
+  const row = p => h("tr", {}, h("th", { scope: "row" }, p.name), h("td", {}, p.needs),
+    [known(p.psnr) ? p.psnr.toFixed(2) : "–", known(p.ssim) ? p.ssim.toFixed(3) : "–", p.iterations || "–", p.evaluations || "–",
+      (p.macs * 1e-9).toPrecision(3), p.seconds.toFixed(1), p.cpu_seconds.toFixed(1)].map(v => h("td", { class: "number" }, v)));
+  element.replaceChildren(
+    h("header", {}, h("p", { class: "eyebrow" }, "unmar compare-priors"), h("h1", {}, report.input),
+      h("p", { class: "lead" }, `Damaged by ${report.damage}, ${report.width} × ${report.height} px.` +
+        (best ? ` Nearest to the truth: ${best.name}, ${best.psnr.toFixed(2)} dB.` : ""))),
+    section("pictures-title", "What each made of it", h("ol", { class: "cards small" }, cards)),
+    section("errors-title", "Where each is wrong",
+      h("p", {}, `The distance to the truth, ${report.difference_gain} times: brighter is more.`),
+      h("ol", { class: "cards small" }, done.map(p => card(p.error, p.name, "", "")))),
+    section("numbers-title", "Numbers",
+      h("p", {}, "The budget is what DIP takes until it stops itself: the others get as many multiplications. Training is not counted: it was done once, before."),
+      h("div", { class: "scroll" }, h("table", {},
+        h("thead", {}, h("tr", {}, ["", "learnt from", "PSNR, dB", "SSIM", "iterations", "evaluations", "10⁹ multiplications", "seconds", "processor seconds"].map(t => h("th", { scope: "col" }, t)))),
+        h("tbody", {}, report.priors.map(row))))),
+    section("again-title", "Do it again", h("pre", { id: "command" }, report.command)),
+    h("footer", {}, `Made by unmar ${report.unmar}. This page holds all it shows and asks the network for nothing.`));
+  document.title = `unmar compare-priors: ${report.input}`;
+}
+
 function drawReport(report, element) {
+  if (report.priors) return drawPriors(report, element);
   element.style.setProperty("--aspect", (report.width / report.height).toFixed(5));
   const formed = report.tiles.length ? null : formation(report);
   const fit = formed ? [blend(report), formed.element, curves(report, formed)] : [tileMap(report)];

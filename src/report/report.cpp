@@ -1,14 +1,13 @@
 #include "unmar/report/report.h"
 
 #include <fmt/format.h>
-#include <glib.h>
 
 #include <cmath>
 #include <cstdlib>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "report/frames.h"
+#include "report/pictures.h"
 #include "report/template.h"
 #include "unmar/tasks/version.h"
 
@@ -17,10 +16,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+constexpr float kDifferenceGain = 8.f;
 constexpr int kLargeSide = 1100, kCardSide = 480;
 constexpr std::size_t kLargeBytes = 450'000, kCardBytes = 90'000;
-constexpr float kDifferenceGain = 8.f;
 
 Json number(const std::optional<double>& value) {
   return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
@@ -30,23 +28,6 @@ Json number(const std::optional<double>& value) {
 Json rounded(const std::optional<double>& value) {
   if (!value || !std::isfinite(*value)) return nullptr;
   return std::strtod(fmt::format("{:.6g}", *value).c_str(), nullptr);
-}
-
-Json data_uri(const std::string& webp) {
-  if (webp.empty()) return nullptr;
-  const std::unique_ptr<char, void (*)(void*)> text(
-      g_base64_encode(reinterpret_cast<const guchar*>(webp.data()), webp.size()), &g_free);
-  return std::string("data:image/webp;base64,") + text.get();
-}
-
-/// |a - b|, gray.
-Image difference(const Image& a, const Image& b) {
-  Image map(1, a.height(), a.width());
-  for (int c = 0; c < a.channels(); ++c)
-    for (std::size_t i = 0; i < map.count(); ++i)
-      map.pixels()[i] += kDifferenceGain * std::abs(a.plane(c)[i] - b.plane(c)[i]) /
-                         static_cast<float>(a.channels());
-  return clamped(map);
 }
 
 Json history(const FitResult& fit) {
@@ -72,27 +53,28 @@ Json candidates(const Restored& restored) {
                     {"weight", c.weight},
                     {"hidden_rmse", c.error ? Json(255 * std::sqrt(*c.error)) : Json(nullptr)},
                     {"psnr", number(c.psnr)},
-                    {"picture", data_uri(webp_within(c.image, kCardSide, kCardBytes))}});
+                    {"picture", report::data_uri(webp_within(c.image, kCardSide, kCardBytes))}});
   return list;
 }
 
 Json pictures(const ReportSource& source) {
   const auto& list = source.restored.candidates;
   const auto large = [](const Image& image) {
-    return data_uri(webp_within(image, kLargeSide, kLargeBytes, true));
+    return report::data_uri(webp_within(image, kLargeSide, kLargeBytes, true));
   };
   const FrameRecorder* frames = source.frames;
-  Json object = {{"before", source.before ? large(*source.before)
-                            : frames      ? data_uri(frames->before())
-                                          : Json(nullptr)},
-                 {"after", large(source.after)},
-                 {"reference", source.reference ? large(*source.reference) : Json(nullptr)},
-                 {"network_input", frames ? data_uri(frames->network_input()) : Json(nullptr)},
-                 {"difference", nullptr},
-                 {"difference_gain", kDifferenceGain}};
+  Json object = {
+      {"before", source.before ? large(*source.before)
+                 : frames      ? report::data_uri(frames->before())
+                               : Json(nullptr)},
+      {"after", large(source.after)},
+      {"reference", source.reference ? large(*source.reference) : Json(nullptr)},
+      {"network_input", frames ? report::data_uri(frames->network_input()) : Json(nullptr)},
+      {"difference", nullptr},
+      {"difference_gain", kDifferenceGain}};
   if (list.size() > 1)
-    object["difference"] =
-        data_uri(webp_within(difference(list[0].image, list[1].image), kCardSide, kCardBytes));
+    object["difference"] = report::data_uri(webp_within(
+        report::difference(list[0].image, list[1].image, kDifferenceGain), kCardSide, kCardBytes));
   return object;
 }
 
@@ -104,10 +86,10 @@ Json frames(const FrameRecorder* recorder) {
                     {"loss", rounded(f.loss)},
                     {"psnr", rounded(f.psnr)},
                     {"update_gain", f.update_gain},
-                    {"output", data_uri(f.output)},
-                    {"misfit", data_uri(f.misfit)},
-                    {"update", data_uri(f.update)},
-                    {"result", data_uri(f.result)}});
+                    {"output", report::data_uri(f.output)},
+                    {"misfit", report::data_uri(f.misfit)},
+                    {"update", report::data_uri(f.update)},
+                    {"result", report::data_uri(f.result)}});
   return list;
 }
 
@@ -131,7 +113,7 @@ std::string report_json(const ReportSource& source) {
   const Restored& r = source.restored;
   const std::string depth = describe(source.output);
   const Json json = {
-      {"format", kFormat},
+      {"format", report::kFormat},
       {"unmar", version()},
       {"task", to_string(source.task)},
       {"input", source.input},

@@ -1,30 +1,19 @@
 #include "unmar/tasks/refine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <ctime>
 
 #include "base/fail.h"
+#include "tasks/stopwatch.h"
 #include "tasks/task.h"
 #include "unmar/diffusion/unet_model.h"
 
 namespace unmar {
 namespace {
 
-/// Runs from when it is made.
-class Stopwatch {
- public:
-  Spent read() const {
-    return {std::chrono::duration<double>(Clock::now() - start_).count(),
-            static_cast<double>(std::clock() - cpu_) / CLOCKS_PER_SEC};
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start_ = Clock::now();
-  std::clock_t cpu_ = std::clock();
-};
+int overlap_of(const DdpmUnetOptions& unet, std::optional<int> given) {
+  return given.value_or(unet.sample_size / 4);
+}
 
 double eta_of(const RefineOptions& o) {
   constexpr double kDdnmEta = 0.85;
@@ -224,9 +213,9 @@ class Refinement {
       ++result_.gradients;
       return unet_->gradient(x, t, u);
     };
+    result_.windows = window_count(model_.unet, plan_.input, options().overlap);
     if (plan_.input.width() > size || plan_.input.height() > size) {
-      const int overlap = options().overlap.value_or(size / 4);
-      result_.windows = tile_count(to_tensor(plan_.input).shape(), size, overlap);
+      const int overlap = overlap_of(model_.unet, options().overlap);
       predict_ = tiled(predict_, size, overlap);
       gradient_ = tiled_gradient(gradient_, size, overlap);
     }
@@ -320,6 +309,13 @@ class Refinement {
 };
 
 }  // namespace
+
+int window_count(const DdpmUnetOptions& unet, const Image& picture, std::optional<int> overlap) {
+  const int size = unet.sample_size;
+  if (picture.width() <= size && picture.height() <= size) return 1;
+  const Shape shape{1, picture.channels(), picture.height(), picture.width()};
+  return tile_count(shape, size, overlap_of(unet, overlap));
+}
 
 Refined refine(Task task, const Image& degraded, const Image* mask, DiffusersModel model,
                const RefineOptions& options, const RefineContext& context) {

@@ -275,6 +275,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
     draw.emplace(task, plan, options);
     result.network = network_options(options);
     result.params = draw->problem.graph.param_count();
+    result.macs = count_macs(draw->problem.graph);
   }
   if (context.on_start) context.on_start(result);
   std::optional<Blend> blend;

@@ -29,7 +29,7 @@ TEST_F(Help, OfTheProgramIsTheGoldenOne) { expect_golden({"--help"}, "unmar.txt"
 TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
   for (const std::string name :
        {"denoise", "inpaint", "upscale", "deblur", "refine", "resume", "pick", "degrade", "compare",
-        "sheet", "networks", "profile", "plan", "work", "join", "slurm", "info"})
+        "compare-priors", "sheet", "networks", "profile", "plan", "work", "join", "slurm", "info"})
     expect_golden({name, "--help"}, name + ".txt");
   expect_golden({"networks", "show", "--help"}, "networks_show.txt");
   expect_golden({"ddpm", "--help"}, "ddpm.txt");

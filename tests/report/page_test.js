@@ -84,6 +84,20 @@ const tests = {
     assert.strictEqual(root.all("figure").length, 2);
     assert.ok(!/undefined|NaN|null/.test(text), text.match(/.{30}(undefined|NaN|null).{30}/)?.[0]);
 
+    // Priors side by side are another page.
+    texts.length = 0;
+    const prior = more => ({ name: "DIP", needs: "nothing but this picture", picture: "p", error: "e", psnr: 21.5, ssim: 0.8, edge_share: 0.4, detail: 0.7,
+      iterations: 300, evaluations: 0, macs: 4e11, seconds: 7.25, cpu_seconds: 8, ...more });
+    const priors = { unmar: "1.2.3", task: "denoise", input: "shirt.png", command: "unmar compare-priors it", damage: "noise:25", width: 28, height: 28,
+      psnr_input: 20.1, ssim_input: 0.5, difference_gain: 3, clean: "c", damaged: "d",
+      priors: [prior({}), prior({ name: "DDPM", psnr: 23.25, detail: 1.5 }), { name: "GAN", needs: "shirts", why_not: "it is of 3 channels", iterations: 0, evaluations: 0, macs: 0, seconds: 0, cpu_seconds: 0 }] };
+    load({ ...document, getElementById: id => id === "data" ? { textContent: JSON.stringify(priors) } : root });
+    const side = texts.join("|");
+    for (const part of ["Nearest to the truth: DDPM, 23.25 dB", "too smooth: 70 %", "50 % more detail", "it is of 3 channels", "40 % of its squared error", "noise:25", "400", "7.3"])
+      assert.ok(side.includes(part), `"${part}" is missing in ${side}`);
+    assert.strictEqual(root.all("img").length, 6);
+    assert.ok(!/undefined|NaN|null/.test(side), side.match(/.{30}(undefined|NaN|null).{30}/)?.[0]);
+
     // In tiles there is no single fit to show.
     texts.length = 0;
     const tile = (x, more) => ({ x, y: 0, width: 120, height: 200, done: true, iterations: 80, best_iteration: 70, stopped: true, ...more });

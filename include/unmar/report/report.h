@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unmar/tasks/compare_priors.h"
 #include "unmar/tasks/tasks.h"
 
 /// What there is to see of a run: facts and pictures as JSON, and one page that draws them.
@@ -39,7 +40,12 @@ struct ReportSource {
 /// One object, pictures as data URIs; a few megabytes. docs/library.md lists its fields.
 std::string report_json(const ReportSource& source);
 
-/// A page that holds all it shows and needs no network. `json`: of report_json().
+/// The same for priors side by side; has `priors`. damage, command: for people.
+std::string priors_json(const PriorsComparison& all, const std::string& input,
+                        const std::string& damage, const std::string& command);
+
+/// A page that holds all it shows and needs no network. `json`: of report_json()
+/// or priors_json().
 std::string report_page(std::string_view json);
 
 }  // namespace unmar

@@ -84,6 +84,10 @@ struct Spent {
   double seconds = 0, cpu_seconds = 0;
 };
 
+/// Into how many windows a chain cuts a picture that is larger than the model's. overlap: as in
+/// RefineOptions.
+int window_count(const DdpmUnetOptions& unet, const Image& picture, std::optional<int> overlap);
+
 struct Refined {
   Image image;                             ///< as Restored::image
   RefineOptions options;                   ///< all that was used, presets included

@@ -55,6 +55,7 @@ struct Restored {
   NetworkOptions network;             ///< that was fitted
   std::vector<Tensor> weights;        ///< after the last iteration, if RestoreContext asks for them
   std::size_t params = 0;             ///< learned numbers of the network
+  std::uint64_t macs = 0;             ///< its multiplications, forward, and those of the loss
 
   // Against the reference, over all channels and pixels; empty without a reference.
   std::optional<double> psnr, ssim;
