@@ -46,6 +46,13 @@ target_sources(unmar_engine PRIVATE
   cuda/device.cpp
   cuda/driver.cpp
   cuda/lower.cpp
+  cuda/lower/attention.cpp
+  cuda/lower/convolution.cpp
+  cuda/lower/loss.cpp
+  cuda/lower/norm.cpp
+  cuda/lower/pointwise.cpp
+  cuda/lower/resampling.cpp
+  cuda/lower/shared.cpp
   cuda/program.cpp
   ${embedded})
 set_source_files_properties(${embedded} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)

@@ -1,0 +1,64 @@
+#include "engine/cuda/lower/lowering.h"
+
+namespace unmar::cuda {
+
+void lower_op(Lowering& l, NodeId n, const Norm&) { add_norm(l, n, n, {act_none, 1.f}); }
+
+void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
+  const auto& op = std::get<Norm>(l.node(norm).op);
+  const UnaryPlaces p = l.unary(result);
+  const Shape s = p.src.shape;
+  const ParamPlace gamma = l.param(l.node(norm), 0), beta = l.param(l.node(norm), 1);
+  const bool batch = op.kind == NormKind::batch;
+  const int unit_n = batch ? s.n : 1, unit_c = op.kind == NormKind::group ? s.c / op.groups : 1;
+  const unsigned units = size(s.n / unit_n) * size(s.c / unit_c), pixels = pixels_of(s);
+  const Chunks chunks(pixels);
+  const std::size_t cells = static_cast<std::size_t>(s.n) * static_cast<std::size_t>(s.c);
+  const std::size_t parts = cells * static_cast<std::size_t>(chunks.count);
+  const auto kept = [&] { return l.make(cells); };
+  const NormCells c{kept(), kept(), kept(), kept(), act};
+  l.norm_at(result) = c;
+  Buffer *first = l.scratch(parts), *second = l.scratch(parts);
+  const Grid grid{size(chunks.count), blocks(size(s.c), 32), size(s.n)};
+  const auto normed = [=](Emitter& e) { return Normed{e.at(c.scale), e.at(c.shift), act}; };
+  const auto apply = [=](Emitter& e) {
+    if (p.dst)
+      e.launch<Kernel::norm_apply>(
+          {blocks(s.count())},
+          {e.at(p.src), e.at(p.dst), p.src.ld, p.dst.ld, normed(e), s.c, pixels, count_of(s)});
+  };
+  const auto forward = [=](Emitter& e) {
+    e.launch<Kernel::norm_moments>(grid, {e.at(p.src), p.src.ld, s.c, pixels, chunks.length,
+                                          chunks.count, e.at(first), e.at(second)});
+    e.launch<Kernel::norm_finish>(
+        {units}, {e.at(first), e.at(second), gamma.value, beta.value, s.n, s.c, unit_n, unit_c,
+                  pixels, chunks.length, chunks.count, op.eps, e.at(c.mean), e.at(c.rstd),
+                  e.at(c.scale), e.at(c.shift)});
+    apply(e);
+  };
+  Buffer *offset = nullptr, *slope = nullptr;
+  if (p.d_src) {
+    offset = l.scratch(cells);
+    slope = l.scratch(cells);
+  }
+  const auto backward = [=](Emitter& e) {
+    if (!p.d_dst) return;
+    e.launch<Kernel::norm_grad_sums>(
+        grid, {e.at(p.src), e.at(p.d_dst), p.src.ld, p.d_dst.ld, normed(e), e.at(c.mean),
+               e.at(c.rstd), s.c, pixels, chunks.length, chunks.count, e.at(first), e.at(second)});
+    if (gamma.grad || beta.grad)
+      e.launch<Kernel::norm_grad_params>(
+          {size(s.c)}, {e.at(first), e.at(second), s.n, s.c, chunks.count, gamma.grad, beta.grad});
+    if (!p.d_src) return;
+    e.launch<Kernel::norm_grad_finish>(
+        {units}, {e.at(first), e.at(second), gamma.value, e.at(c.rstd), s.n, s.c, unit_n, unit_c,
+                  pixels, chunks.count, e.at(offset), e.at(slope)});
+    e.launch<Kernel::norm_grad_apply>(
+        {blocks(s.count())}, {e.at(p.src), e.at(p.d_dst), e.at(p.d_src.place), p.src.ld, p.d_dst.ld,
+                              p.d_src.place.ld, normed(e), e.at(c.mean), e.at(offset), e.at(slope),
+                              s.c, pixels, count_of(s), p.d_src.accumulate});
+  };
+  l.add_maker(result, forward, backward, apply);
+}
+
+}  // namespace unmar::cuda
