@@ -44,6 +44,7 @@ add_custom_command(
 target_sources(unmar_engine PRIVATE
   cuda/cuda_engine.cpp
   cuda/device.cpp
+  cuda/device_params.cpp
   cuda/driver.cpp
   cuda/lower.cpp
   cuda/lower/attention.cpp
@@ -53,7 +54,9 @@ target_sources(unmar_engine PRIVATE
   cuda/lower/pointwise.cpp
   cuda/lower/resampling.cpp
   cuda/lower/shared.cpp
+  cuda/passes.cpp
   cuda/program.cpp
+  cuda/program_plan.cpp
   ${embedded})
 set_source_files_properties(${embedded} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 target_compile_definitions(unmar_engine PRIVATE UNMAR_HAS_CUDA)

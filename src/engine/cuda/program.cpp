@@ -2,69 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <utility>
 
 #include "base/fail.h"
 #include "engine/adam.h"
-#include "engine/cuda/lower.h"
-#include "engine/plan/param_layout.h"
+#include "engine/cuda/passes.h"
 #include "engine/plan/reach.h"
 
 namespace unmar::cuda {
 namespace {
-
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-
-/// A node whose value, or gradient, can be read: a copy of it as [n,c,h,w], of every other step.
-struct Published {
-  NodeId node;
-  Buffer* copy[2];
-};
-
-/// What a graph becomes once the addresses of its parameters are known. Without a card it says how
-/// much memory there must be.
-struct Plan {
-  Plan(const Graph& graph, const std::vector<ParamPlace>& params, const CompileOptions& options)
-      : lowered(lower(graph, params, options)), steps(static_cast<int>(lowered.steps.size())) {
-    Emitter planning(true);
-    for (int i = 0; i < steps; ++i) {
-      planning.set_time(i, false, i);
-      step(i).forward(planning);
-      planning.set_time(2 * steps - 1 - i, true, i);
-      step(i).backward(planning);
-    }
-    std::vector<Buffer*> lasting = lowered.lasting();
-    const auto make = [&](std::size_t floats) {
-      return lasting.emplace_back(lowered.buffers.make(floats));
-    };
-    for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
-      const NodeId id{static_cast<int>(i)};
-      if (!graph.kept(id) && graph.loss() != id) continue;
-      const std::size_t floats = graph.shape(id).count();
-      published.push_back({id, {make(floats), make(floats)}});
-    }
-    std::size_t most = 1;
-    for (const Node& node : graph.nodes())
-      if (std::holds_alternative<Input>(node.op) || std::holds_alternative<Constant>(node.op))
-        most = std::max(most, node.shape.count());
-    exchange = make(std::max(most, lowered.cotangent->floats));
-    square_parts = make(kSquareParts);
-    square_sum = make(1);
-    report = make(2);
-    memory = plan_memory(graph, lowered.value, lowered.grad, lowered.buffers, steps, lasting);
-  }
-
-  const Step& step(int i) const { return lowered.steps[static_cast<std::size_t>(i)]; }
-
-  static constexpr std::size_t kSquareParts = 1024;
-  Lowered lowered;
-  int steps;
-  std::vector<Published> published;
-  Buffer *exchange, *square_parts, *square_sum, *report;
-  MemoryPlan memory;
-};
 
 class CudaProgram final : public Program {
  public:
@@ -72,12 +19,13 @@ class CudaProgram final : public Program {
       : graph_(graph),
         options_(options),
         card_(std::move(card)),
-        layout_(graph_),
+        params_(graph_, options_, card_),
         queue_(card_),
         copies_(card_),
-        plan_(make_params()) {
+        plan_(graph_, params_.places(graph_), options_) {
+    params_.upload_start(queue_, graph_, options_.seed);
     place_buffers();
-    emit();
+    passes_ = emit_passes(graph_, options_, plan_, params_, arena_);
     for (std::size_t i = 0; i < graph_.nodes().size(); ++i)
       if (const auto* constant = std::get_if<Constant>(&graph_.nodes()[i].op))
         send(*constant->value, plan_.lowered.value[i]);
@@ -105,8 +53,8 @@ class CudaProgram final : public Program {
     pass_->iteration = iteration;
     pass_->jitter = jitter;
     send_pass();
-    queue_.launch(forward_);
-    queue_.launch(publish_[current_]);
+    queue_.launch(passes_.forward);
+    queue_.launch(passes_.publish[current_]);
     queue_.wait();
     return ran_ = !cancel.stop_requested();
   }
@@ -129,7 +77,7 @@ class CudaProgram final : public Program {
       send(cotangent, {given, s, 0, s.c});
     }
     send_pass();
-    queue_.launch(backward_);
+    queue_.launch(passes_.backward);
     queue_.wait();
   }
 
@@ -156,10 +104,7 @@ class CudaProgram final : public Program {
     pass_->seed = 1.f;
     set_update();
     card_->make_current();
-    const int next = 1 - current_;
-    if (!recordings_[next])
-      recordings_[next] = Recording(card_, queue_, [&] { queue_whole_step(next); });
-    recordings_[next].play(*card_, queue_);
+    start_recorded(1 - current_);
     running_ = true;
   }
 
@@ -201,66 +146,34 @@ class CudaProgram final : public Program {
            "read_input_grad: '{}' is not an input with needs_grad that reaches the loss or "
            "another node that backward starts from",
            graph_.node(id).name);
-    Emitter e(false);
-    reorder<Kernel::from_channels_last>(e, grad, plan_.exchange, false);
-    const std::vector<Launch> launches = e.take();
-    queue_.launch(launches);
+    queue_.launch(to_planes(grad, plan_.exchange));
     queue_.wait();
     receive(plan_.exchange->data, grad.shape, dst);
   }
 
-  std::vector<Tensor> param_grads() const override { return download(grads_); }
+  std::vector<Tensor> param_grads() const override {
+    card_->make_current();
+    return params_.download_grads(copies_);
+  }
   TrainState state() const override {
     card_->make_current();
     if (running_) queue_.wait();  // it begins with the update of the step before it
     apply_update();
-    return {download(values_), download(m_), download(v_), updates_,
-            averages_.floats() > 0 ? download(averages_) : std::vector<Tensor>()};
+    return params_.download_state(copies_, updates_);
   }
   void restore(const TrainState& state) override {
-    for (const auto* tensors : {&state.params, &state.m, &state.v}) layout_.require(*tensors);
-    if (!state.averages.empty()) layout_.require(state.averages);
+    params_.require(state);
     settle();
-    upload(state.params, values_);
-    upload(state.m, m_);
-    upload(state.v, v_);
-    if (averages_.floats() > 0)
-      upload(state.averages.empty() ? state.params : state.averages, averages_);
+    params_.upload_state(queue_, state);
     updates_ = state.updates;
   }
 
   std::size_t memory_bytes() const override {
-    return bytes_of(plan_.memory, layout_.floats(), options_);
-  }
-
-  std::size_t launch_count() const {
-    return 1 + forward_.size() + backward_.size() + report_step_.size();
+    return bytes_of(plan_.memory, params_.floats(), options_);
   }
 
  private:
   // ---- making it -------------------------------------------------------------------------------
-
-  Plan make_params() {
-    const std::size_t total = layout_.floats();
-    for (DeviceMemory* memory : {&values_, &grads_, &m_, &v_}) {
-      *memory = DeviceMemory(card_, total);
-      queue_.fill(memory->data(), total, 0.f);
-    }
-    std::vector<Tensor> start;
-    for (const Param& p : graph_.params()) start.push_back(draw(p, options_.seed));
-    upload(start, values_);
-    if (options_.ema_decay > 0) {
-      averages_ = DeviceMemory(card_, total);
-      upload(start, averages_);
-    }
-    std::vector<ParamPlace> places;
-    for (std::size_t i = 0; i < graph_.params().size(); ++i) {
-      const bool frozen = graph_.params()[i].frozen;  // its gradient stays 0, so it never changes
-      const std::size_t offset = layout_.offset(i);
-      places.push_back({values_.data() + offset, frozen ? nullptr : grads_.data() + offset});
-    }
-    return Plan(graph_, places, options_);
-  }
 
   void place_buffers() {
     arena_ = DeviceMemory(card_, plan_.memory.arena);
@@ -278,91 +191,22 @@ class CudaProgram final : public Program {
     queue_.wait();
   }
 
-  /// For tests: a buffer holds NaN before its first use, and again after its last.
-  void poison(Emitter& e, int time, bool begins) const {
-    if (!options_.poison) return;
-    for (const auto& [buffer, offset] : plan_.memory.in_arena)
-      for (const Buffer::Span& span : {buffer->span, buffer->again})
-        if ((begins ? span.first : span.last) == time)
-          e.launch<Kernel::fill>({blocks(buffer->floats)}, {buffer->data, buffer->floats, kNaN});
-  }
-
-  void emit() {
-    Emitter e(false);
-    const int n = plan_.steps;
-    if (options_.poison)
-      e.launch<Kernel::fill>({blocks(arena_.floats())}, {arena_.data(), arena_.floats(), kNaN});
-    for (int i = 0; i < n; ++i) {
-      e.set_time(i, false, i);
-      poison(e, i, true);
-      plan_.step(i).forward(e);
-      poison(e, i, false);
-    }
-    forward_ = e.take();
-    poison(e, n, true);
-    if (graph_.loss())
-      if (const Place& seed = plan_.lowered.grad[at(*graph_.loss())])
-        e.launch<Kernel::put_seed>({1}, {device_pass(), e.at(seed), graph_.loss()->index});
-    for (int i = n; i-- > 0;) {
-      const int time = 2 * n - 1 - i;
-      e.set_time(time, true, i);
-      if (i < n - 1) poison(e, time, true);
-      plan_.step(i).backward(e);
-      poison(e, time, false);
-    }
-    backward_ = e.take();
-    for (const int which : {0, 1}) {
-      for (const Published& p : plan_.published)
-        reorder<Kernel::from_channels_last>(e, plan_.lowered.value[at(p.node)], p.copy[which],
-                                            false);
-      publish_[which] = e.take();
-    }
-    e.launch<Kernel::adam>({blocks(layout_.floats())},
-                           {device_pass(), values_.data(), grads_.data(), m_.data(), v_.data(),
-                            averages_.data(), layout_.floats()});
-    update_ = e.take();
-    if (graph_.loss()) emit_report(e);
-  }
-  /// The loss and the squares of all gradients.
-  void emit_report(Emitter& e) {
-    const std::size_t total = layout_.floats();
-    const std::size_t chunk =
-        std::max<std::size_t>(4096, (total + Plan::kSquareParts - 1) / Plan::kSquareParts);
-    const unsigned parts = blocks(total, static_cast<unsigned>(chunk));
-    e.launch<Kernel::sums>({parts}, {grads_.data(), nullptr, 1, 0, 1, sum_squares, total, chunk,
-                                     e.at(plan_.square_parts)});
-    e.launch<Kernel::sum_finish>(
-        {1}, {e.at(plan_.square_parts), static_cast<int>(parts), 1.0, e.at(plan_.square_sum)});
-    e.launch<Kernel::report>({1}, {e.at(plan_.lowered.value[at(*graph_.loss())]),
-                                   e.at(plan_.square_sum), e.at(plan_.report)});
-    report_step_ = e.take();
-  }
-
-  /// Between a place and a dense [n,c,h,w].
-  template <Kernel kKernel>
-  static void reorder(Emitter& e, const Place& place, Buffer* planes, bool to_place) {
-    const Shape& s = place.shape;
-    float *last = e.at(place), *first = e.at(planes);
-    e.launch<kKernel>({blocks(s.count())},
-                      {to_place ? first : last, to_place ? last : first, place.ld, s.c,
-                       static_cast<unsigned>(s.h) * static_cast<unsigned>(s.w),
-                       static_cast<unsigned>(s.count())});
-  }
-
   // ---- passes ----------------------------------------------------------------------------------
 
-  const Pass* device_pass() const {
-    return reinterpret_cast<const Pass*>(plan_.lowered.pass->data);
-  }
   void send_pass() const { queue_.upload(pass_, plan_.lowered.pass->data, sizeof(Pass)); }
   /// What changes from step to step is in the Pass, so that the rest can be recorded.
-  void queue_whole_step(int copy) const {
+  void start_recorded(int copy) {
+    if (!recordings_[copy])
+      recordings_[copy] = Recording(card_, queue_, [&] { queue_whole_step(copy); });
+    recordings_[copy].play(*card_, queue_);
+  }
+  void queue_whole_step(int copy) {
     send_pass();
-    queue_.launch(update_);
-    queue_.launch(forward_);
-    queue_.launch(backward_);
-    queue_.launch(publish_[copy]);
-    queue_.launch(report_step_);
+    queue_.launch(passes_.update);
+    queue_.launch(passes_.forward);
+    queue_.launch(passes_.backward);
+    queue_.launch(passes_.publish[copy]);
+    queue_.launch(passes_.report);
     queue_.download(plan_.report->data, report_, 2 * sizeof(float));
   }
   void wait_for_step() const {
@@ -389,7 +233,7 @@ class CudaProgram final : public Program {
     if (running_ || !pending_) return;  // a running step has it already
     set_update();
     send_pass();
-    queue_.launch(update_);
+    queue_.launch(passes_.update);
     queue_.wait();
     pass_->update = 0;
   }
@@ -411,10 +255,7 @@ class CudaProgram final : public Program {
   void send(TensorView value, const Place& place) const {
     card_->make_current();
     queue_.upload(value.data, plan_.exchange->data, value.shape.count() * sizeof(float));
-    Emitter e(false);
-    reorder<Kernel::to_channels_last>(e, place, plan_.exchange, true);
-    const std::vector<Launch> launches = e.take();
-    queue_.launch(launches);
+    queue_.launch(from_planes(plan_.exchange, place));
     queue_.wait();
   }
   void receive(const float* src, const Shape& shape, Tensor& dst) const {
@@ -429,31 +270,17 @@ class CudaProgram final : public Program {
     receive(p->copy[current_]->data, graph_.shape(id), dst);
   }
 
-  std::vector<Tensor> download(const DeviceMemory& memory) const {
-    card_->make_current();
-    std::vector<float> flat(memory.floats());
-    copies_.download(memory.data(), flat.data(), flat.size() * sizeof(float));
-    copies_.wait();
-    return layout_.to_tensors(flat.data());
-  }
-  void upload(const std::vector<Tensor>& tensors, const DeviceMemory& memory) const {
-    std::vector<float> flat(memory.floats());
-    layout_.from_tensors(tensors, flat.data());
-    queue_.upload(flat.data(), memory.data(), flat.size() * sizeof(float));
-    queue_.wait();
-  }
-
   const Graph graph_;
   const CompileOptions options_;
   std::shared_ptr<CardInUse> card_;
-  ParamLayout layout_;
-  DeviceMemory values_, grads_, m_, v_, averages_, arena_, fixed_;
+  DeviceParams params_;
+  DeviceMemory arena_, fixed_;
   HostMemory pinned_;
   mutable Queue queue_, copies_;  ///< behind the memory, which must be there until they are done
-  Plan plan_;
+  ProgramPlan plan_;
+  Passes passes_;
   Pass* pass_ = nullptr;     ///< in pinned_, as is
   float* report_ = nullptr;  ///< loss, squares of gradients
-  std::vector<Launch> forward_, backward_, update_, report_step_, publish_[2];
   Recording recordings_[2];  ///< of a step, for each place to publish to
 
   int current_ = 0;   ///< which copy holds what can be read
@@ -471,7 +298,7 @@ class CudaProgram final : public Program {
 std::size_t program_bytes(const Graph& graph, const CompileOptions& options) {
   float somewhere = 0;  // parameters need an address, which planning never follows
   const std::vector<ParamPlace> params(graph.params().size(), {&somewhere, &somewhere});
-  const Plan plan(graph, params, options);
+  const ProgramPlan plan(graph, params, options);
   return bytes_of(plan.memory, ParamLayout(graph).floats(), options);
 }
 
