@@ -61,6 +61,12 @@ FAULTS = {
         "*dst = *dst + v",
         CONV,
     ),
+    "a phase sums the taps of another one": (
+        "conv.h",
+        "tap_x + s.phases * column;",
+        "tap_x + column;",
+        "*Parity*cuda_conv_k3_s2_reflect_o13*",
+    ),
     "the last part of a split sum is left out": ("conv.h", "k < a.splits", "k < a.splits - 1", "*Parity*cuda_conv*"),
 }
 

@@ -303,6 +303,7 @@ struct ConvShape {
   int n, h, w, c;  ///< of the source
   int dst_h, dst_w, out_c;
   int kernel, stride, pad, reflect;
+  int phases;  ///< of the source gradient, per direction: see DataProduct
 };
 /// out = a b as in conv.h. With splits > 1 each split of the sum goes to parts
 /// [split][row][column].

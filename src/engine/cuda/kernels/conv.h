@@ -62,12 +62,12 @@ struct ForwardProduct {
   static constexpr bool kAAlongSum = true, kBAlongSum = false;
   const ConvProduct& p;
   const ConvShape& s;
-  int rows, columns, chunks, steps;
+  int m0, rows, columns, chunks, steps;  ///< m0: the block's first row
   PixelSpot spot[4];  ///< of this thread's four rows: the pixel under the kernel's first tap
   int col, n0;
 
-  UNMAR_DEVICE ForwardProduct(const ConvProduct& product, int m0, int first_column)
-      : p(product), s(product.shape), n0(first_column) {
+  UNMAR_DEVICE ForwardProduct(const ConvProduct& product, int block, int first_column)
+      : p(product), s(product.shape), m0(block * kRows), n0(first_column) {
     rows = s.n * s.dst_h * s.dst_w;
     columns = s.out_c;
     chunks = (s.c + kStep - 1) / kStep;
@@ -84,6 +84,8 @@ struct ForwardProduct {
       spot[i].x = spot[i].x * s.stride - s.pad;
     }
   }
+  UNMAR_DEVICE int out_rows() const { return rows; }
+  UNMAR_DEVICE int out_row(int row) const { return row < rows ? row : -1; }
   UNMAR_DEVICE void load_a(int step, Float4 (&out)[4]) const {
     const int tap = step / chunks, c = (step - tap * chunks) * kStep + col;
     const int ky = tap / s.kernel, kx = tap - ky * s.kernel;
@@ -114,28 +116,72 @@ struct ForwardProduct {
 
 /// a: gradients of the result, of all pixels that this one is under a tap of; also those that see
 /// it mirrored. b: the weights, turned.
+///
+/// At stride 2 a row of pixels lies under every second row of taps only. So the rows (and columns)
+/// have two phases, those under taps 0, 2, ... and those under taps 1, 3, ...; a block has pixels
+/// of one phase and sums over its taps. At other strides a mirrored pixel changes its phase: then
+/// there is one phase, with all taps.
 struct DataProduct {
   static constexpr bool kAAlongSum = true, kBAlongSum = true;
   const ConvProduct& p;
   const ConvShape& s;
-  int rows, columns, chunks, steps;
+  int m0, rows, columns, chunks, steps;
+  int tap_y, tap_x, taps_x;          ///< first tap of the phase, and how many in a row
+  int first_y, first_x, high, wide;  ///< first pixel of the phase, and how many there are
   PixelSpot spot[4];
   int col, n0;
 
-  UNMAR_DEVICE DataProduct(const ConvProduct& product, int m0, int first_column)
+  UNMAR_DEVICE DataProduct(const ConvProduct& product, int block, int first_column)
       : p(product), s(product.shape), n0(first_column) {
-    rows = s.n * s.h * s.w;
+    for (int phase = 0;; ++phase) {
+      tap_y = phase / s.phases;
+      tap_x = phase - tap_y * s.phases;
+      first_y = first_pixel(tap_y);
+      first_x = first_pixel(tap_x);
+      high = phase_count(s.h, first_y);
+      wide = phase_count(s.w, first_x);
+      rows = s.n * high * wide;
+      const int blocks = (rows + kRows - 1) / kRows;
+      if (block < blocks) break;
+      block -= blocks;
+    }
+    m0 = block * kRows;
     columns = s.c;
     chunks = (s.out_c + kStep - 1) / kStep;
-    steps = s.kernel * s.kernel * chunks;
+    taps_x = phase_count(s.kernel, tap_x);
+    steps = phase_count(s.kernel, tap_y) * taps_x * chunks;
     const int t = static_cast<int>(threadIdx.x);
     col = t % 4 * 4;
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int row = m0 + t / 4 + 32 * i;
       spot[i] = {-1, 0, 0};
-      if (row < rows) spot[i] = spot_of(static_cast<unsigned>(row), s.h, s.w);
+      if (row < rows) spot[i] = pixel_of(row);
     }
+  }
+  /// The first row or column that lies under taps `tap`, `tap` + phases, ...
+  UNMAR_DEVICE int first_pixel(int tap) const {
+    return (tap + s.phases * s.pad - s.pad) % s.phases;
+  }
+  /// How many of `size` there are from `first` on.
+  UNMAR_DEVICE int phase_count(int size, int first) const {
+    return size > first ? (size - first + s.phases - 1) / s.phases : 0;
+  }
+  UNMAR_DEVICE PixelSpot pixel_of(int row) const {
+    const PixelSpot in_phase = spot_of(static_cast<unsigned>(row), high, wide);
+    return {in_phase.n, first_y + s.phases * in_phase.y, first_x + s.phases * in_phase.x};
+  }
+  UNMAR_DEVICE int out_rows() const { return s.n * s.h * s.w; }
+  /// Which row of out a row of the phase is; -1: none.
+  UNMAR_DEVICE int out_row(int row) const {
+    if (row >= rows) return -1;
+    const PixelSpot pixel = pixel_of(row);
+    return (pixel.n * s.h + pixel.y) * s.w + pixel.x;
+  }
+  /// The tap of a step, as a number of the whole kernel.
+  UNMAR_DEVICE int tap_of(int step) const {
+    const int tap = step / chunks, row = tap / taps_x, column = tap - row * taps_x;
+    return (tap_y + s.phases * row) * s.kernel + tap_x + s.phases * column;
   }
   /// The row or column of dst whose tap `k` lies on the padded position; -1: none.
   UNMAR_DEVICE int result_index(int position, int k, int size) const {
@@ -145,18 +191,21 @@ struct DataProduct {
     return index * s.stride == first && index < size ? index : -1;
   }
   UNMAR_DEVICE void load_a(int step, Float4 (&out)[4]) const {
-    const int tap = step / chunks, c = (step - tap * chunks) * kStep + col;
+    const int tap = tap_of(step), c = step % chunks * kStep + col;
     const int ky = tap / s.kernel, kx = tap - ky * s.kernel;
+    const int mirrors = s.reflect ? 3 : 1;
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       out[i] = {0.f, 0.f, 0.f, 0.f};
       if (spot[i].n < 0 || c >= s.out_c) continue;
-      for (int v = 0; v < 3; ++v) {
+#pragma unroll 1
+      for (int v = 0; v < mirrors; ++v) {
         int row, column;
         if (!padded_position(v, spot[i].y, s.h, s.reflect, row)) continue;
         const int y = result_index(row, ky, s.dst_h);
         if (y < 0) continue;
-        for (int u = 0; u < 3; ++u) {
+#pragma unroll 1
+        for (int u = 0; u < mirrors; ++u) {
           if (!padded_position(u, spot[i].x, s.w, s.reflect, column)) continue;
           const int x = result_index(column, kx, s.dst_w);
           if (x < 0) continue;
@@ -168,7 +217,7 @@ struct DataProduct {
     }
   }
   UNMAR_DEVICE void load_b(int step, Float4 (&out)[2]) const {
-    const int tap = step / chunks, c = (step - tap * chunks) * kStep + col;
+    const int tap = tap_of(step), c = step % chunks * kStep + col;
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
       const int n = n0 + static_cast<int>(threadIdx.x) / 4 + 32 * i;
@@ -185,13 +234,13 @@ struct WeightProduct {
   static constexpr bool kAAlongSum = false, kBAlongSum = false;
   const ConvProduct& p;
   const ConvShape& s;
-  int rows, columns, steps;
+  int m0, rows, columns, steps;
   unsigned pixels;
   int n0, row;
   int c, ky, kx;  ///< of this thread's first row
 
-  UNMAR_DEVICE WeightProduct(const ConvProduct& product, int m0, int first_column)
-      : p(product), s(product.shape), n0(first_column) {
+  UNMAR_DEVICE WeightProduct(const ConvProduct& product, int block, int first_column)
+      : p(product), s(product.shape), m0(block * kRows), n0(first_column) {
     rows = s.kernel * s.kernel * s.c;
     columns = s.out_c;
     pixels = static_cast<unsigned>(s.n) * static_cast<unsigned>(s.dst_h) *
@@ -203,6 +252,8 @@ struct WeightProduct {
     ky = tap / s.kernel;
     kx = tap - ky * s.kernel;
   }
+  UNMAR_DEVICE int out_rows() const { return rows; }
+  UNMAR_DEVICE int out_row(int at) const { return at < rows ? at : -1; }
   /// The source value of one row of a, under one pixel of the result.
   UNMAR_DEVICE float one(const PixelSpot& to, int m) const {
     if (m >= rows) return 0.f;
@@ -270,8 +321,8 @@ UNMAR_DEVICE float rest_of(float v, float rounded) { return to_tf32(v - rounded)
 
 template <class Product, int kProducts>
 UNMAR_DEVICE void multiply_tile(const ConvProduct& a, ConvTile<Product>& tile) {
-  const int m0 = static_cast<int>(blockIdx.x) * kRows, n0 = static_cast<int>(blockIdx.y) * kColumns;
-  const Product product(a, m0, n0);
+  const int n0 = static_cast<int>(blockIdx.y) * kColumns;
+  const Product product(a, static_cast<int>(blockIdx.x), n0);
   const int split = static_cast<int>(blockIdx.z);
   const int begin = static_cast<int>(static_cast<long long>(product.steps) * split / a.splits);
   const int end = static_cast<int>(static_cast<long long>(product.steps) * (split + 1) / a.splits);
@@ -280,22 +331,17 @@ UNMAR_DEVICE void multiply_tile(const ConvProduct& a, ConvTile<Product>& tile) {
 
   float acc[4][4][4] = {};
   Float4 next_a[4], next_b[2];
-  if (begin < end) {
-    product.load_a(begin, next_a);
-    product.load_b(begin, next_b);
-    store<kProducts>(tile.a[begin % 2], next_a);
-    store<kProducts>(tile.b[begin % 2], next_b);
-  }
-  __syncthreads();
-  for (int step = begin; step < end; ++step) {
+  // The first round only loads. One loop holds it all, so that the loads stand in the code once.
+#pragma unroll 1
+  for (int step = begin - 1; step < end; ++step) {
     if (step + 1 < end) {
       product.load_a(step + 1, next_a);
       product.load_b(step + 1, next_b);
     }
-    const auto& as = tile.a[step % 2];
-    const auto& bs = tile.b[step % 2];
+    const auto& as = tile.a[step & 1];
+    const auto& bs = tile.b[step & 1];
 #pragma unroll
-    for (int kk = 0; kk < kStep; kk += 8) {
+    for (int kk = 0; kk < kStep && step >= begin; kk += 8) {
       float af[4][4], bf[4][2];
 #pragma unroll
       for (int i = 0; i < 4; ++i)
@@ -343,8 +389,8 @@ UNMAR_DEVICE void multiply_tile(const ConvProduct& a, ConvTile<Product>& tile) {
   for (int i = 0; i < 4; ++i)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const int row = m0 + warp_m + i * 16 + lane / 4 + half * 8;
-      if (row >= product.rows) continue;
+      const int row = product.out_row(product.m0 + warp_m + i * 16 + lane / 4 + half * 8);
+      if (row < 0) continue;
 #pragma unroll
       for (int j = 0; j < 4; ++j)
 #pragma unroll
@@ -353,7 +399,7 @@ UNMAR_DEVICE void multiply_tile(const ConvProduct& a, ConvTile<Product>& tile) {
           if (column >= product.columns) continue;
           const float v = acc[i][j][half * 2 + e];
           if (a.splits > 1)
-            a.parts[(static_cast<long long>(split) * product.rows + row) * product.columns +
+            a.parts[(static_cast<long long>(split) * product.out_rows() + row) * product.columns +
                     column] = v;
           else
             put(a.out + row * a.out_ld + column, a.bias ? v + a.bias[column] : v, a.accumulate);

@@ -16,11 +16,27 @@ bool is_wide(const Place& place) {
   return place.shape.c % 4 == 0 && place.ld % 4 == 0 && place.offset % 4 == 0;
 }
 
+/// Blocks of 128 rows.
+unsigned row_blocks(int rows) { return blocks(size(rows), 128); }
+
+/// In how many phases the gradient of the source is worked out, per direction; see DataProduct.
+int phases_of(const Conv2d& o) {
+  return o.stride == 2 || o.border != Border::reflect ? o.stride : 1;
+}
+/// A block has pixels of one phase.
+unsigned data_blocks(const ConvShape& s) {
+  const auto pixels = [&](int size, int first) { return (size - first + s.phases - 1) / s.phases; };
+  unsigned sum = 0;
+  for (int y = 0; y < s.phases; ++y)
+    for (int x = 0; x < s.phases; ++x) sum += row_blocks(s.n * pixels(s.h, y) * pixels(s.w, x));
+  return sum;
+}
+
 /// One of the three products; parts: for the pieces of a split sum.
 template <Kernel kTf32, Kernel kFp32>
-void launch_product(Emitter& e, const ConvProduct& product, int rows, int columns, Buffer* parts,
-                    bool fp32) {
-  const Grid grid{blocks(size(rows), 128), blocks(size(columns), 64), size(product.splits)};
+void launch_product(Emitter& e, const ConvProduct& product, unsigned across, int rows, int columns,
+                    Buffer* parts, bool fp32) {
+  const Grid grid{across, blocks(size(columns), 64), size(product.splits)};
   if (fp32)
     e.launch<kFp32>(grid, product);
   else
@@ -50,13 +66,15 @@ void add_product(Lowering& l, NodeId n, const Conv2d& o, const UnaryPlaces& p,
                         o.kernel,
                         o.stride,
                         pad_begin(o),
-                        o.border == Border::reflect};
+                        o.border == Border::reflect,
+                        phases_of(o)};
   const bool fp32 = l.is_fp32();
   const int taps = o.kernel * o.kernel, wide_weight = dst.c % 4 == 0;
   const int src_pixels = src.n * src.h * src.w, dst_pixels = dst.n * dst.h * dst.w;
   const auto steps = [](int depth) { return (depth + 15) / 16; };
   const int forward_splits = product_splits(dst_pixels, dst.c, taps * steps(src.c));
-  const int data_splits = product_splits(src_pixels, src.c, taps * steps(dst.c));
+  const int data_taps = std::max(1, taps / (shape.phases * shape.phases));
+  const int data_splits = product_splits(src_pixels, src.c, data_taps * steps(dst.c));
   const int weight_splits = product_splits(taps * src.c, dst.c, steps(dst_pixels));
   Buffer* forward_parts = split_parts(l, forward_splits, dst_pixels, dst.c);
   Buffer* data_parts = p.d_src ? split_parts(l, data_splits, src_pixels, src.c) : nullptr;
@@ -71,7 +89,7 @@ void add_product(Lowering& l, NodeId n, const Conv2d& o, const UnaryPlaces& p,
             {shape, fold_of(e, norm), e.at(p.src), weight.value, p.src.ld, 0, bias.value,
              e.at(p.dst), p.dst.ld, e.at(forward_parts), forward_splits, is_wide(p.src),
              wide_weight, false},
-            dst_pixels, dst.c, forward_parts, fp32);
+            row_blocks(dst_pixels), dst_pixels, dst.c, forward_parts, fp32);
       },
       [=](Emitter& e) {
         if (!p.d_dst) return;
@@ -81,26 +99,26 @@ void add_product(Lowering& l, NodeId n, const Conv2d& o, const UnaryPlaces& p,
               {shape, fold_of(e, norm), e.at(p.src), e.at(p.d_dst), p.src.ld, p.d_dst.ld, nullptr,
                weight.grad, dst.c, e.at(weight_parts), weight_splits, is_wide(p.src),
                is_wide(p.d_dst), false},
-              taps * src.c, dst.c, weight_parts, fp32);
+              row_blocks(taps * src.c), taps * src.c, dst.c, weight_parts, fp32);
         if (bias_parts) sum_columns(e, p.d_dst, 1, bias_parts, bias.grad, 0, false);
         if (p.d_src)
-          launch_product<Kernel::conv_data_tf32, Kernel::conv_data_fp32>(e,
-                                                                         {shape,
-                                                                          {},
-                                                                          e.at(p.d_dst),
-                                                                          weight.value,
-                                                                          p.d_dst.ld,
-                                                                          0,
-                                                                          nullptr,
-                                                                          e.at(p.d_src.place),
-                                                                          p.d_src.place.ld,
-                                                                          e.at(data_parts),
-                                                                          data_splits,
-                                                                          is_wide(p.d_dst),
-                                                                          wide_weight,
-                                                                          p.d_src.accumulate},
-                                                                         src_pixels, src.c,
-                                                                         data_parts, fp32);
+          launch_product<Kernel::conv_data_tf32, Kernel::conv_data_fp32>(
+              e,
+              {shape,
+               {},
+               e.at(p.d_dst),
+               weight.value,
+               p.d_dst.ld,
+               0,
+               nullptr,
+               e.at(p.d_src.place),
+               p.d_src.place.ld,
+               e.at(data_parts),
+               data_splits,
+               is_wide(p.d_dst),
+               wide_weight,
+               p.d_src.accumulate},
+              data_blocks(shape), src_pixels, src.c, data_parts, fp32);
       });
 }
 
