@@ -64,6 +64,7 @@ struct StepProfile {
   std::uint64_t product_macs = 0;   ///< of them all, those that its matrix products really do
   std::uint64_t traffic_bytes = 0;  ///< values and gradients that it reads or writes, each once
   std::size_t kept_bytes = 0;       ///< of its value, from forward to backward
+  int launches = 0;                 ///< of kernels on a device, forward and backward
 };
 
 /// One compiled graph on one device. Not thread-safe. Steps and reads of the fast engine allocate

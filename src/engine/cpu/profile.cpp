@@ -4,44 +4,11 @@
 
 #include <algorithm>
 
-#include "base/overloaded.h"
+#include "engine/plan/describe.h"
 #include "engine/plan/node_plan.h"
 
 namespace unmar::cpu {
 namespace {
-
-std::string label(const Op& op) {
-  const auto* activation = std::get_if<Activation>(&op);
-  return activation ? activation_name(activation->kind) : op_name(op);
-}
-
-const char* kind_of(const Op& op) {
-  return std::visit(Overloaded{
-                        [](const Conv2d&) { return "convolution"; },
-                        [](const ConvTranspose2d&) { return "convolution"; },
-                        [](const Norm&) { return "norm"; },
-                        [](const Activation&) { return "activation"; },
-                        [](const Attention&) { return "attention"; },
-                        [](const Jitter&) { return "jitter"; },
-                        [](const Dropout&) { return "jitter"; },
-                        [](const Concat&) { return "concat"; },
-                        [](const Add&) { return "arithmetic"; },
-                        [](const Multiply&) { return "arithmetic"; },
-                        [](const TimeEmbedding&) { return "arithmetic"; },
-                        [](const Mse&) { return "loss"; },
-                        [](const L1&) { return "loss"; },
-                        [](const TotalVariation&) { return "loss"; },
-                        [](const WeightedSum&) { return "loss"; },
-                        [](const MaxPool&) { return "resampling"; },
-                        [](const Linear&) { return "resampling"; },
-                        [](const Filter&) { return "resampling"; },
-                        [](const PixelShuffle&) { return "resampling"; },
-                        [](const Input&) { return "given"; },
-                        [](const Constant&) { return "given"; },
-                        [](const Learned&) { return "given"; },
-                    },
-                    op);
-}
 
 class Describer {
  public:
@@ -53,8 +20,8 @@ class Describer {
     const StepFacts facts = l_.steps[step]->facts();
     StepProfile row;
     row.name = node.name;
-    row.op = label(node.op);
-    row.kind = kind_of(node.op);
+    row.op = op_label(node.op);
+    row.kind = op_kind(node.op);
     if (facts.makes_again) {
       row.kind = "made again";
       row.notes.emplace_back("made again for backward");
@@ -74,7 +41,7 @@ class Describer {
     }
     const auto& sources = norm ? norm->src : node.src;
     row.product_macs = facts.macs;
-    row.direct_macs = direct_macs(id);
+    row.direct_macs = direct_macs(g_, l_.grad, id);
     if (!facts.how.empty()) row.notes.push_back(facts.how);
     add_place_notes(id, sources, row.notes);
     row.traffic_bytes = traffic(norm ? *norm : node, id);
@@ -106,14 +73,6 @@ class Describer {
            buffer.span.first < steps && buffer.span.last >= steps;
   }
 
-  std::uint64_t direct_macs(NodeId id) const {
-    const bool source_grad =
-        !g_.node(id).src.empty() && static_cast<bool>(l_.grad[at(g_.node(id).src[0])]);
-    const std::uint64_t passes =
-        l_.grad[at(id)] ? 1u + (g_.learns(id) ? 1u : 0u) + (source_grad ? 1u : 0u) : 1u;
-    return passes * count_macs(g_, id);
-  }
-
   /// `n` tells what is read, `id` what is made; they differ where a norm is fused.
   std::uint64_t traffic(const Node& n, NodeId id) const {
     const std::uint64_t in = source_bytes(n), out = bytes(g_.shape(id));
@@ -122,7 +81,7 @@ class Describer {
     sum += out;
     for (const NodeId s : n.src)
       if (l_.grad[at(s)]) sum += bytes(g_.shape(s));
-    const std::string kind = kind_of(n.op);
+    const std::string kind = op_kind(n.op);
     const bool linear = kind == "resampling" || kind == "concat" || kind == "jitter";
     return linear ? sum : sum + in;
   }

@@ -55,6 +55,7 @@ target_sources(unmar_engine PRIVATE
   cuda/lower/resampling.cpp
   cuda/lower/shared.cpp
   cuda/passes.cpp
+  cuda/profile.cpp
   cuda/program.cpp
   cuda/program_plan.cpp
   ${embedded})

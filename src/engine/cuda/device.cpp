@@ -102,6 +102,26 @@ void Queue::fill(float* dst, std::size_t floats, float value) {
 }
 void Queue::wait() { card_->call<&Driver::stream_wait>("compute", stream_); }
 
+Marks::Marks(std::shared_ptr<CardInUse> card, std::size_t count) : card_(std::move(card)) {
+  card_->make_current();
+  while (events_.size() < count) {
+    Event event = nullptr;
+    card_->call<&Driver::event_create>("measure time", &event, 0u);
+    events_.push_back(event);
+  }
+}
+Marks::~Marks() {
+  for (const Event event : events_) machine().driver->event_destroy(event);
+}
+void Marks::set(Queue& queue, std::size_t i) {
+  card_->call<&Driver::event_record>("measure time", events_[i], queue.stream());
+}
+double Marks::seconds(std::size_t i, std::size_t j) const {
+  float milliseconds = 0;
+  card_->call<&Driver::event_elapsed>("measure time", &milliseconds, events_[i], events_[j]);
+  return 1e-3 * double{milliseconds};
+}
+
 void Recording::begin(const CardInUse& card, Queue& queue) {
   constexpr int kThreadLocal = 1;
   card.call<&Driver::begin_capture>("record a step", queue.stream(), kThreadLocal);

@@ -82,6 +82,24 @@ class Queue {
   Stream stream_ = nullptr;
 };
 
+/// Points in what a queue was given, and the times between them.
+class Marks {
+ public:
+  Marks(std::shared_ptr<CardInUse> card, std::size_t count);
+  ~Marks();
+  Marks(const Marks&) = delete;
+  Marks& operator=(const Marks&) = delete;
+
+  /// The queue is here when all is done that it was given before.
+  void set(Queue& queue, std::size_t i);
+  /// From mark i to mark j; the queue must be done with both.
+  double seconds(std::size_t i, std::size_t j) const;
+
+ private:
+  std::shared_ptr<CardInUse> card_;
+  std::vector<Event> events_;
+};
+
 /// What a queue was given once, to be given to it again in one call.
 class Recording {
  public:

@@ -44,6 +44,10 @@ using GraphExec = struct GraphExecHandle*;
   CALL(stream_create, cuStreamCreate, (Stream*, unsigned))                                      \
   CALL(stream_destroy, cuStreamDestroy_v2, (Stream))                                            \
   CALL(stream_wait, cuStreamSynchronize, (Stream))                                              \
+  CALL(event_create, cuEventCreate, (Event*, unsigned))                                         \
+  CALL(event_destroy, cuEventDestroy_v2, (Event))                                               \
+  CALL(event_record, cuEventRecord, (Event, Stream))                                            \
+  CALL(event_elapsed, cuEventElapsedTime, (float*, Event, Event))                               \
   CALL(begin_capture, cuStreamBeginCapture_v2, (Stream, int))                                   \
   CALL(end_capture, cuStreamEndCapture, (Stream, CapturedGraph*))                               \
   CALL(graph_destroy, cuGraphDestroy, (CapturedGraph))                                          \

@@ -40,7 +40,10 @@ struct Launch {
   Grid grid;
   unsigned threads;
   alignas(8) std::array<std::byte, 256> args;
-  int step = -1;  ///< for profiles
+  // For profiles:
+  int step = -1;
+  bool in_backward = false;
+  std::size_t bytes = 0;  ///< of the values, gradients and buffers that it names
 };
 
 inline unsigned blocks(std::size_t threads, unsigned per_block = 256) {
@@ -63,14 +66,14 @@ class Emitter {
   /// Where a place or buffer lies; this use of it is noted.
   float* at(const Place& place) {
     if (!place) return nullptr;
-    return at(place.buffer) + (planning_ ? 0 : place.offset);
+    if (planning_) return use(place.buffer);
+    named_ += place.shape.count() * sizeof(float);
+    return place.buffer->data + place.offset;
   }
   float* at(Buffer* buffer) {
     if (!buffer) return nullptr;
-    if (planning_) {
-      if (!buffer->data) buffer->use(time_, in_backward_);
-      return nullptr;
-    }
+    if (planning_) return use(buffer);
+    named_ += buffer->floats * sizeof(float);
     return buffer->data;
   }
 
@@ -78,17 +81,24 @@ class Emitter {
   void launch(Grid grid, const typename KernelOf<kKernel>::Args& args) {
     using Args = typename KernelOf<kKernel>::Args;
     static_assert(std::is_trivially_copyable_v<Args> && sizeof(Args) <= sizeof(Launch::args));
+    const std::size_t bytes = std::exchange(named_, 0);
     if (planning_ || grid.x == 0) return;
-    Launch& launch =
-        launches_.emplace_back(Launch{kKernel, grid, KernelOf<kKernel>::kThreads, {}, step_});
+    Launch& launch = launches_.emplace_back(
+        Launch{kKernel, grid, KernelOf<kKernel>::kThreads, {}, step_, in_backward_, bytes});
     std::memcpy(launch.args.data(), &args, sizeof args);
   }
 
   std::vector<Launch> take() { return std::exchange(launches_, {}); }
 
  private:
+  float* use(Buffer* buffer) {
+    if (!buffer->data) buffer->use(time_, in_backward_);
+    return nullptr;
+  }
+
   bool planning_, in_backward_ = false;
   int time_ = 0, step_ = -1;
+  std::size_t named_ = 0;  ///< since the last launch
   std::vector<Launch> launches_;
 };
 

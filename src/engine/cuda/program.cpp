@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "engine/adam.h"
 #include "engine/cuda/passes.h"
+#include "engine/cuda/profile.h"
 #include "engine/plan/reach.h"
 
 namespace unmar::cuda {
@@ -113,6 +114,7 @@ class CudaProgram final : public Program {
       fail(ErrorCode::bad_argument, "finish_step: call start_step() first");
     if (!running_) return std::nullopt;
     wait_for_step();
+    if (clock_) clock_->take_times();
     if (cancel_.stop_requested()) return std::nullopt;
     current_ = 1 - current_;
     const float loss = report_[0];
@@ -168,6 +170,14 @@ class CudaProgram final : public Program {
     updates_ = state.updates;
   }
 
+  void start_profile() override {
+    settle();
+    clock_.emplace(graph_, plan_, passes_, params_.floats(), card_);
+  }
+  std::vector<StepProfile> profile() const override {
+    return clock_ ? clock_->rows() : std::vector<StepProfile>();
+  }
+
   std::size_t memory_bytes() const override {
     return bytes_of(plan_.memory, params_.floats(), options_);
   }
@@ -196,17 +206,22 @@ class CudaProgram final : public Program {
   void send_pass() const { queue_.upload(pass_, plan_.lowered.pass->data, sizeof(Pass)); }
   /// What changes from step to step is in the Pass, so that the rest can be recorded.
   void start_recorded(int copy) {
+    if (clock_) return queue_whole_step(copy);  // times are taken between launches
     if (!recordings_[copy])
       recordings_[copy] = Recording(card_, queue_, [&] { queue_whole_step(copy); });
     recordings_[copy].play(*card_, queue_);
   }
   void queue_whole_step(int copy) {
     send_pass();
-    queue_.launch(passes_.update);
-    queue_.launch(passes_.forward);
-    queue_.launch(passes_.backward);
-    queue_.launch(passes_.publish[copy]);
-    queue_.launch(passes_.report);
+    if (clock_) {
+      clock_->queue_step(queue_, copy);
+    } else {
+      queue_.launch(passes_.update);
+      queue_.launch(passes_.forward);
+      queue_.launch(passes_.backward);
+      queue_.launch(passes_.publish[copy]);
+      queue_.launch(passes_.report);
+    }
     queue_.download(plan_.report->data, report_, 2 * sizeof(float));
   }
   void wait_for_step() const {
@@ -282,6 +297,7 @@ class CudaProgram final : public Program {
   Pass* pass_ = nullptr;     ///< in pinned_, as is
   float* report_ = nullptr;  ///< loss, squares of gradients
   Recording recordings_[2];  ///< of a step, for each place to publish to
+  std::optional<StepClock> clock_;
 
   int current_ = 0;   ///< which copy holds what can be read
   bool ran_ = false;  ///< forward, and no backward since

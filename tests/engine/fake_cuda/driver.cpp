@@ -10,6 +10,7 @@
 /// UNMAR_FAKE_CUDA_COUNT       a file that gets the number of launches of each kernel at the end
 #include <sys/mman.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -47,6 +48,10 @@ long long setting(const char* name, long long standard) {
 struct FakeStream {
   std::vector<Task> waiting;
   std::vector<Task>* recording = nullptr;
+};
+struct FakeEvent {
+  bool recorded = false;
+  std::chrono::steady_clock::time_point at;
 };
 struct FakeGraph {
   std::vector<Task> tasks;
@@ -225,6 +230,28 @@ int cuStreamSynchronize(FakeStream* stream) {
   if (lost()) return launch_failed;
   run(stream);
   return lost() ? launch_failed : ok;
+}
+
+int cuEventCreate(FakeEvent** event, unsigned) {
+  *event = new FakeEvent;
+  return ok;
+}
+int cuEventDestroy_v2(FakeEvent* event) {
+  delete event;
+  return ok;
+}
+int cuEventRecord(FakeEvent* event, FakeStream* stream) {
+  if (lost()) return launch_failed;
+  const std::lock_guard lock(mutex);
+  if (stream->recording) die("an event of a recorded stream cannot be timed");
+  event->recorded = false;
+  add(stream, [=] { *event = {true, std::chrono::steady_clock::now()}; });
+  return ok;
+}
+int cuEventElapsedTime(float* milliseconds, FakeEvent* from, FakeEvent* to) {
+  if (!from->recorded || !to->recorded) return invalid_value;
+  *milliseconds = std::chrono::duration<float, std::milli>(to->at - from->at).count();
+  return ok;
 }
 
 int cuStreamBeginCapture_v2(FakeStream* stream, int) {
