@@ -36,6 +36,7 @@ const char* op_name(const Op& op) {
                         [](const Attention&) { return "attention"; },
                         [](const Mse&) { return "mse"; },
                         [](const L1&) { return "l1"; },
+                        [](const BceWithLogits&) { return "bce_with_logits"; },
                         [](const TotalVariation&) { return "total_variation"; },
                         [](const WeightedSum&) { return "weighted_sum"; },
                     },

@@ -26,8 +26,8 @@ void require_equal(Sources src, const std::string& where) {
 
 Shape infer_conv(const Conv2d& op, const Shape& src, const std::string& where) {
   require(op.out_c >= 1, where, fmt::format("out_c must be at least 1, got {}", op.out_c));
-  require(op.kernel >= 1 && op.kernel % 2 == 1, where,
-          fmt::format("kernel must be odd, got {}", op.kernel));
+  require(op.kernel >= 1 && (op.kernel % 2 == 1 || op.pad_end), where,
+          fmt::format("kernel must be odd unless pad_end, got {}", op.kernel));
   require(op.stride >= 1, where, fmt::format("stride must be at least 1, got {}", op.stride));
   require(op.shuffle >= 1 && op.out_c % (op.shuffle * op.shuffle) == 0, where,
           fmt::format("out_c {} is not a multiple of shuffle {} squared", op.out_c, op.shuffle));
@@ -53,7 +53,16 @@ Shape infer_max_pool(const MaxPool& op, const Shape& src, const std::string& whe
 Shape infer_conv_transpose(const ConvTranspose2d& op, const Shape& src, const std::string& where) {
   require(op.out_c >= 1, where, fmt::format("out_c must be at least 1, got {}", op.out_c));
   require(op.stride >= 1, where, fmt::format("stride must be at least 1, got {}", op.stride));
-  return {src.n, op.out_c, src.h * op.stride, src.w * op.stride};
+  require(op.kernel >= 0, where, fmt::format("kernel must be at least 1, got {}", op.kernel));
+  const int kernel = kernel_of(op);
+  require(op.padding >= 0 && op.padding < kernel, where,
+          fmt::format("padding must be from 0 to below the kernel {}, got {}", kernel, op.padding));
+  const Shape dst{src.n, op.out_c, (src.h - 1) * op.stride - 2 * op.padding + kernel,
+                  (src.w - 1) * op.stride - 2 * op.padding + kernel};
+  require(dst.h >= 1 && dst.w >= 1, where,
+          fmt::format("padding {} leaves nothing of {}x{} with kernel {}, stride {}", op.padding,
+                      src.w, src.h, kernel, op.stride));
+  return dst;
 }
 
 Shape infer_shuffle(const PixelShuffle& op, const Shape& src, const std::string& where) {
@@ -102,6 +111,18 @@ Shape infer_filter(const Filter& op, const Shape& src, const std::string& where)
 Shape infer_norm(const Norm& op, const Shape& src, const std::string& where) {
   require(op.kind != NormKind::group || (op.groups >= 1 && src.c % op.groups == 0), where,
           fmt::format("{} channels cannot be split into {} equal groups", src.c, op.groups));
+  const bool own = op.statistics == NormStatistics::own;
+  require(own || op.kind == NormKind::batch, where, "only a batch norm has running statistics");
+  require(op.parts == 1 || (own && op.kind == NormKind::batch), where,
+          "only a batch norm with its own statistics has parts");
+  require(op.parts >= 1 && src.n % op.parts == 0, where,
+          fmt::format("a batch of {} cannot be split into {} equal parts", src.n, op.parts));
+  if (op.statistics == NormStatistics::tracked) {
+    require(op.momentum > 0.f && op.momentum <= 1.f, where,
+            fmt::format("momentum must be above 0 and at most 1, got {}", op.momentum));
+    require(src.count() > static_cast<std::size_t>(src.c), where,
+            "one value for each channel has no variance to track");
+  }
   return src;
 }
 
@@ -205,6 +226,10 @@ Shape infer_shape(const Op& op, Sources src, const std::string& where) {
             return Shape{};
           },
           [&](const L1&) {
+            require_equal(src, where);
+            return Shape{};
+          },
+          [&](const BceWithLogits&) {
             require_equal(src, where);
             return Shape{};
           },

@@ -27,8 +27,21 @@ std::vector<Param> conv_params(const Conv2d& op, const Shape& src, const std::st
 /// PyTorch counts the fan-in of a transposed convolution over its output channels.
 std::vector<Param> conv_params(const ConvTranspose2d& op, const Shape& src,
                                const std::string& name) {
-  return kernel_params({src.c, op.out_c, op.stride, op.stride}, op.out_c * op.stride * op.stride,
+  const int kernel = kernel_of(op);
+  return kernel_params({src.c, op.out_c, kernel, kernel}, op.out_c * kernel * kernel,
                        op.bias ? op.out_c : 0, 1, name);
+}
+
+std::vector<Param> norm_params(const Norm& op, const Shape& src, const std::string& name) {
+  const Shape per_channel{1, src.c, 1, 1};
+  const Init zero{Init::Kind::constant, 0.f, 0.f}, one{Init::Kind::constant, 1.f, 0.f};
+  std::vector<Param> params{{name + ".gamma", per_channel, one, {}},
+                            {name + ".beta", per_channel, zero, {}}};
+  if (op.statistics != NormStatistics::own) {
+    params.push_back({name + ".mean", per_channel, zero, {}, true});
+    params.push_back({name + ".var", per_channel, one, {}, true});
+  }
+  return params;
 }
 
 /// Lets each run of `repeat` output channels (weights: n, biases: c) equal its first.
@@ -48,11 +61,7 @@ std::vector<Param> param_specs(const Op& op, const Shape& src, const std::string
   if (const auto* conv = std::get_if<Conv2d>(&op)) return conv_params(*conv, src, node_name);
   if (const auto* conv = std::get_if<ConvTranspose2d>(&op))
     return conv_params(*conv, src, node_name);
-  if (std::holds_alternative<Norm>(op)) {
-    const Shape per_channel{1, src.c, 1, 1};
-    return {{node_name + ".gamma", per_channel, {Init::Kind::constant, 1.f, 0.f}, {}},
-            {node_name + ".beta", per_channel, {Init::Kind::constant, 0.f, 0.f}, {}}};
-  }
+  if (const auto* norm = std::get_if<Norm>(&op)) return norm_params(*norm, src, node_name);
   if (const auto* learned = std::get_if<Learned>(&op))
     return {{node_name + ".value", src, {.kind = Init::Kind::given, .value = learned->start}, {}}};
   return {};

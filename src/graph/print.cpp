@@ -27,7 +27,10 @@ std::string details(const Op& op) {
             return fmt::format("{0}x{0}{1}{2}{3}", o.kernel, stride, mirrors ? ", reflect" : "",
                                o.pad_end ? ", end" : "");
           },
-          [](const ConvTranspose2d& o) { return fmt::format("{0}x{0} * {0}", o.stride); },
+          [](const ConvTranspose2d& o) {
+            const std::string cut = o.padding > 0 ? fmt::format(", cut {}", o.padding) : "";
+            return fmt::format("{0}x{0} * {1}{2}", kernel_of(o), o.stride, cut);
+          },
           [](const PixelShuffle& o) { return fmt::format("* {}", o.factor); },
           [](const MaxPool& o) { return fmt::format("max / {}", o.factor); },
           [](const Linear& o) { return o.name; },
@@ -39,7 +42,9 @@ std::string details(const Op& op) {
           [](const Norm& o) {
             const std::string groups =
                 o.kind == NormKind::group ? fmt::format(" {}", o.groups) : "";
-            return word(o.kind) + groups;
+            const std::string parts = o.parts > 1 ? fmt::format(" / {}", o.parts) : "";
+            constexpr const char* kStatistics[] = {"", ", tracked", ", fixed"};
+            return word(o.kind) + groups + parts + kStatistics[static_cast<int>(o.statistics)];
           },
           [](const Activation& o) { return std::string(activation_name(o.kind)); },
           [](const auto&) { return std::string(); },

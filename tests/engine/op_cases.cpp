@@ -185,7 +185,8 @@ void add_conv_pad_end(Table& table) {
   const Row rows[] = {{3, 2, zero, 24, {2, 13, 8, 6}},  {3, 2, zero, 3, {1, 24, 7, 5}},
                       {3, 2, zero, 13, {1, 3, 33, 64}}, {3, 2, zero, 3, {1, 13, 2, 2}, true},
                       {3, 1, zero, 24, {1, 24, 7, 5}},  {5, 2, reflect, 3, {1, 13, 8, 6}},
-                      {1, 1, zero, 13, {2, 24, 7, 5}}};
+                      {1, 1, zero, 13, {2, 24, 7, 5}},  {4, 4, zero, 1, {2, 13, 4, 4}},
+                      {4, 2, zero, 13, {1, 3, 33, 64}}, {2, 1, reflect, 3, {1, 13, 7, 5}}};
   for (const Row& r : rows)
     table.push_back({fmt::format("conv.pad_end.k{}.s{}.{}.o{}.{}", r.kernel, r.stride,
                                  r.border == zero ? "zero" : "reflect", r.out_c, size_name(r.src)),
@@ -438,6 +439,28 @@ void add_conv_transpose(Table& table) {
          [=] {
            return unary(ConvTranspose2d{r.out_c, r.stride, r.bias}, uniform(r.src, "x"));
          }});
+  struct Overlapping {
+    int kernel, stride, padding;
+    bool bias;
+    int out_c;
+    Shape src;
+    bool sparse = false;  ///< most pixels of dst are reached by no tap
+  };
+  const Overlapping overlapping[] = {
+      {4, 2, 1, true, 13, {2, 24, 7, 5}},  {4, 2, 1, false, 1, {1, 13, 7, 5}},
+      {7, 1, 0, true, 24, {3, 13, 1, 1}},  {5, 2, 2, true, 3, {1, 3, 33, 64}},
+      {3, 1, 1, true, 13, {1, 128, 7, 5}}, {5, 3, 4, true, 3, {2, 13, 7, 5}},
+      {4, 2, 3, true, 3, {1, 13, 4, 3}},   {2, 3, 0, false, 3, {1, 3, 7, 5}, true},
+      {2, 2, 1, true, 3, {1, 3, 7, 5}}};
+  for (const Overlapping& r : overlapping)
+    table.push_back({fmt::format("conv_transpose.k{}.s{}.p{}{}.o{}.{}", r.kernel, r.stride,
+                                 r.padding, r.bias ? "" : ".nobias", r.out_c, size_name(r.src)),
+                     [=] {
+                       const ConvTranspose2d op{r.out_c, r.stride, r.bias, r.kernel, r.padding};
+                       CaseGraph g = unary(op, uniform(r.src, "x"));
+                       g.sparse = r.sparse;
+                       return g;
+                     }});
 }
 
 void add_learned(Table& table) {
@@ -490,6 +513,42 @@ void add_norm(Table& table) {
     table.push_back({fmt::format("group_norm.g{}.{}", r.groups, size_name(r.src)), [=] {
                        return unary(Norm{NormKind::group, r.groups}, uniform(r.src, "x", 1, 3));
                      }});
+}
+
+/// Statistics that are not those of the whole source, also behind a fused activation and read
+/// through by a convolution.
+void add_norm_statistics(Table& table) {
+  struct Row {
+    const char* name;
+    Norm op;
+    Shape src;
+  };
+  const Norm tracked{.statistics = NormStatistics::tracked},
+      fast{.statistics = NormStatistics::tracked, .momentum = 0.9f},
+      fixed{.statistics = NormStatistics::fixed}, halves{.parts = 2}, thirds{.parts = 3};
+  const Row rows[] = {
+      {"batch_norm.tracked", tracked, {2, 13, 7, 5}}, {"batch_norm.tracked", fast, {1, 3, 33, 64}},
+      {"batch_norm.fixed", fixed, {2, 13, 7, 5}},     {"batch_norm.fixed", fixed, {1, 3, 33, 64}},
+      {"batch_norm.fixed", fixed, {1, 24, 1, 1}},     {"batch_norm.halves", halves, {4, 13, 7, 5}},
+      {"batch_norm.thirds", thirds, {6, 3, 7, 5}},    {"batch_norm.halves", halves, {2, 3, 33, 64}},
+  };
+  for (const Row& r : rows) {
+    table.push_back({fmt::format("{}.{}", r.name, size_name(r.src)), [=] {
+                       CaseGraph g = unary(r.op, uniform(r.src, "x", -1, 2));
+                       g.vanishing = {"op.mean", "op.var"};
+                       return g;
+                     }});
+    table.push_back({fmt::format("chain.{}.{}", r.name, size_name(r.src)), [=] {
+                       CaseGraph g;
+                       NodeId x = input(g, uniform(r.src, "x", -1, 2), "x");
+                       x = g.graph.add(r.op, {x}, "norm");
+                       g.vanishing = {"norm.mean", "norm.var"};
+                       x = g.graph.add(Activation{ActivationKind::leaky_relu, 0.2f}, {x}, "act");
+                       g.smooth = false;
+                       const int kernel = r.src.h > 1 ? 3 : 1;
+                       return finish(g, g.graph.add(Conv2d{3, kernel}, {x}, "conv"));
+                     }});
+  }
 }
 
 void add_activation(Table& table) {
@@ -597,6 +656,16 @@ void add_losses(Table& table) {
       table.push_back({"l1" + rest, [=] { return build(L1{}); }});
     }
   }
+  for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{8, 1, 1, 1}, Shape{2, 13, 7, 5}})
+    for (const bool both : {true, false})
+      table.push_back(
+          {fmt::format("bce_with_logits.{}.{}", both ? "both" : "constant", size_name(s)), [=] {
+             CaseGraph g;
+             const NodeId a = input(g, uniform(s, "a", -4, 4), "a");
+             const Tensor b = uniform(s, "b", 0, 1);
+             const NodeId nb = both ? input(g, b, "b") : constant(g, b, "b");
+             return finish_scalar(g, g.graph.add(BceWithLogits{}, {a, nb}, "op"));
+           }});
   table.push_back({"mse.second_learned.c3.7x5", [] {
                      CaseGraph g;
                      const NodeId a = constant(g, uniform({1, 3, 7, 5}, "a"), "a");
@@ -961,6 +1030,7 @@ const std::vector<OpCase>& op_cases() {
     add_center_crop(t);
     add_pad(t);
     add_norm(t);
+    add_norm_statistics(t);
     add_activation(t);
     add_add(t);
     add_multiply(t);

@@ -27,13 +27,14 @@ struct Init {
 };
 
 /// A learned tensor. Weights are [out_c, in_c, kernel, kernel], of a transposed convolution [in_c,
-/// out_c, kernel, kernel]; bias, gamma and beta [1,c,1,1].
+/// out_c, kernel, kernel]; bias, gamma, beta, mean and var [1,c,1,1].
 struct Param {
-  std::string name;  ///< "<node name>.weight", ".bias", ".gamma", ".beta", ".value"
+  std::string
+      name;  ///< "<node name>.weight", ".bias", ".gamma", ".beta", ".mean", ".var", ".value"
   Shape shape;
   Init init;
   NodeId node;
-  bool frozen = false;  ///< keeps its start value; has no gradient
+  bool frozen = false;  ///< has no gradient; keeps its start value, but for running statistics
 };
 
 struct Node {

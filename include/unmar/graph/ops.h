@@ -13,6 +13,9 @@ namespace unmar {
 
 enum class Border { zero, reflect };  ///< reflect: mirror without repeating the edge pixel
 enum class NormKind { batch, instance, group };
+/// Which mean and variance a batch norm takes. tracked: those of its source, and each
+/// Program::step lets running ones follow; fixed: the running ones.
+enum class NormStatistics { own, tracked, fixed };
 enum class ActivationKind { relu, leaky_relu, elu, silu, gelu, tanh, sigmoid };
 /// Values set from outside by Program::set_input.
 struct Input {
@@ -51,7 +54,7 @@ struct Dropout {
 /// src [n,c,h,w] -> [n,out_c,ceil(h/stride),ceil(w/stride)] for odd kernels.
 struct Conv2d {
   int out_c = 0;
-  int kernel = 3;  ///< odd
+  int kernel = 3;  ///< odd, unless pad_end
   int stride = 1;
   Border border = Border::zero;
   bool bias = true;
@@ -69,13 +72,23 @@ inline int pad_total(const Conv2d& op) {
   return op.pad_end ? op.kernel - op.stride : (op.kernel - 1) / 2 * 2;
 }
 
-/// Transposed convolution whose kernel is as large as its stride: every source pixel makes a block
-/// of stride x stride pixels of its own. src [n,c,h,w] -> [n,out_c,h*stride,w*stride].
+/// Transposed convolution (Dumoulin and Visin, "A guide to convolution arithmetic", 2016): source
+/// pixel (y, x) adds kernel x kernel pixels to dst, from row y * stride - padding and column
+/// x * stride - padding on; what falls outside is dropped. src [n,c,h,w] -> [n,out_c,H,W], H = (h -
+/// 1) * stride - 2 * padding + kernel, W alike. With a kernel as large as the stride every source
+/// pixel makes a block of its own.
 struct ConvTranspose2d {
   int out_c = 0;
   int stride = 2;
   bool bias = true;
+  int kernel = 0;   ///< 0: as large as the stride
+  int padding = 0;  ///< rows and columns cut off on every side; below the kernel
 };
+inline int kernel_of(const ConvTranspose2d& op) { return op.kernel > 0 ? op.kernel : op.stride; }
+/// Whether every source pixel makes a block of its own, and nothing is cut off.
+inline bool makes_blocks(const ConvTranspose2d& op) {
+  return kernel_of(op) == op.stride && op.padding == 0;
+}
 
 /// Channels become pixels: src [n,c*factor^2,h,w] -> [n,c,h*factor,w*factor]; channel c * factor^2
 /// + i * factor + j goes to row i, column j of each block (Shi et al., CVPR 2016).
@@ -105,10 +118,19 @@ struct Concat {};
 /// shifts each channel by the parameters gamma and beta. The statistics are those of one channel of
 /// the whole batch (batch), of one channel of one picture (instance), or of c / groups neighbouring
 /// channels of one picture (group).
+///
+/// With running statistics there are two parameters more, mean and var, which have no gradient. A
+/// step lets mean += momentum * (mean of the source - mean), and var the same with the unbiased
+/// variance (Ioffe and Szegedy, "Batch Normalization", 2015; numbers as in PyTorch).
 struct Norm {
   NormKind kind = NormKind::batch;
   int groups = 1;  ///< of group; divides c
   float eps = 1e-5f;
+  NormStatistics statistics = NormStatistics::own;  ///< another one: of batch only
+  float momentum = 0.1f;                            ///< of tracked; (0, 1]
+  /// Of batch with its own statistics: the batch is cut into so many equal parts, each normalised
+  /// by itself ("ghost batch norm"; Hoffer et al., "Train longer, generalize better", 2017).
+  int parts = 1;
 };
 
 struct Activation {
@@ -141,6 +163,9 @@ struct Multiply {};
 /// Scalars [1,1,1,1]. Mse and L1: mean over all elements of a - b, squared or absolute.
 struct Mse {};
 struct L1 {};
+/// Binary cross-entropy of logits a with targets b in [0,1]: mean over all elements of log(1 + e^a)
+/// - a * b, a scalar.
+struct BceWithLogits {};
 /// Mean over elements of (dx^2 + dy^2 + eps)^beta, with forward differences over the (h-1) x (w-1)
 /// pixels that have both neighbours; beta 0.5 is total variation.
 struct TotalVariation {
@@ -152,9 +177,10 @@ struct WeightedSum {
   std::vector<float> weights;
 };
 
-using Op = std::variant<Input, Constant, Learned, Jitter, Dropout, Conv2d, ConvTranspose2d,
-                        PixelShuffle, MaxPool, Linear, Filter, Concat, Norm, Activation, Add,
-                        Multiply, TimeEmbedding, Attention, Mse, L1, TotalVariation, WeightedSum>;
+using Op =
+    std::variant<Input, Constant, Learned, Jitter, Dropout, Conv2d, ConvTranspose2d, PixelShuffle,
+                 MaxPool, Linear, Filter, Concat, Norm, Activation, Add, Multiply, TimeEmbedding,
+                 Attention, Mse, L1, BceWithLogits, TotalVariation, WeightedSum>;
 
 const char* op_name(const Op& op);                 ///< "conv2d", "batch_norm", ...
 const char* activation_name(ActivationKind kind);  ///< "leaky_relu", ...

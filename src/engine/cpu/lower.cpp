@@ -116,7 +116,7 @@ class Lowering {
     NormScales* scales = &out_.norms.emplace_back();
     if (!plan_[result].stored) scales_[at(result)] = {scales, act};
     add_maker(result, make_norm({std::get<Norm>(n.op), act, p.src, p.dst, p.d_dst, p.d_src,
-                                 param(n, 0), param(n, 1), scales}));
+                                 param(n, 0), param(n, 1), param(n, 2), param(n, 3), scales}));
   }
 
   void add_conv(const Conv2d& o, NodeId n) {
@@ -141,12 +141,14 @@ class Lowering {
                        out_.buffers, threads_));
   }
 
-  /// A 1x1 convolution that makes the whole block of each pixel, then the blocks side by side.
+  /// A 1x1 convolution that makes what each pixel adds, then the blocks side by side, or summed
+  /// where they overlap.
   void add_conv_transpose(const ConvTranspose2d& o, NodeId n) {
     const Node& nd = node(n);
     const UnaryPlaces p = unary(n);
     const Shape& src = g_.shape(nd.src[0]);
-    const Shape shape{src.n, o.out_c * o.stride * o.stride, src.h, src.w};
+    const int kernel = kernel_of(o);
+    const Shape shape{src.n, o.out_c * kernel * kernel, src.h, src.w};
     const Place blocks = out_.buffers.place(shape);
     const Place d_blocks = p.d_dst ? out_.buffers.place(shape) : Place{};
     add(make_conv({{.out_c = shape.c, .kernel = 1, .bias = false},
@@ -159,8 +161,11 @@ class Lowering {
                    param(nd, 0),
                    {}},
                   out_.buffers, threads_));
-    add(make_shuffle({o.stride, BlockOrder::channels_last, param(nd, 1)},
-                     {blocks, p.dst, p.d_dst, {d_blocks}}));
+    const UnaryPlaces joined{blocks, p.dst, p.d_dst, {d_blocks}};
+    if (makes_blocks(o))
+      add(make_shuffle({o.stride, BlockOrder::channels_last, param(nd, 1)}, joined));
+    else
+      add(make_fold({kernel, o.stride, o.padding, param(nd, 1)}, joined));
   }
 
   void add_concat(NodeId n) {
@@ -218,6 +223,7 @@ class Lowering {
                    [&](const Multiply&) { add(make_multiply(binary(n))); },
                    [&](const Mse&) { add(make_mse(binary(n))); },
                    [&](const L1&) { add(make_l1(binary(n))); },
+                   [&](const BceWithLogits&) { add(make_bce_with_logits(binary(n))); },
                    [&](const TotalVariation& o) { add(make_total_variation(o, unary(n))); },
                    [&](const WeightedSum& o) {
                      SumPlaces p{o.weights, {}, {}, out_.value[at(n)], out_.grad[at(n)]};

@@ -97,6 +97,7 @@ class CpuProgram : public Program {
     if (!std::isfinite(norm)) return static_cast<float>(norm);
     const AdamStep update(adam, ++updates_, norm);
     const float share = average_share(options_.ema_decay, updates_);
+    for (const auto& s : lowered_.steps) s->track();
     for_chunks([&](int, std::size_t begin, std::size_t count) {
       adam_update(values_.get() + begin, m_.get() + begin, v_.get() + begin, grads_.get() + begin,
                   count, update);

@@ -41,6 +41,8 @@ class Step {
   virtual Uses uses() = 0;
   virtual void forward(const Pass& pass) = 0;
   virtual void backward(const Pass& pass) = 0;
+  /// After the forward of a step that is to update: what follows its values does so.
+  virtual void track() {}
   /// Writes what forward wrote once more, for a Recompute step; true if this kind of step can.
   virtual bool can_recompute() const { return false; }
   virtual void recompute(const Pass&) {}

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -75,8 +76,8 @@ class MultiplyStep : public BinaryStep {
   }
 };
 
-/// Mean of value(a - b); derivative(a - b) is that of one element.
-template <class Value, class Derivative>
+/// Mean of Element::value(a, b); slope_a and slope_b are the derivatives of one element.
+template <class Element>
 class MeanLoss : public BinaryStep {
  public:
   explicit MeanLoss(const BinaryPlaces& places)
@@ -90,7 +91,7 @@ class MeanLoss : public BinaryStep {
       double s = 0;
       for (int x = 0; x < a.w; ++x)
         for (int c = 0; c < a.c; ++c)
-          s += Value{}(a.row(row)[x * a.ld + c] - b.row(row)[x * b.ld + c]);
+          s += Element::value(a.row(row)[x * a.ld + c], b.row(row)[x * b.ld + c]);
       return s;
     });
     *p_.dst.view().data = static_cast<float>(sum / static_cast<double>(p_.a.shape.count()));
@@ -102,14 +103,16 @@ class MeanLoss : public BinaryStep {
     pass.pool->run(a.rows(), [&](int row, int) {
       for (int x = 0; x < a.w; ++x)
         for (int c = 0; c < a.c; ++c) {
-          const float d = scale * Derivative{}(a.row(row)[x * a.ld + c] - b.row(row)[x * b.ld + c]);
+          const float va = a.row(row)[x * a.ld + c], vb = b.row(row)[x * b.ld + c];
           if (p_.d_a) {
             const View d_a = p_.d_a.place.view();
-            store(d_a.row(row)[x * d_a.ld + c], d, p_.d_a.accumulate);
+            store(d_a.row(row)[x * d_a.ld + c], scale * Element::slope_a(va, vb),
+                  p_.d_a.accumulate);
           }
           if (p_.d_b) {
             const View d_b = p_.d_b.place.view();
-            store(d_b.row(row)[x * d_b.ld + c], -d, p_.d_b.accumulate);
+            store(d_b.row(row)[x * d_b.ld + c], scale * Element::slope_b(va, vb),
+                  p_.d_b.accumulate);
           }
         }
     });
@@ -120,16 +123,25 @@ class MeanLoss : public BinaryStep {
 };
 
 struct Square {
-  double operator()(float d) const { return static_cast<double>(d) * d; }
-};
-struct SquareDerivative {
-  float operator()(float d) const { return 2.f * d; }
+  static double value(float a, float b) { return static_cast<double>(a - b) * (a - b); }
+  static float slope_a(float a, float b) { return 2.f * (a - b); }
+  static float slope_b(float a, float b) { return -slope_a(a, b); }
 };
 struct Absolute {
-  double operator()(float d) const { return std::abs(d); }
+  static double value(float a, float b) { return std::abs(a - b); }
+  static float slope_a(float a, float b) { return a > b ? 1.f : a < b ? -1.f : 0.f; }
+  static float slope_b(float a, float b) { return -slope_a(a, b); }
 };
-struct AbsoluteDerivative {
-  float operator()(float d) const { return d > 0.f ? 1.f : d < 0.f ? -1.f : 0.f; }
+/// The logarithm as it neither overflows nor cancels.
+struct CrossEntropy {
+  static double value(float a, float b) {
+    const double logit = a;
+    return std::max(logit, 0.0) + std::log1p(std::exp(-std::abs(logit))) - logit * b;
+  }
+  static float slope_a(float a, float b) {
+    return static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(a)))) - b;
+  }
+  static float slope_b(float a, float) { return -a; }
 };
 
 class TotalVariationStep : public Step {
@@ -237,10 +249,13 @@ std::unique_ptr<Step> make_multiply(const BinaryPlaces& places) {
   return std::make_unique<MultiplyStep>(places);
 }
 std::unique_ptr<Step> make_mse(const BinaryPlaces& places) {
-  return std::make_unique<MeanLoss<Square, SquareDerivative>>(places);
+  return std::make_unique<MeanLoss<Square>>(places);
 }
 std::unique_ptr<Step> make_l1(const BinaryPlaces& places) {
-  return std::make_unique<MeanLoss<Absolute, AbsoluteDerivative>>(places);
+  return std::make_unique<MeanLoss<Absolute>>(places);
+}
+std::unique_ptr<Step> make_bce_with_logits(const BinaryPlaces& places) {
+  return std::make_unique<MeanLoss<CrossEntropy>>(places);
 }
 std::unique_ptr<Step> make_total_variation(const TotalVariation& op, const UnaryPlaces& places) {
   return std::make_unique<TotalVariationStep>(op, places);

@@ -20,6 +20,7 @@ class NormStep : public Step {
     chunks_ = std::clamp(pixels_ / kPixels, 1, kMaxChunks);
     const std::size_t cells = static_cast<std::size_t>(n_) * static_cast<std::size_t>(c_);
     base_.assign(static_cast<std::size_t>(c_), 0.f);
+    variance_.assign(tracked() ? static_cast<std::size_t>(c_) : 0, 0.0);
     for (auto* v : {&mean_, &rstd_, &p_.scales->scale, &p_.scales->shift, &slope_, &offset_})
       v->assign(cells, 0.f);
     partials_.assign(static_cast<std::size_t>(n_ * chunks_) * 2 * static_cast<std::size_t>(c_),
@@ -38,6 +39,11 @@ class NormStep : public Step {
 
   void forward(const Pass& pass) override {
     const View src = p_.src.view();
+    if (fixed()) {
+      for_units([&](const Unit& unit) { take_running(unit); });
+      if (p_.dst) apply(pass);
+      return;
+    }
     std::copy_n(src.data, c_, base_.data());
     sum_cells(pass, [&](Range r, std::size_t, float* first, float* second) {
       channel_moments(src.pixel(r.begin), src.ld, r.size(), c_, base_.data(), first, second);
@@ -46,19 +52,33 @@ class NormStep : public Step {
     if (p_.dst) apply(pass);
   }
 
+  void track() override {
+    if (!tracked()) return;
+    const double count = static_cast<double>(n_) * pixels_;
+    const auto follow = [&](float& running, double now) {
+      running = static_cast<float>(running + p_.op.momentum * (now - running));
+    };
+    for (std::size_t c = 0; c < variance_.size(); ++c) {
+      follow(p_.mean.value[c], mean_[c]);
+      follow(p_.var.value[c], variance_[c] * count / (count - 1));
+    }
+  }
+
   bool can_recompute() const override { return static_cast<bool>(p_.dst); }
   void recompute(const Pass& pass) override { apply(pass); }
 
   void backward(const Pass& pass) override {
     if (!p_.d_dst) return;
     const View src = p_.src.view(), d_dst = p_.d_dst.view();
-    sum_cells(pass, [&](Range r, std::size_t cell, float* first, float* second) {
-      norm_act_backward_sums(p_.act, src.pixel(r.begin), src.ld, d_dst.pixel(r.begin), d_dst.ld,
-                             r.size(), c_, scale(cell), shift(cell), &mean_[cell], first, second);
-    });
-    find_param_grads();
+    if (!fixed() || p_.gamma.grad || p_.beta.grad) {
+      sum_cells(pass, [&](Range r, std::size_t cell, float* first, float* second) {
+        norm_act_backward_sums(p_.act, src.pixel(r.begin), src.ld, d_dst.pixel(r.begin), d_dst.ld,
+                               r.size(), c_, scale(cell), shift(cell), &mean_[cell], first, second);
+      });
+      find_param_grads();
+    }
     if (!p_.d_src) return;
-    for_units([&](const Unit& unit) { find_slopes(unit); });
+    if (!fixed()) for_units([&](const Unit& unit) { find_slopes(unit); });  // else they are 0
     const View d_src = p_.d_src.place.view();
     for_chunks(pass, [&](Range r, std::size_t cell) {
       norm_act_backward(p_.act, src.pixel(r.begin), src.ld, d_dst.pixel(r.begin), d_dst.ld,
@@ -76,6 +96,9 @@ class NormStep : public Step {
     });
   }
 
+  bool tracked() const { return p_.op.statistics == NormStatistics::tracked; }
+  bool fixed() const { return p_.op.statistics == NormStatistics::fixed; }
+
   static constexpr int kPixels = 256;  ///< per chunk at least
   static constexpr int kMaxChunks = 512;
   static constexpr int kFloatSum = 64;  ///< pixels summed in float before double takes over
@@ -87,10 +110,10 @@ class NormStep : public Step {
 
   template <class Body>
   void for_units(const Body& body) const {
-    const bool batch = p_.op.kind == NormKind::batch;
+    const int pictures = p_.op.kind == NormKind::batch ? n_ / p_.op.parts : 1;
     const int width = p_.op.kind == NormKind::group ? c_ / p_.op.groups : 1;
-    for (int n = 0; n < (batch ? 1 : n_); ++n)
-      for (int c = 0; c < c_; c += width) body(Unit{{n, batch ? n_ : n + 1}, {c, c + width}});
+    for (int n = 0; n < n_; n += pictures)
+      for (int c = 0; c < c_; c += width) body(Unit{{n, n + pictures}, {c, c + width}});
   }
   template <class Body>
   void for_cells(const Unit& unit, const Body& body) const {
@@ -113,7 +136,18 @@ class NormStep : public Step {
       const double offset = first_[i] / pixels_, away = base_[c] + offset - mean;
       variance += std::max(0.0, second_[i] / pixels_ - offset * offset) + away * away;
     });
-    const double rstd = 1.0 / std::sqrt(variance / unit.cells() + p_.op.eps);
+    variance /= unit.cells();
+    if (tracked()) variance_[channel(unit.channels.begin)] = variance;
+    set_scales(unit, mean, variance);
+  }
+
+  void take_running(const Unit& unit) {
+    const std::size_t c = channel(unit.channels.begin);
+    set_scales(unit, p_.mean.value[c], p_.var.value[c]);
+  }
+
+  void set_scales(const Unit& unit, double mean, double variance) {
+    const double rstd = 1.0 / std::sqrt(variance + p_.op.eps);
     for_cells(unit, [&](std::size_t i, std::size_t c) {
       mean_[i] = static_cast<float>(mean);
       rstd_[i] = static_cast<float>(rstd);
@@ -194,6 +228,7 @@ class NormStep : public Step {
   std::vector<float> mean_, rstd_, slope_, offset_;  ///< per cell
   std::vector<float> partials_;
   std::vector<double> first_, second_;
+  std::vector<double> variance_;  ///< per channel, if it is tracked
 };
 
 }  // namespace

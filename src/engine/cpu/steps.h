@@ -16,7 +16,8 @@ struct NormPlaces {
   Place src, dst, d_dst;
   GradPlace d_src;
   ParamPlace gamma, beta;
-  NormScales* scales;  ///< filled by forward; dst may be empty if all readers use these
+  ParamPlace mean, var;  ///< running; of tracked and fixed statistics
+  NormScales* scales;    ///< filled by forward; dst may be empty if all readers use these
 };
 std::unique_ptr<Step> make_norm(const NormPlaces& places);
 
@@ -44,6 +45,13 @@ struct ShuffleOptions {
 };
 std::unique_ptr<Step> make_shuffle(const ShuffleOptions& options, const UnaryPlaces& places);
 
+/// A transposed convolution's sum. Source pixels hold what each adds: [kernel][kernel][c of dst].
+struct FoldOptions {
+  int kernel, stride, padding;
+  ParamPlace bias;  ///< one per channel of the result; may be empty
+};
+std::unique_ptr<Step> make_fold(const FoldOptions& options, const UnaryPlaces& places);
+
 std::unique_ptr<Step> make_jitter(float sigma, std::uint64_t key, const UnaryPlaces& places);
 std::unique_ptr<Step> make_dropout(float rate, std::uint64_t key, const UnaryPlaces& places);
 std::unique_ptr<Step> make_time_embedding(const TimeEmbedding& op, const UnaryPlaces& places);
@@ -65,6 +73,7 @@ std::unique_ptr<Step> make_add(const BinaryPlaces& places);
 std::unique_ptr<Step> make_multiply(const BinaryPlaces& places);
 std::unique_ptr<Step> make_mse(const BinaryPlaces& places);
 std::unique_ptr<Step> make_l1(const BinaryPlaces& places);
+std::unique_ptr<Step> make_bce_with_logits(const BinaryPlaces& places);
 std::unique_ptr<Step> make_total_variation(const TotalVariation& op, const UnaryPlaces& places);
 
 struct AttentionPlaces {

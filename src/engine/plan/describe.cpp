@@ -24,6 +24,7 @@ const char* op_kind(const Op& op) {
                         [](const TimeEmbedding&) { return "arithmetic"; },
                         [](const Mse&) { return "loss"; },
                         [](const L1&) { return "loss"; },
+                        [](const BceWithLogits&) { return "loss"; },
                         [](const TotalVariation&) { return "loss"; },
                         [](const WeightedSum&) { return "loss"; },
                         [](const MaxPool&) { return "resampling"; },

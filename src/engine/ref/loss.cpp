@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "engine/ref/ops.h"
@@ -61,6 +62,27 @@ void forward(const L1&, const Call& call) {
 
 void backward(const L1&, const Call& call) {
   compare_backward(call, [](double d) { return d > 0 ? 1.0 : d < 0 ? -1.0 : 0.0; });
+}
+
+void forward(const BceWithLogits&, const Call& call) {
+  const auto a = call.src[0]->values();
+  const auto b = call.src[1]->values();
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    sum += std::max(double{a[i]}, 0.0) + std::log1p(std::exp(-std::abs(double{a[i]}))) -
+           double{a[i]} * double{b[i]};
+  set_scalar(call, sum / static_cast<double>(a.size()));
+}
+
+void backward(const BceWithLogits&, const Call& call) {
+  const auto a = call.src[0]->values();
+  const auto b = call.src[1]->values();
+  const double g = (*call.d_dst)[0] / static_cast<double>(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (call.d_src[0])
+      (*call.d_src[0])[i] += g * (1 / (1 + std::exp(-double{a[i]})) - double{b[i]});
+    if (call.d_src[1]) (*call.d_src[1])[i] -= g * double{a[i]};
+  }
 }
 
 void forward(const TotalVariation& op, const Call& call) {

@@ -72,6 +72,8 @@ void backward(const Concat& op, const Call& call);
 
 void forward(const Norm& op, const Call& call);
 void backward(const Norm& op, const Call& call);
+/// The running mean and variance of a tracked norm after a step on src.
+void track(const Norm& op, const Tensor& src, Tensor& mean, Tensor& var);
 
 void forward(const Learned& op, const Call& call);
 void backward(const Learned& op, const Call& call);
@@ -95,6 +97,8 @@ void forward(const Mse& op, const Call& call);
 void backward(const Mse& op, const Call& call);
 void forward(const L1& op, const Call& call);
 void backward(const L1& op, const Call& call);
+void forward(const BceWithLogits& op, const Call& call);
+void backward(const BceWithLogits& op, const Call& call);
 void forward(const TotalVariation& op, const Call& call);
 void backward(const TotalVariation& op, const Call& call);
 void forward(const WeightedSum& op, const Call& call);

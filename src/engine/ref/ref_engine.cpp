@@ -58,6 +58,7 @@ class RefProgram final : public Program {
   bool run_forward(std::int64_t iteration, bool jitter, const std::stop_token& cancel);
   bool run_backward(NodeId id, TensorView cotangent, const std::stop_token& cancel);
   void update(const Adam& adam, double gradient_norm);
+  void track();
   void average();
 
   const Graph graph_;
@@ -219,8 +220,20 @@ std::optional<float> RefProgram::step(const Adam& adam, std::int64_t iteration,
     if (!std::isfinite(norm)) return static_cast<float>(norm);
   }
   update(adam, norm);
+  track();
   average();
   return value;
+}
+
+void RefProgram::track() {
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    const auto* norm = std::get_if<Norm>(&node(i).op);
+    if (!norm || norm->statistics != NormStatistics::tracked) continue;
+    const auto param = [&](std::size_t p) -> Tensor& {
+      return state_.params[static_cast<std::size_t>(node(i).params[p])];
+    };
+    ref::track(*norm, *calls_[i].src[0], param(2), param(3));
+  }
 }
 
 void RefProgram::average() {

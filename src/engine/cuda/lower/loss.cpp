@@ -44,6 +44,7 @@ void add_difference(Lowering& l, NodeId n, SumKind kind) {
 }  // namespace
 
 void lower_op(Lowering& l, NodeId n, const Mse&) { add_difference(l, n, sum_square_differences); }
+void lower_op(Lowering&, NodeId, const BceWithLogits&) {}  // see CudaEngine::missing
 void lower_op(Lowering& l, NodeId n, const L1&) { add_difference(l, n, sum_absolute_differences); }
 
 void lower_op(Lowering& l, NodeId n, const TotalVariation& o) {

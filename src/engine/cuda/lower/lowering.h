@@ -120,6 +120,7 @@ void lower_op(Lowering&, NodeId, const TimeEmbedding&);
 // loss.cpp
 void lower_op(Lowering&, NodeId, const Mse&);
 void lower_op(Lowering&, NodeId, const L1&);
+void lower_op(Lowering&, NodeId, const BceWithLogits&);
 void lower_op(Lowering&, NodeId, const TotalVariation&);
 void lower_op(Lowering&, NodeId, const WeightedSum&);
 
