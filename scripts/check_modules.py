@@ -42,7 +42,7 @@ LIBRARIES = [
         r"zlib\.h",
         r"\bgz(open|read|close)\b",
         r"\bZLIB\b",
-        ("src/image/", "src/diffusion/", "tests/image/", "tests/diffusion/", "tests/fuzz/"),
+        ("src/image/", "src/data/", "tests/image/", "tests/data/", "tests/fuzz/"),
     ),
     Library("Eigen", r"Eigen/", r"\bEigen::", r"\bEigen", ("src/noise/",)),
     Library(

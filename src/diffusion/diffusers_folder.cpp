@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "base/fail.h"
-#include "diffusion/input_file.h"
+#include "data/input_file.h"
 #include "diffusion/json_fields.h"
 #include "diffusion/python_json.h"
 #include "unmar/base/files.h"
@@ -64,7 +64,7 @@ fs::path scheduler_of(const fs::path& folder) {
 }
 
 std::string read_config(const fs::path& path) {
-  return diffusion::plain_json(diffusion::read_text("read_diffusers", path, kLargestConfig));
+  return diffusion::plain_json(data::read_text("read_diffusers", path, kLargestConfig));
 }
 
 /// A pipeline whose network works on what a VAE makes of pictures draws no pictures.

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/fail.h"
-#include "diffusion/printable.h"
+#include "data/printable.h"
 #include "diffusion/python_json.h"
 
 namespace unmar::diffusion {
@@ -86,7 +86,7 @@ class JsonFields {
   [[noreturn]] void refuse(const char* key, const std::string& wanted,
                            ErrorCode code = ErrorCode::bad_input) const {
     fail(code, "{}: '{}' is {}; it must be {}", where_, key,
-         printable(json_[key].dump(-1, ' ', true, Json::error_handler_t::replace)), wanted);
+         data::printable(json_[key].dump(-1, ' ', true, Json::error_handler_t::replace)), wanted);
   }
   const std::string& where() const { return where_; }
 

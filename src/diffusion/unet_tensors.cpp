@@ -4,13 +4,13 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "diffusion/printable.h"
+#include "data/printable.h"
 #include "unmar/diffusion/weights.h"
 
 namespace unmar {
 namespace {
 
-using diffusion::printable;
+using data::printable;
 
 /// Linear layers are 1x1 convolutions in the graph.
 bool is_linear(std::string_view name) {
@@ -87,26 +87,12 @@ Weights fit_to_unet(Weights weights, const DdpmUnetOptions& options, const std::
       fail(ErrorCode::bad_input, "{}: '{}' is there under its old and its new name", where,
            printable(tensor.name));
   }
-  Weights fitted{{}, std::move(weights.metadata), weights.not_finite};
-  for (TensorSpec& spec : unet_tensors(options)) {
-    const auto found = by_name.find(spec.name);
-    if (found == by_name.end())
-      fail(ErrorCode::bad_input, "{}: tensor '{}' is missing; does the configuration belong to it?",
-           where, spec.name);
-    NamedTensor& tensor = *found->second;
-    if (spec.shape.size() == 2) tensor.shape = two_sided(tensor.shape);
-    if (tensor.shape != spec.shape)
-      fail(ErrorCode::bad_input, "{}: tensor '{}' is [{}], but the configuration makes it [{}]",
-           where, spec.name, fmt::join(tensor.shape, ","), fmt::join(spec.shape, ","));
-    fitted.tensors.push_back(std::move(tensor));
-    by_name.erase(found);
-  }
-  if (!by_name.empty())
-    fail(ErrorCode::bad_input,
-         "{}: the network has no tensor '{}' ({} such); does the "
-         "configuration belong to it?",
-         where, printable(by_name.begin()->first), by_name.size());
-  return fitted;
+  std::vector<TensorSpec> specs = unet_tensors(options);
+  for (const TensorSpec& spec : specs)
+    if (const auto found = by_name.find(spec.name);
+        found != by_name.end() && spec.shape.size() == 2)
+      found->second->shape = two_sided(found->second->shape);
+  return arranged(std::move(weights), std::move(specs), where);
 }
 
 Weights unet_weights(const DdpmUnetOptions& options, std::vector<Tensor> params) {

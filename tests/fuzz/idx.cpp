@@ -1,7 +1,7 @@
 #include <zlib.h>
 
 #include "fuzz/fuzz.h"
-#include "unmar/diffusion/dataset.h"
+#include "unmar/data/dataset.h"
 
 namespace unmar::fuzz {
 

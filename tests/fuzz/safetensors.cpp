@@ -1,6 +1,6 @@
+#include "unmar/data/safetensors.h"
 #include "fuzz/fuzz.h"
 #include "tiny_model.h"
-#include "unmar/diffusion/weights.h"
 
 namespace unmar::fuzz {
 

@@ -3,53 +3,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "unmar/data/safetensors.h"
 #include "unmar/diffusion/diffusion.h"
 #include "unmar/models/ddpm_unet.h"
 
-/// Weights of diffusion models in files, laid out as the Python library diffusers does.
+/// Files of diffusion models, laid out as the Python library diffusers does.
 namespace unmar {
 
-struct NamedTensor {
-  std::string name;
-  std::vector<std::int64_t> shape;  ///< as in the file, at most four sides
-  /// [a,b,c,d] is as it is; [a,b] becomes [a,b,1,1], [a,b,c] [a,b,c,1] and [a] [1,a,1,1], as
-  /// Graph::params() has weights of 1x1 convolutions and biases.
-  Tensor values;
-};
-struct Weights {
-  std::vector<NamedTensor> tensors;  ///< in the order of the file's bytes
-  std::map<std::string, std::string> metadata;
-  std::size_t not_finite = 0;  ///< NaN and infinite numbers read; not an error by itself
-
-  const NamedTensor* find(std::string_view name) const;  ///< null: none
-  std::size_t count() const;                             ///< numbers in all tensors
-};
-
-/// Reads a safetensors file of F32, F16 and BF16 tensors. Memory: 4 bytes a number.
-/// throws Error{io} if the file cannot be read, Error{bad_input} if it is not what it says: a
-/// header beyond the file or above 16 MiB, broken JSON, names or keys twice, tensors that overlap,
-/// leave holes or reach beyond the file, a size that is not that of the shape; Error{unsupported}
-/// for other types and more than four sides.
-Weights read_safetensors(const std::filesystem::path& path);
-/// How numbers are stored: 4 bytes each, or 2 with 11 significant bits.
-enum class WeightType { f32, f16 };
-/// The file appears complete or not at all.
-/// throws Error{bad_argument} for a name twice, a reserved or not UTF-8 one, or a shape that is not
-/// that of the values; Error{numeric} for what F16 cannot hold, above 65504; Error{io} if it cannot
-/// be written.
-void write_safetensors(const std::filesystem::path& path, const Weights& weights,
-                       WeightType type = WeightType::f32);
-
-struct TensorSpec {
-  std::string name;
-  std::vector<std::int64_t> shape;
-  bool operator==(const TensorSpec&) const = default;
-};
 /// Every parameter of the network, in the order that write_ddpm_unet() makes them, shaped as in
 /// diffusers: "conv_in.weight" [128,3,3,3], "down_blocks.1.attentions.0.to_q.weight" [256,256], ...
 std::vector<TensorSpec> unet_tensors(const DdpmUnetOptions& options);

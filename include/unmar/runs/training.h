@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "unmar/base/option.h"
-#include "unmar/diffusion/dataset.h"
+#include "unmar/data/dataset.h"
 #include "unmar/diffusion/trainer.h"
 #include "unmar/diffusion/weights.h"
 

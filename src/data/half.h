@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace unmar::diffusion {
+namespace unmar::data {
 
 /// The upper half of a float.
 inline float from_bfloat16(std::uint16_t bits) {
@@ -38,4 +38,4 @@ inline std::uint16_t to_float16(float value) {
   return static_cast<std::uint16_t>(sign | rounded >> 13);
 }
 
-}  // namespace unmar::diffusion
+}  // namespace unmar::data

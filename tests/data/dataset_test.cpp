@@ -1,11 +1,11 @@
-#include "unmar/diffusion/dataset.h"
+#include "unmar/data/dataset.h"
 
 #include <zlib.h>
 
 #include <map>
 
+#include "diffusion/support.h"
 #include "image/support.h"
-#include "support.h"
 
 namespace unmar {
 namespace dataset_test {

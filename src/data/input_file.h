@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace unmar::diffusion {
+namespace unmar::data {
 
 /// A regular file, opened for reading. All errors are Error{io}, their text starting with `where`;
 /// Error{bad_input} for a git-lfs pointer.
@@ -32,4 +32,4 @@ class InputFile {
 std::string read_text(std::string_view where, const std::filesystem::path& path,
                       std::uintmax_t limit);
 
-}  // namespace unmar::diffusion
+}  // namespace unmar::data

@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "base/fail.h"
-#include "unmar/diffusion/dataset.h"
+#include "unmar/data/dataset.h"
 #include "unmar/image/image.h"
 
 namespace unmar {

@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <array>
 #include <bit>
 #include <cmath>
@@ -9,17 +11,18 @@
 
 #include "base/fail.h"
 #include "base/temporary_file.h"
-#include "diffusion/half.h"
-#include "diffusion/input_file.h"
-#include "diffusion/safetensors_header.h"
-#include "unmar/diffusion/weights.h"
+#include "data/half.h"
+#include "data/input_file.h"
+#include "data/printable.h"
+#include "data/safetensors_header.h"
+#include "unmar/data/safetensors.h"
 
 namespace unmar {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "files hold the lower byte first");
 
-using namespace unmar::diffusion;
+using namespace unmar::data;
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kLargestHeader = 16 << 20;
@@ -158,6 +161,29 @@ void write_safetensors(const fs::path& path, const Weights& weights, WeightType 
   TemporaryFile file(kWhere, path);
   file.write_parts(parts);
   file.commit();
+}
+
+Weights arranged(Weights weights, std::vector<TensorSpec> specs, const std::string& where) {
+  std::map<std::string, NamedTensor*> by_name;
+  for (NamedTensor& tensor : weights.tensors) by_name.emplace(tensor.name, &tensor);
+  Weights fitted{{}, std::move(weights.metadata), weights.not_finite};
+  for (const TensorSpec& spec : specs) {
+    const auto found = by_name.find(spec.name);
+    if (found == by_name.end())
+      fail(ErrorCode::bad_input, "{}: tensor '{}' is missing; does the configuration belong to it?",
+           where, spec.name);
+    NamedTensor& tensor = *found->second;
+    if (tensor.shape != spec.shape)
+      fail(ErrorCode::bad_input, "{}: tensor '{}' is [{}], but the configuration makes it [{}]",
+           where, spec.name, fmt::join(tensor.shape, ","), fmt::join(spec.shape, ","));
+    fitted.tensors.push_back(std::move(tensor));
+    by_name.erase(found);
+  }
+  if (!by_name.empty())
+    fail(ErrorCode::bad_input,
+         "{}: the network has no tensor '{}' ({} such); does the configuration belong to it?",
+         where, printable(by_name.begin()->first), by_name.size());
+  return fitted;
 }
 
 }  // namespace unmar

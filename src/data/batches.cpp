@@ -5,7 +5,7 @@
 
 #include "base/fail.h"
 #include "unmar/base/random.h"
-#include "unmar/diffusion/dataset.h"
+#include "unmar/data/dataset.h"
 
 namespace unmar {
 

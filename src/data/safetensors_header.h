@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace unmar::diffusion {
+namespace unmar::data {
 
 enum class StoredType { f32, f16, bf16 };
 constexpr std::size_t bytes_of(StoredType type) { return type == StoredType::f32 ? 4 : 2; }
@@ -26,4 +26,4 @@ struct SafetensorsHeader {
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_bytes,
                                            const std::string& where);
 
-}  // namespace unmar::diffusion
+}  // namespace unmar::data

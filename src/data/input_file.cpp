@@ -1,4 +1,4 @@
-#include "diffusion/input_file.h"
+#include "data/input_file.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -7,7 +7,7 @@
 
 #include "base/fail.h"
 
-namespace unmar::diffusion {
+namespace unmar::data {
 
 namespace fs = std::filesystem;
 
@@ -56,4 +56,4 @@ std::string read_text(std::string_view where, const fs::path& path, std::uintmax
   return text;
 }
 
-}  // namespace unmar::diffusion
+}  // namespace unmar::data

@@ -1,4 +1,4 @@
-#include "diffusion/safetensors_header.h"
+#include "data/safetensors_header.h"
 
 #include <algorithm>
 #include <limits>
@@ -6,9 +6,9 @@
 #include <set>
 
 #include "base/fail.h"
-#include "diffusion/printable.h"
+#include "data/printable.h"
 
-namespace unmar::diffusion {
+namespace unmar::data {
 namespace {
 
 using Value = nlohmann::json;
@@ -134,4 +134,4 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t 
   return header;
 }
 
-}  // namespace unmar::diffusion
+}  // namespace unmar::data

@@ -7,10 +7,10 @@
 #include <cstring>
 #include <limits>
 
-#include "diffusion/half.h"
+#include "data/half.h"
+#include "diffusion/support.h"
 #include "image/support.h"
-#include "support.h"
-#include "unmar/diffusion/weights.h"
+#include "unmar/data/safetensors.h"
 
 namespace unmar {
 namespace safetensors_test {
@@ -109,7 +109,7 @@ TEST(Half, every_finite_number_is_its_sign_exponent_and_fraction) {
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
     const int exponent = bits >> 10 & 31;
     const double fraction = (bits & 0x3FF) / 1024.;
-    const float value = diffusion::from_float16(static_cast<std::uint16_t>(bits));
+    const float value = data::from_float16(static_cast<std::uint16_t>(bits));
     if (exponent == 31) {
       EXPECT_EQ(std::isnan(value), fraction > 0) << bits;
       EXPECT_EQ(std::isinf(value), fraction == 0) << bits;
@@ -123,8 +123,8 @@ TEST(Half, every_finite_number_is_its_sign_exponent_and_fraction) {
 }
 
 TEST(Half, every_number_is_rounded_to_the_nearest_one) {
-  using diffusion::from_float16;
-  using diffusion::to_float16;
+  using data::from_float16;
+  using data::to_float16;
   for (std::uint32_t bits = 0; bits < 0x7C00; ++bits) {
     const auto low = static_cast<std::uint16_t>(bits), high = static_cast<std::uint16_t>(bits + 1);
     const float a = from_float16(low), b = high == 0x7C00 ? 65536.f : from_float16(high);

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace unmar::diffusion {
+namespace unmar::data {
 
 /// A name out of a file for an error's one line: without control characters, and not too long.
 inline std::string printable(std::string_view name) {
@@ -14,4 +14,4 @@ inline std::string printable(std::string_view name) {
   return name.size() > kLongest ? text + "..." : text;
 }
 
-}  // namespace unmar::diffusion
+}  // namespace unmar::data

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "base/fail.h"
-#include "diffusion/input_file.h"
-#include "unmar/diffusion/dataset.h"
+#include "data/input_file.h"
+#include "unmar/data/dataset.h"
 
 namespace unmar {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::size_t kChunk = 1 << 20;
 class GzipFile {
  public:
   GzipFile(const fs::path& path, std::string where) : where_(std::move(where)) {
-    diffusion::InputFile("read_idx", path);  // for its errors
+    data::InputFile("read_idx", path);  // for its errors
     file_.reset(gzopen(path.c_str(), "rb"));
     if (!file_) fail(ErrorCode::io, "{}: cannot be opened", where_);
   }
