@@ -26,6 +26,7 @@ from torch import nn
 
 from make_fixtures import as_4d, relative_gap
 from torch_ddpm_unet import DdpmUnet, DdpmUnetOptions, time_embedding
+from torch_gan import Discriminator, Generator
 from torch_layers import Reduce, center_crop, center_pad, make_conv, named_tensors, resize
 from torch_networks import (
     ConvDecoderOptions,
@@ -87,9 +88,9 @@ class Values:
 
 
 def parameter_values(name, shape, transposed):
-    if name.endswith(".gamma") or ("norm" in name and name.endswith(".weight")):
+    if name.endswith((".gamma", ".var")) or ("norm" in name and name.endswith(".weight")):
         return Values(scale=0.5, centre=1)
-    if name.endswith((".beta", ".bias")):
+    if name.endswith((".beta", ".bias", ".mean")):
         return Values(scale=0.25)
     # He's: keeps the variance through a ReLU, so that networks without norms do not fade out. One
     # source pixel makes each pixel of a transposed convolution.
@@ -109,6 +110,19 @@ class Op(nn.Module):
 
     def forward(self, *x):
         return self.op(*x)
+
+
+class FixedNorm(nn.Module):
+    """A batch norm in evaluation mode, whose running statistics are parameters."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.gamma, self.beta, self.mean, self.var = (
+            nn.Parameter(torch.zeros(channels), requires_grad=i < 2) for i in range(4)
+        )
+
+    def forward(self, x):
+        return F.batch_norm(x, self.mean, self.var, self.gamma, self.beta)
 
 
 class PairwiseSquares(nn.Module):
@@ -165,8 +179,8 @@ OPS = {
         if pad_end
         else make_conv(src[0][1], out_c, kernel, stride, border, bias)
     ),
-    "conv_transpose2d": lambda src, out_c, stride, bias: nn.ConvTranspose2d(
-        src[0][1], out_c, stride, stride=stride, bias=bias
+    "conv_transpose2d": lambda src, out_c, stride, bias, kernel=0, padding=0: nn.ConvTranspose2d(
+        src[0][1], out_c, kernel or stride, stride=stride, padding=padding, bias=bias
     ),
     "pixel_shuffle": lambda src, factor: nn.PixelShuffle(factor),
     "pool": lambda src, kind, factor: {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[kind](factor),
@@ -199,6 +213,10 @@ OPS = {
     ),
     "attention": lambda src, heads: lambda q, k, v: attention(q, k, v, heads),
     "mse": lambda src: lambda a, b: scalar(F.mse_loss(a, b)),
+    "fixed_norm": lambda src: FixedNorm(src[0][1]),
+    "bce_with_logits": lambda src: (
+        lambda a, b: scalar(F.binary_cross_entropy_with_logits(a, b))
+    ),
     "l1": lambda src: lambda a, b: scalar(F.l1_loss(a, b)),
     "total_variation": lambda src, beta, eps: PairwiseSquares(beta, eps),
     "weighted_sum": lambda src, weights: lambda *x: sum(w * t for w, t in zip(weights, x)),
@@ -211,7 +229,8 @@ OPS = {
 @dataclasses.dataclass
 class Case:
     name: str
-    document: dict  # {"op": ...}, {"network": ..., "picture": [c, h, w]} or {"ddpm_unet": ...}
+    # {"op": ...}, {"network": ..., "picture": [c, h, w]}, {"ddpm_unet": ...} or {"gan": ...}
+    document: dict
     make: object  # () -> module
     inputs: list  # shapes
     input_values: object = dataclasses.field(default_factory=Values)  # or a list, one per input
@@ -376,6 +395,24 @@ def op_cases():
     add("total_variation_beta1", "total_variation", thirteen, beta=1.0, eps=0.0)
     scalars = [(1, 1, 1, 1)] * 3
     add("weighted_sum", "weighted_sum", *scalars, weights=[1.0, -0.5, 0.25])
+
+    for src, out_c, kernel, stride, padding, bias in [
+        (thirteen, 3, 4, 2, 1, True),
+        (two, 13, 4, 2, 1, False),
+        (three, 13, 5, 2, 2, True),
+        (thirteen, 3, 3, 1, 1, True),
+        (three, 3, 5, 3, 4, True),
+        ((3, 13, 1, 1), 13, 7, 1, 0, True),
+    ]:
+        name = f"conv_transpose2d_k{kernel}_s{stride}_p{padding}_{size_of(*src)}_to{out_c}"
+        options = dict(out_c=out_c, stride=stride, bias=bias, kernel=kernel, padding=padding)
+        add(name + ("" if bias else "_no_bias"), "conv_transpose2d", src, **options)
+    add("conv2d_k4_s4_pad_end_of_one_block", "conv2d", (3, 13, 4, 4), out_c=3, kernel=4, stride=4,
+        border="zero", bias=True, pad_end=True)
+    for src in (thirteen, two):
+        add(f"norm_fixed_{size_of(*src)}", "fixed_norm", src)
+    add("bce_with_logits", "bce_with_logits", thirteen, thirteen, values=Values(scale=4))
+
     return cases
 
 
@@ -510,6 +547,28 @@ def network_cases():
     ddpm("of_ho", flip_sin_to_cos=False, freq_shift=1, downsample_padding=0)
     ddpm("of_diffusers", in_channels=1, out_channels=1, center_input_sample=True,
          layers_per_block=2, attention_head_dim=4, norm_eps=1e-5)
+
+    def gan(part, batch, parts=None, **o):
+        of_parts = {"parts": parts} if parts else {}
+        side = o["size"]
+        cases.append(
+            Case(
+                f"gan_{part}_{side}",
+                {"gan": {"part": part, **o, **of_parts}},
+                lambda: {"generator": Generator, "discriminator": Discriminator}[part](
+                    **o, **of_parts
+                ),
+                [[batch, o["latent"], 1, 1] if part == "generator"
+                 else [batch, o["channels"], side, side]],
+            )
+        )
+
+    small = dict(size=12, channels=1, latent=6, width=4, kernel=3)
+    colour = dict(size=32, channels=3, latent=5, width=2, kernel=5)
+    gan("generator", 3, **small)
+    gan("generator", 2, **colour)
+    gan("discriminator", 4, parts=2, **small)
+    gan("discriminator", 3, parts=1, **colour)
     return cases
 
 
@@ -543,7 +602,10 @@ def run(module, case, values, dtype):
     output = module(*inputs.values())
     loss = ((output - tensor("target")) ** 2).mean()
     loss.backward()
-    gradients = {n: p.grad.numpy().copy() for n, p in {**inputs, **parameters}.items()}
+    gradients = {
+        n: np.zeros(p.shape) if p.grad is None else p.grad.numpy().copy()
+        for n, p in {**inputs, **parameters}.items()
+    }
     return Result(loss.item(), output.detach().numpy().copy(), gradients)
 
 

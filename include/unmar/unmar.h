@@ -26,6 +26,7 @@
 #include "unmar/image/parts.h"
 #include "unmar/image/row_writer.h"
 #include "unmar/models/ddpm_unet.h"
+#include "unmar/models/gan.h"
 #include "unmar/models/models.h"
 #include "unmar/noise/noise.h"
 #include "unmar/observe/damage.h"

@@ -87,6 +87,9 @@ bool is_of_averages(const std::string& key) {
 
 void require_class(const Json& given, const std::string& where) {
   const auto name = given.find("_class_name");
+  if (name != given.end() && *name == "UnmarGan")
+    fail(ErrorCode::unsupported,
+         "{}: it is a GAN, not a diffusion model; 'unmar gan sample' draws with it", where);
   if (name != given.end() && *name != "UNet2DModel")
     fail(ErrorCode::unsupported,
          "{}: '_class_name' is {}; only UNet2DModel, which draws pictures from noise alone, is "

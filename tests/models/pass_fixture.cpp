@@ -71,7 +71,8 @@ Op to_op(const Json& json, const Shape& src) {
        }},
       {"conv_transpose2d",
        [&] {
-         return ConvTranspose2d{number("out_c"), number("stride"), json.at("bias").get<bool>()};
+         return ConvTranspose2d{number("out_c"), number("stride"), json.at("bias").get<bool>(),
+                                json.value("kernel", 0), json.value("padding", 0)};
        }},
       {"pixel_shuffle", [&] { return PixelShuffle{number("factor")}; }},
       {"pool",
@@ -144,6 +145,8 @@ Op to_op(const Json& json, const Shape& src) {
       {"attention", [&] { return Attention{number("heads")}; }},
       {"mse", [&] { return Mse{}; }},
       {"l1", [&] { return L1{}; }},
+      {"fixed_norm", [&] { return Norm{.statistics = NormStatistics::fixed}; }},
+      {"bce_with_logits", [&] { return BceWithLogits{}; }},
       {"total_variation",
        [&] {
          return TotalVariation{real("beta"), real("eps")};
@@ -230,6 +233,13 @@ PassFixture to_fixture(const Json& json, const std::vector<float>& samples) {
   }
   if (json.contains("ddpm_unet"))
     fixture.ddpm_unet = ddpm_unet_from_json(json.at("ddpm_unet").dump(), "fixture");
+  if (json.contains("gan")) {
+    const Json& gan = json.at("gan");
+    const auto number = [&](const char* key) { return gan.at(key).get<int>(); };
+    fixture.gan = {number("size"), number("channels"), number("latent"), number("width"),
+                   number("kernel")};
+    if (gan.at("part") == "discriminator") fixture.discriminator_parts = number("parts");
+  }
   fixture.inputs = reader.given(json.at("inputs"));
   if (json.contains("op")) fixture.op = to_op(json.at("op"), fixture.inputs.at(0).value.shape());
   fixture.params = reader.given(json.at("params"));

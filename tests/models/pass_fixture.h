@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "unmar/models/ddpm_unet.h"
+#include "unmar/models/gan.h"
 #include "unmar/models/models.h"
 #include "unmar/tensor/tensor.h"
 
@@ -34,6 +35,8 @@ struct PassFixture {
   std::optional<NetworkOptions> network;
   Shape picture;                             ///< of the network
   std::optional<DdpmUnetOptions> ddpm_unet;  ///< its inputs are the sample and the times
+  std::optional<GanOptions> gan;
+  int discriminator_parts = 0;  ///< of gan; 0: it is the generator
   std::vector<Given> inputs, params;
   Tensor target;
   Expected output;
