@@ -27,6 +27,9 @@ void add_profile_command(CLI::App& program, Action& chosen);
 void add_ddpm_commands(CLI::App& program, Action& chosen);
 void add_ddpm_train_command(CLI::App& ddpm, Action& chosen);
 void add_ddpm_sample_command(CLI::App& ddpm, Action& chosen);
+void add_gan_commands(CLI::App& program, Action& chosen);
+void add_gan_train_command(CLI::App& gan, Action& chosen);
+void add_gan_sample_command(CLI::App& gan, Action& chosen);
 void add_jobs_commands(CLI::App& program, Action& chosen);  ///< plan, work, join, slurm
 /// "plan [--task TASK] JOBFILE ..." as "TASK ... --plan JOBFILE", denoise if nothing is said.
 /// arguments: without the program's name. Others come back as they are.

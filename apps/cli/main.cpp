@@ -60,6 +60,7 @@ int run(int argc, char** argv) {
   add_networks_command(program, chosen);
   add_profile_command(program, chosen);
   add_ddpm_commands(program, chosen);
+  add_gan_commands(program, chosen);
   add_jobs_commands(program, chosen);
   add_info_commands(program, chosen);
 

@@ -29,6 +29,18 @@ void declare_options(CLI::App& command, const std::vector<Option<O>>& table, O& 
                    });
 }
 
+/// The same, and `given` gets the options that are given.
+template <class O>
+void declare_noted_options(CLI::App& command, const std::vector<Option<O>>& table, O& options,
+                           std::vector<const OptionInfo*>& given, const char* where) {
+  for (const Option<O>& option : table)
+    declare_option(command, option, unit_and_default(option, option.get(options)),
+                   [&option, &options, &given, where](const std::string& text) {
+                     option.put(options, parse_value(option, text, where));
+                     given.push_back(&option);
+                   });
+}
+
 /// One row of the tasks' table.
 void declare_option(CLI::App& command, const OptionSpec& spec, Task task, RestoreOptions& options);
 

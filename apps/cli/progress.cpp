@@ -110,13 +110,15 @@ void Progress::update_tiles(const TileProgress& progress) {
   draw(parts);
 }
 
-void Progress::update_loss(int iteration, int iterations, double seconds, double loss) {
+void Progress::update_loss(int iteration, int iterations, double seconds, double loss,
+                           const std::vector<std::string>& more) {
   const int done = iteration + 1;
   if (quiet_ || !due(done, iterations)) return;
   std::vector<std::string> parts = {fmt::format("{} {}/{}", label_, done, iterations)};
   const double rate = rate_of(done, seconds);
   if (rate > 0) parts.push_back(fmt::format("{} left", duration((iterations - done) / rate)));
   parts.push_back(fmt::format("loss {:.5f}", loss));
+  parts.insert(parts.end(), more.begin(), more.end());
   if (rate > 0) parts.push_back(per_second(rate));
   draw(parts);
 }

@@ -23,8 +23,9 @@ class Progress {
   Progress(std::string label, bool may_end_sooner, bool quiet, const Place& page = {});
   void update(const FitProgress& progress);
   void update_tiles(const TileProgress& progress);
-  /// Of something that has a loss but no picture.
-  void update_loss(int iteration, int iterations, double seconds, double loss);
+  /// Of something that has a loss but no picture. more: what else there is to say.
+  void update_loss(int iteration, int iterations, double seconds, double loss,
+                   const std::vector<std::string>& more = {});
   /// Of something without a loss: `done` of `all` after so many seconds.
   void update_count(int done, int all, double seconds);
   /// Of a part of the work, `share` of which is done after so many seconds. Says nothing elsewhere

@@ -37,6 +37,7 @@
 #include "unmar/patches/patches.h"
 #include "unmar/report/report.h"
 #include "unmar/runs/film.h"
+#include "unmar/runs/gan.h"
 #include "unmar/runs/job_list.h"
 #include "unmar/runs/pages.h"
 #include "unmar/runs/queue.h"

@@ -201,7 +201,8 @@ std::size_t memory_needed(const RefineRequest& request) {
 }
 
 std::size_t memory_needed(const TrainingRequest& request) {
-  const Dataset pictures = runs::training_pictures(request);
+  const Dataset pictures =
+      runs::training_pictures("ddpm train", request.images, request.size, request.gray);
   return pictures.samples.size() + Trainer::memory_needed(runs::trainer_options(
                                        request, runs::training_unet(request, pictures)));
 }

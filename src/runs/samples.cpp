@@ -43,20 +43,6 @@ GaussianSource noise_of(std::uint64_t seed, int first, int count) {
   };
 }
 
-std::vector<Image> pictures_of(const Tensor& x, int count) {
-  const Shape shape = x.shape();
-  const std::size_t size = x.count() / static_cast<std::size_t>(shape.n);
-  std::vector<Image> pictures;
-  for (int n = 0; n < count; ++n) {
-    Image picture(shape.c, shape.h, shape.w);
-    const float* from = x.data() + static_cast<std::size_t>(n) * size;
-    std::transform(from, from + size, picture.pixels().begin(),
-                   [](float v) { return std::clamp(0.5f * v + 0.5f, 0.f, 1.f); });
-    pictures.push_back(std::move(picture));
-  }
-  return pictures;
-}
-
 std::unique_ptr<Sampler> sampler_of(const DiffusersModel& model, const SamplesRequest& r) {
   // Large variance is right for all steps only.
   if (r.sampler == "ddpm" && r.steps == model.scheduler.schedule.steps)
@@ -110,6 +96,20 @@ std::optional<double> seconds_for(const DiffusersModel& model, const UnetModelOp
 }
 
 }  // namespace
+
+std::vector<Image> pictures_of(const Tensor& x, int count) {
+  const Shape shape = x.shape();
+  const std::size_t size = x.count() / static_cast<std::size_t>(shape.n);
+  std::vector<Image> pictures;
+  for (int n = 0; n < count; ++n) {
+    Image picture(shape.c, shape.h, shape.w);
+    const float* from = x.data() + static_cast<std::size_t>(n) * size;
+    std::transform(from, from + size, picture.pixels().begin(),
+                   [](float v) { return std::clamp(0.5f * v + 0.5f, 0.f, 1.f); });
+    pictures.push_back(std::move(picture));
+  }
+  return pictures;
+}
 
 std::vector<Image> draw_samples(const DiffusersModel& model, const SamplesRequest& r,
                                 const std::function<void(const SamplesProgress&)>& on_step,

@@ -63,24 +63,22 @@ std::vector<DdpmBlock> down_blocks(const TrainingRequest& a, int size) {
 
 }  // namespace
 
-Dataset training_pictures(const TrainingRequest& a) {
+Dataset training_pictures(const char* command, const fs::path& images, int size, bool gray) {
   std::error_code error;
-  if (!fs::exists(a.images, error))
-    fail(ErrorCode::io, "ddpm train: there is no '{}'; give a folder of pictures or an IDX file",
-         a.images.string());
-  if (fs::is_directory(a.images, error))
-    return read_picture_folder(a.images,
-                               {.size = a.size > 0 ? a.size : kFolderSize, .gray = a.gray});
-  Dataset pictures = read_idx(a.images);
+  if (!fs::exists(images, error))
+    fail(ErrorCode::io, "{}: there is no '{}'; give a folder of pictures or an IDX file", command,
+         images.string());
+  if (fs::is_directory(images, error))
+    return read_picture_folder(images, {.size = size > 0 ? size : kFolderSize, .gray = gray});
+  Dataset pictures = read_idx(images);
   const int side = std::max(pictures.width, pictures.height);
-  if (a.size > 0 && a.size < side)
+  if (size > 0 && size < side)
     refuse(
         fmt::format("`size`: the pictures of '{}' are {}x{} px and can only be padded, not made "
                     "smaller; give at least {}",
-                    a.images.string(), pictures.width, pictures.height, side));
-  return a.size > side || pictures.width != pictures.height
-             ? padded(pictures, std::max(a.size, side))
-             : pictures;
+                    images.string(), pictures.width, pictures.height, side));
+  return size > side || pictures.width != pictures.height ? padded(pictures, std::max(size, side))
+                                                          : pictures;
 }
 
 DdpmUnetOptions training_unet(const TrainingRequest& a, const Dataset& pictures) {
@@ -123,6 +121,30 @@ TrainerOptions trainer_options(const TrainingRequest& a, const DdpmUnetOptions& 
           .seed = a.seed,
           .threads = a.threads,
           .engine = a.engine};
+}
+
+GanTrainerOptions gan_trainer_options(const GanTrainingRequest& a, const Dataset& pictures) {
+  GanTrainerOptions options{.gan = {.size = pictures.width,
+                                    .channels = pictures.channels,
+                                    .latent = a.latent,
+                                    .width = a.width,
+                                    .kernel = a.kernel},
+                            .batch = a.batch,
+                            .lr = static_cast<float>(a.lr),
+                            .lr_discriminator = static_cast<float>(a.lr_discriminator),
+                            .beta1 = static_cast<float>(a.beta1),
+                            .ema_decay = static_cast<float>(a.ema),
+                            .smooth = static_cast<float>(a.smooth),
+                            .seed = a.seed,
+                            .threads = a.threads,
+                            .engine = a.engine};
+  if (pictures.width % 4 != 0 || pictures.width < 8)
+    refuse(fmt::format(
+        "`size`: the networks halve the picture twice at least, so its side must be a multiple of "
+        "4, 8 or more, but it is {}; give `size` {}",
+        pictures.width, std::max(8, (pictures.width + 3) / 4 * 4)));
+  check_gan(options.gan, "gan train");
+  return options;
 }
 
 SchedulerConfig training_scheduler(const TrainingRequest& a) {

@@ -1,3 +1,4 @@
+#include "runs/training_rows.h"
 #include "unmar/runs/training.h"
 
 namespace unmar {
@@ -48,33 +49,12 @@ std::vector<Option<T>> training() {
   };
 }
 
-std::vector<Option<T>> running() {
-  return {
-      integer("iterations", &T::iterations, 1, 1'000'000'000, "updates of the weights"),
-      integer("threads", &T::threads, 0, 1024,
-              "cores to use, 0 for all; the result does not depend on it"),
-      shown_as("SECONDS", number("checkpoint-every", &T::checkpoint_every, 0, 1e6,
-                                 "time between the states that are saved, and the model with "
-                                 "them")),
-      unset_at(std::int64_t{0},
-               integer("samples", &T::samples, 0, 1'000'000'000,
-                       "draw 64 samples after every N iterations, into the folder samples (default "
-                       "never)")),
-  };
-}
-
 std::vector<Option<T>> training_table() {
   std::vector<Option<T>> table;
-  add_group(table, "Pictures",
-            {unset_at(std::int64_t{0},
-                      shown_as("PX", integer("size", &T::size, 1, 4096,
-                                             "side of the pictures; those of a folder are resized "
-                                             "(default 64), those of an IDX file padded (default "
-                                             "as they are)"))),
-             flag("gray", &T::gray, "make the pictures of a folder gray")});
+  add_group(table, "Pictures", runs::picture_rows<T>());
   add_group(table, kTrainingNetwork, network());
   add_group(table, "Training", training());
-  add_group(table, kTrainingRun, running());
+  add_group(table, kTrainingRun, runs::running_rows<T>());
   return table;
 }
 

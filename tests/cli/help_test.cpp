@@ -33,8 +33,10 @@ TEST_F(Help, OfEveryCommandIsTheGoldenOne) {
     expect_golden({name, "--help"}, name + ".txt");
   expect_golden({"networks", "show", "--help"}, "networks_show.txt");
   expect_golden({"ddpm", "--help"}, "ddpm.txt");
+  expect_golden({"gan", "--help"}, "gan.txt");
   for (const std::string name : {"train", "sample"})
-    expect_golden({"ddpm", name, "--help"}, "ddpm_" + name + ".txt");
+    for (const std::string kind : {"ddpm", "gan"})
+      expect_golden({kind, name, "--help"}, kind + "_" + name + ".txt");
 }
 
 TEST_F(Help, AllShowsEveryOptionAndHelpTheMostUsedOnes) {

@@ -29,6 +29,9 @@ std::vector<std::string> seeds() {
   TrainingRequest training;
   training.images = picture.parent_path();
   all.push_back(runs::to_json(training, ddpm_cifar10_unet(), "0"));
+  GanTrainingRequest gan;
+  gan.images = picture.parent_path();
+  all.push_back(runs::to_json(gan, "0"));
   all.push_back(R"({"result": {"stopped_by": "cancelled"}})");
   return all;
 }
@@ -39,8 +42,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   using namespace unmar;
   const std::string_view text = fuzz::text_of(bytes, size);
   const auto path = fuzz::file_of(bytes, size, "run.json");
-  return fuzz::try_each([&] { command_line(fit_request_from_json(text, "r")); },
-                        [&] { runs::read_record(path, text, "r"); },
-                        [&] { runs::read_training_record(path); },
-                        [&] { runs::came_to_its_end(text); });
+  return fuzz::try_each(
+      [&] { command_line(fit_request_from_json(text, "r")); },
+      [&] { runs::read_record(path, text, "r"); }, [&] { runs::read_training_record(path); },
+      [&] { runs::read_gan_training_record(path); }, [&] { runs::came_to_its_end(text); });
 }

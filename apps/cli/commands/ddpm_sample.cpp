@@ -16,6 +16,7 @@
 #include "models_folder.h"
 #include "option_flags.h"
 #include "progress.h"
+#include "samples_output.h"
 
 namespace unmar::cli {
 namespace {
@@ -26,24 +27,16 @@ constexpr int kFrames = 50;  ///< of --snapshots, at most
 
 struct SampleArguments {
   std::string model = "fashion-mnist";
-  fs::path output, snapshots;
+  SamplesOutput output;
+  fs::path snapshots;
   SamplesRequest request;
-  int columns = 0, zoom = 1;
   bool quiet = false, json = false;
 };
-
-bool is_folder(const fs::path& output) {
-  std::error_code error;
-  return !output.has_extension() || fs::is_directory(output, error);
-}
 
 void check(const SampleArguments& a) {
   if (a.request.eta > 0 && a.request.sampler != "ddim")
     throw Error(ErrorCode::bad_argument, "--eta: only --sampler ddim has it");
-  if (is_folder(a.output))
-    prepare_folder(a.output, "-o");
-  else
-    check_writable(a.output);
+  a.output.check();
   if (a.snapshots.empty()) return;
   if (!Film::is_meant_by(a.snapshots))
     throw Error(
@@ -52,15 +45,6 @@ void check(const SampleArguments& a) {
                     ".webp (an animation)",
                     a.snapshots.string()));
   check_text_writable(a.snapshots, "--snapshots");
-}
-
-void write_samples(const SampleArguments& a, const std::vector<Image>& pictures) {
-  if (!is_folder(a.output)) {
-    write_image(a.output, sheet_of(pictures, a.columns, a.zoom));
-    return;
-  }
-  for (std::size_t i = 0; i < pictures.size(); ++i)
-    write_image(a.output / fmt::format("{:05}.png", i), sheet_of({pictures[i]}, 1, a.zoom, 0));
 }
 
 /// Draws, and shows how it goes.
@@ -73,7 +57,7 @@ std::vector<Image> draw(const SampleArguments& a, const DiffusersModel& model, I
     const int every = std::max(1, progress.steps / kFrames);
     if (!a.snapshots.empty() && progress.done % every == 0)
       film.offer(progress.done / every - 1, fmt::format("step {}", progress.done),
-                 sheet_of(progress.so_far(), a.columns, a.zoom));
+                 sheet_of(progress.so_far(), a.output.columns, a.output.zoom));
   };
   try {
     std::vector<Image> pictures =
@@ -101,9 +85,9 @@ int run(const SampleArguments& a) {
     say("stopped by you before a sample was done; nothing was written");
     return 0;
   }
-  write_samples(a, pictures);
+  a.output.write(pictures);
   if (!a.snapshots.empty()) try {
-      film.write(a.snapshots, "the samples", sheet_of(pictures, a.columns, a.zoom));
+      film.write(a.snapshots, "the samples", sheet_of(pictures, a.output.columns, a.output.zoom));
     } catch (const std::exception& error) {
       say("warning: {}; the samples are written", error.what());
     }
@@ -133,18 +117,11 @@ void add_ddpm_sample_command(CLI::App& ddpm, Action& chosen) {
   d.positional(
       "MODEL", a->model,
       "folder of a model, or the name of one that came with unmar (default fashion-mnist)");
-  d.add("-o,--output", a->output, "OUT",
-        "where to write all of them on one sheet; a name without extension is a folder for one "
-        "file each")
-      ->required();
+  declare_output(d, a->output);
   d.add("--snapshots", a->snapshots, "FILE",
         "the sheet as it forms: a film strip (.png .jpg .tif) or an animation (.gif .webp)");
   declare_options(*command, sampling_options(), a->request, "ddpm sample");
-  d.group("Sheet");
-  d.add("--columns", a->columns, "N", "pictures in a row (default about as many as rows)")
-      ->check(whole_in_range(1, 1000));
-  d.add("--zoom", a->zoom, "N", "how many times as large each pixel is (default 1)")
-      ->check(whole_in_range(1, 32));
+  declare_sheet(d, a->output);
   d.group("Reports");
   d.flag("--quiet", a->quiet, "say nothing but errors");
   d.flag("--json", a->json, "print the facts of the result as one JSON line on stdout");

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <unmar/base/error.h>
+#include <unmar/gan/model.h>
 #include <unmar/runs/training.h>
 
 #include <CLI/CLI.hpp>
@@ -20,13 +21,19 @@ struct ResumeArguments {
   bool quiet = false, json = false;
 };
 
+/// Nothing but a GAN keeps a generator.
+bool is_gan(const std::filesystem::path& training) {
+  std::error_code error;
+  return std::filesystem::exists(gan_files(training).weights, error);
+}
+
 int run(const ResumeArguments& given) {
   std::error_code error;
   if (std::filesystem::exists(TrainingFolder{given.run}.record(), error))
     throw Error(ErrorCode::bad_argument,
-                fmt::format("resume: '{0}' is the training of a model; 'unmar ddpm train --resume "
+                fmt::format("resume: '{0}' is the training of a model; 'unmar {1} train --resume "
                             "{0}' goes on with it",
-                            given.run.string()));
+                            given.run.string(), is_gan(given.run) ? "gan" : "ddpm"));
   if (std::filesystem::exists(RefineFolder{given.run}.record(), error)) {
     RefineConsole console({given.quiet, given.json, given.run.string()});
     resume_refine(given.run, given.threads, console, console.stop());

@@ -41,6 +41,9 @@ std::vector<Image> draw_samples(const DiffusersModel& model, const SamplesReques
                                 std::stop_token cancel = {},
                                 const std::function<void(double)>& on_estimate = {});
 
+/// The first `count` of x [n,c,h,w], which is in [-1,1].
+std::vector<Image> pictures_of(const Tensor& x, int count);
+
 /// Side by side in rows, with lines of `gap` px between them, each picture `zoom` times as large.
 /// columns 0: about as many as rows.
 Image sheet_of(const std::vector<Image>& pictures, int columns = 0, int zoom = 1, int gap = 2);

@@ -11,6 +11,7 @@
 #include "unmar/data/dataset.h"
 #include "unmar/diffusion/trainer.h"
 #include "unmar/diffusion/weights.h"
+#include "unmar/gan/trainer.h"
 
 namespace unmar {
 
@@ -51,7 +52,9 @@ inline constexpr const char* kTrainingNetwork = "Network, named as in diffusers'
 inline constexpr const char* kTrainingRun = "Run; --resume takes these, too";
 
 /// Where a model is trained:
-///   config.json, scheduler_config.json, diffusion_pytorch_model.safetensors   the model so far
+///   config.json, scheduler_config.json, diffusion_pytorch_model.safetensors   the model so far; of
+///   a
+///                    GAN config.json and generator.safetensors
 ///   training.json    what was asked for
 ///   checkpoint.bin   the training so far, to go on from
 ///   loss.csv         of every iteration
@@ -67,8 +70,10 @@ struct TrainingFolder {
 
 /// What is known when a training begins or goes on.
 struct TrainingStart {
-  const TrainingRequest& request;
-  std::size_t pictures;  ///< of width x height x channels
+  const std::filesystem::path& output;
+  const char* network;    ///< "U-Net"
+  int iterations, batch;  ///< as asked for
+  std::size_t pictures;   ///< of width x height x channels
   int width, height, channels;
   std::size_t parameters, memory_bytes;
   std::int64_t done;  ///< iterations, of earlier parts of the training
@@ -77,14 +82,16 @@ struct TrainingStart {
 struct TrainingProgress {
   std::int64_t iteration;  ///< the last one, from 0
   int iterations;
-  double seconds;  ///< earlier parts of the training included
-  double loss;     ///< mean of the last hundred
+  double seconds;                      ///< earlier parts of the training included
+  double loss;                         ///< mean of the last hundred
+  std::optional<GanUpdate> game = {};  ///< the same, of a GAN
 };
 
 struct TrainingResult {
   std::int64_t iterations = 0;
   double seconds = 0, loss = 0;
-  bool whole = false;  ///< it came to its end
+  std::optional<GanUpdate> game = {};  ///< of a GAN, mean of the last hundred
+  bool whole = false;                  ///< it came to its end
 };
 
 class TrainingObserver {
