@@ -124,11 +124,12 @@ TEST_F(Gan, DrawsTheSamePicturesForTheSameSeed) {
   EXPECT_FALSE(fs::exists(in("b/00020.png")));
 }
 
-TEST_F(Gan, SaysThatASampleLooksLikeTheOther) {
+TEST_F(Gan, WarnsOfADiscriminatorThatIsTooStrong) {
   // So slow a generator stays at the gray that it begins with.
-  const Outcome outcome = run(train("model", {"--iterations", "201", "--lr", "1e-7"}));
+  const Outcome outcome =
+      run(train("model", {"--iterations", "401", "--lr", "1e-7", "--lr-discriminator", "0.01"}));
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("warning: after 200 iterations: the samples differ"));
+  EXPECT_THAT(outcome.err, testing::ContainsRegex("warning: after .* iterations: the discrimin"));
 }
 
 TEST_F(Gan, RefusesToTrainOnWhatDoesNotSuit) {
@@ -163,8 +164,16 @@ TEST_F(Gan, TellsItsModelsFromThoseOfDiffusion) {
                  {"training of a GAN", "'unmar gan train --resume'"});
   expect_refusal({"resume", "gan"}, kUsage, {"train --resume gan' goes on"});
   expect_refusal(sample("pictures", "a.png"), kFailure, {"config.json is missing"});
+  expect_refusal(sample("nowhere", "a.png"), kFailure, {"fashion-mnist-gan"});
   fs::resize_file(in("gan/generator.safetensors"), 900);
   expect_refusal(sample("gan", "a.png"), kFailure, {"generator.safetensors"});
+}
+
+TEST_F(Gan, DrawsWithTheModelThatCameWithIt) {
+  const Outcome outcome = run({"gan", "sample", "-n", "1", "-o", "a.png"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(get("a.png").channels(), 1);
+  EXPECT_EQ(get("a.png").width(), 28);
 }
 
 }  // namespace gan_test

@@ -27,6 +27,8 @@ SHORTER = {
     "refine": [*FIT, "--steps", "2"],
     "ddpm sample": ["-n", "2", "--steps", "2"],
     "ddpm train": ["--iterations", "2", "--batch", "2", "--channels", "32,32"],
+    "gan train": ["--iterations", "2", "--batch", "2", "--channels", "8"],
+    "gan sample": ["-n", "2"],
 }
 # In capitals: what the reader is to fill in.
 MEANT = {"IN": "noisy.png", "OUT": "clean.png", "DIR": "kept", "N": "unet", "NAME": "unet",
@@ -101,6 +103,9 @@ class Folder:
         elif name == "my-model" or name == "model":
             self.run(["ddpm", "train", "pictures", "-o", name, "--size", "8", "--iterations", "1",
                       "--batch", "2", "--channels", "32,32"])  # fmt: skip
+        elif name == "my-gan":
+            self.run(["gan", "train", "pictures", "-o", name, "--size", "8", "--iterations", "1",
+                      "--batch", "2", "--channels", "8"])  # fmt: skip
         elif name == "jobs.json":
             self.provide("noisy.png")
             self.run(["plan", name, "noisy.png", "-o", "joined.png", *FIT])
@@ -121,7 +126,8 @@ def commands_of(text):
 def examples_of(folder):
     """The examples of all help texts."""
     commands = [[word] for word in re.findall(r"^  (\w+) ", folder.run(["--help"]).stdout, re.M)]
-    commands += [["ddpm", "train"], ["ddpm", "sample"], ["networks", "show"]]
+    commands += [["ddpm", "train"], ["ddpm", "sample"], ["gan", "train"], ["gan", "sample"],
+                 ["networks", "show"]]
     for command in [[], *commands]:
         for line in folder.run([*command, "--help"]).stdout.splitlines():
             if line.startswith("  unmar "):
@@ -153,7 +159,7 @@ def main():
             for before, word in zip([""] + words, words):
                 if before not in OUTPUTS and before != "plan":
                     folder.provide(word.partition("=")[0])
-            name = " ".join(words[:2]) if words[0] == "ddpm" else words[0]
+            name = " ".join(words[:2]) if words[0] in ("ddpm", "gan") else words[0]
             shorter = [] if "--help" in words else SHORTER.get(name, [])
             if "--resume" in words:
                 shorter = ["--iterations", "2"]
