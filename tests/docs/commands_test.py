@@ -24,7 +24,7 @@ OUTPUTS = {"-o", "--output", "--mask-out", "--snapshots", "--history", "--manife
 FIT = ["--iterations", "2"]
 SHORTER = {
     "denoise": FIT, "inpaint": FIT, "upscale": FIT, "deblur": FIT, "profile": FIT, "plan": FIT,
-    "refine": [*FIT, "--steps", "2"],
+    "refine": [*FIT, "--steps", "2"], "compare-priors": FIT,
     "ddpm sample": ["-n", "2", "--steps", "2"],
     "ddpm train": ["--iterations", "2", "--batch", "2", "--channels", "32,32"],
     "gan train": ["--iterations", "2", "--batch", "2", "--channels", "8"],
