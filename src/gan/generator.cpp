@@ -18,6 +18,26 @@ Tensor latent_of(const GanOptions& options, std::uint64_t seed, int first, int c
   return z;
 }
 
+NodeId write_trained_generator(Graph& graph, NodeId z, const GanModel& model) {
+  const std::size_t first = graph.params().size();
+  const NodeId out = write_gan_generator(graph, z, model.gan, NormStatistics::fixed);
+  const auto& tensors = model.generator.tensors;
+  if (tensors.size() != graph.params().size() - first)
+    fail(ErrorCode::bad_argument, "generator: {} tensors for the network's {}", tensors.size(),
+         graph.params().size() - first);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const Param& param = graph.params()[first + i];
+    if (param.name != tensors[i].name || param.shape != tensors[i].values.shape())
+      fail(ErrorCode::bad_argument, "generator: '{}' {} in place of the network's '{}' {}",
+           tensors[i].name, to_string(tensors[i].values.shape()), param.name,
+           to_string(param.shape));
+    graph.set_init(
+        static_cast<int>(first + i),
+        {.kind = Init::Kind::given, .value = std::make_shared<const Tensor>(tensors[i].values)});
+  }
+  return out;
+}
+
 struct GanGenerator::Impl {
   Graph graph;
   NodeId z, out;
@@ -28,23 +48,9 @@ GanGenerator::GanGenerator(const GanModel& model, const GanGeneratorOptions& opt
     : impl_(std::make_unique<Impl>()) {
   Graph& graph = impl_->graph;
   impl_->z = graph.add(Input{{options.batch, model.gan.latent, 1, 1}}, {}, "z");
-  impl_->out = write_gan_generator(graph, impl_->z, model.gan, NormStatistics::fixed);
+  impl_->out = write_trained_generator(graph, impl_->z, model);
   graph.keep(impl_->out);
-  const auto& tensors = model.generator.tensors;
-  if (tensors.size() != graph.params().size())
-    fail(ErrorCode::bad_argument, "generator: {} tensors for the network's {}", tensors.size(),
-         graph.params().size());
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const Param& param = graph.params()[i];
-    if (param.name != tensors[i].name || param.shape != tensors[i].values.shape())
-      fail(ErrorCode::bad_argument, "generator: '{}' {} in place of the network's '{}' {}",
-           tensors[i].name, to_string(tensors[i].values.shape()), param.name,
-           to_string(param.shape));
-    graph.set_init(
-        static_cast<int>(i),
-        {.kind = Init::Kind::given, .value = std::make_shared<const Tensor>(tensors[i].values)});
-    graph.freeze(static_cast<int>(i));
-  }
+  for (std::size_t i = 0; i < graph.params().size(); ++i) graph.freeze(static_cast<int>(i));
   impl_->program = make_engine(options.engine)->compile(graph, {.threads = options.threads});
 }
 GanGenerator::~GanGenerator() = default;

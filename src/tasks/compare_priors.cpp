@@ -10,6 +10,7 @@
 #include "unmar/diffusion/unet_model.h"
 #include "unmar/observe/damage.h"
 #include "unmar/operators/operators.h"
+#include "unmar/tasks/latent_search.h"
 #include "unmar/tasks/refine.h"
 
 namespace unmar {
@@ -72,9 +73,9 @@ double detail_of(const Image& image) {
 
 class PriorComparison {
  public:
-  PriorComparison(DamagedPicture picture, const RestoreOptions& options, const DiffusersModel* ddpm,
-                  const std::string& ddpm_name, const ComparePriorsContext& context)
-      : options_(options), ddpm_(ddpm), ddpm_name_(ddpm_name), context_(context) {
+  PriorComparison(DamagedPicture picture, const RestoreOptions& options,
+                  const LearnedPriors& learned, const ComparePriorsContext& context)
+      : options_(options), learned_(learned), context_(context) {
     all_.picture = std::move(picture);
     const RestoreOptions& known = all_.picture.known;
     options_.sigma = known.sigma;
@@ -85,9 +86,10 @@ class PriorComparison {
 
   PriorsComparison run() {
     measure("DIP", "nothing but this picture", [&](PriorResult& r) { return dip(r); });
-    if (!ddpm_) return std::move(all_);
-    measure("DDPM", ddpm_name_, [&](PriorResult& r) { return ddpm(r, false); });
-    measure("DIP→DDPM", ddpm_name_, [&](PriorResult& r) { return ddpm(r, true); });
+    if (learned_.gan) measure("GAN", learned_.gan_name, [&](PriorResult& r) { return gan(r); });
+    if (!learned_.ddpm) return std::move(all_);
+    measure("DDPM", learned_.ddpm_name, [&](PriorResult& r) { return ddpm(r, false); });
+    measure("DIP→DDPM", learned_.ddpm_name, [&](PriorResult& r) { return ddpm(r, true); });
     return std::move(all_);
   }
 
@@ -151,6 +153,34 @@ class PriorComparison {
     return std::move(restored.image);
   }
 
+  double budget() const { return kThereAndBack * fit_macs_ * fit_iterations_; }
+
+  Image gan(PriorResult& result) {
+    constexpr int kStarts = 4;
+    Graph graph;
+    const NodeId z = graph.add(Input{{1, learned_.gan->gan.latent, 1, 1}}, {}, "z");
+    write_trained_generator(graph, z, *learned_.gan);
+    const double pass = kThereAndBack * static_cast<double>(count_macs(graph));
+    const auto share = [&](double part, double least, double most) {
+      return static_cast<int>(std::clamp(part * budget() / pass, least, most));
+    };
+    LatentOptions how;
+    how.starts = kStarts;
+    how.latent_iterations = share(0.9 / kStarts, 50, 1000);
+    how.weight_iterations = share(0.1, 10, 200);
+    how.seed = static_cast<std::uint64_t>(options_.seed.value_or(0));
+    how.threads = static_cast<int>(options_.threads.value_or(0));
+    how.engine = options_.engine.value_or("auto");
+    const auto tell = [&](double done) {
+      if (context_.on_progress) context_.on_progress("GAN", done);
+    };
+    LatentResult found = latent_search(task(), all_.picture.damaged, mask(), options_,
+                                       *learned_.gan, how, tell, context_.cancel);
+    result.iterations = found.iterations;
+    result.macs = kThereAndBack * static_cast<double>(found.macs) * found.iterations;
+    return std::move(found.image);
+  }
+
   /// The model alone begins with noise, or with the noisy picture itself; after a fit with its
   /// result, and both have half of the budget.
   Image ddpm(PriorResult& result, bool after_fit) {
@@ -162,20 +192,19 @@ class PriorComparison {
     const double share = after_fit ? 0.5 : 1;
     if (after_fit) how.restore.iterations = std::max(1, fit_iterations_ / 2);
     const Image& shown = all_.picture.clean;
-    const int size = ddpm_->unet.sample_size;
+    const int size = learned_.ddpm->unet.sample_size;
     const UnetModelOptions model{.sample = {1, shown.channels(), size, size}};
-    const double pass = static_cast<double>(cost_of(ddpm_->unet, model).macs) *
-                        window_count(ddpm_->unet, shown, how.overlap);
-    const double budget = share * kThereAndBack * fit_macs_ * fit_iterations_;
-    how.steps = static_cast<int>(
-        std::clamp(budget / pass, double{kFewestSteps}, static_cast<double>(steps_of_model())));
+    const double pass = static_cast<double>(cost_of(learned_.ddpm->unet, model).macs) *
+                        window_count(learned_.ddpm->unet, shown, how.overlap);
+    how.steps = static_cast<int>(std::clamp(share * budget() / pass, double{kFewestSteps},
+                                            static_cast<double>(steps_of_model())));
     RefineContext context;
     context.restore = restore_context(result.name + ", fit");
     if (context_.on_progress)
       context.on_step = [&, part = result.name + ", chain"](const SampleProgress& progress) {
         context_.on_progress(part, static_cast<double>(progress.done) / progress.steps);
       };
-    Refined refined = refine(task(), all_.picture.damaged, mask(), *ddpm_, how, context);
+    Refined refined = refine(task(), all_.picture.damaged, mask(), *learned_.ddpm, how, context);
     result.evaluations = refined.evaluations;
     result.macs = pass / std::max(1, refined.windows) * refined.evaluations;
     if (refined.fit) {
@@ -185,11 +214,10 @@ class PriorComparison {
     return std::move(refined.image);
   }
 
-  int steps_of_model() const { return ddpm_->scheduler.schedule.steps; }
+  int steps_of_model() const { return learned_.ddpm->scheduler.schedule.steps; }
 
   RestoreOptions options_;
-  const DiffusersModel* ddpm_;
-  const std::string& ddpm_name_;
+  const LearnedPriors& learned_;
   const ComparePriorsContext& context_;
   int fit_iterations_ = 0;
   double fit_macs_ = 0;  ///< of one pass there
@@ -230,9 +258,8 @@ DamagedPicture damage_picture(const Image& clean, const std::string& damage, std
 }
 
 PriorsComparison compare_priors(DamagedPicture picture, const RestoreOptions& options,
-                                const DiffusersModel* ddpm, const std::string& ddpm_name,
-                                const ComparePriorsContext& context) {
-  return PriorComparison(std::move(picture), options, ddpm, ddpm_name, context).run();
+                                const LearnedPriors& learned, const ComparePriorsContext& context) {
+  return PriorComparison(std::move(picture), options, learned, context).run();
 }
 
 }  // namespace unmar

@@ -14,7 +14,7 @@ TEST_F(ComparePriorsCommand, WritesOnePage) {
   const Outcome outcome = run({"compare-priors", "a.png", "--damage", "noise:25", "-o", "p.html",
                                "--iterations", "3", "--preset", "quick", "--json"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("DIP→DDPM: "));
+  EXPECT_THAT(outcome.err, HasSubstr("GAN: "));
   EXPECT_THAT(outcome.err, HasSubstr("wrote p.html"));
   EXPECT_THAT(outcome.out, HasSubstr("\"name\":\"DDPM\""));
   const std::string page = contents(in("p.html"));
@@ -25,8 +25,8 @@ TEST_F(ComparePriorsCommand, WritesOnePage) {
 TEST_F(ComparePriorsCommand, RefusesBeforeItWorks) {
   const auto error = [&](const std::string& damage, const std::string& page,
                          const std::string& model) {
-    const Outcome outcome =
-        run({"compare-priors", "a.png", "--damage", damage, "-o", page, "--ddpm", model});
+    const Outcome outcome = run({"compare-priors", "a.png", "--damage", damage, "-o", page,
+                                 "--ddpm", model, "--gan", "none"});
     EXPECT_NE(outcome.code, 0);
     EXPECT_FALSE(files().contains("p.html"));
     return outcome.err;

@@ -32,8 +32,8 @@ TEST(InferShape, conv_rounds_the_size_up_when_it_strides) {
 
 TEST(InferShape, conv_refuses_what_has_no_meaning) {
   EXPECT_EQ(refusal(Conv2d{0}, {kSrc}), "op 'a': out_c must be at least 1, got 0");
-  EXPECT_EQ(refusal(Conv2d{4, 4}, {kSrc}), "op 'a': kernel must be odd, got 4");
-  EXPECT_EQ(refusal(Conv2d{4, -1}, {kSrc}), "op 'a': kernel must be odd, got -1");
+  EXPECT_EQ(refusal(Conv2d{4, 4}, {kSrc}), "op 'a': kernel must be odd unless pad_end, got 4");
+  EXPECT_EQ(refusal(Conv2d{4, -1}, {kSrc}), "op 'a': kernel must be odd unless pad_end, got -1");
   EXPECT_EQ(refusal(Conv2d{4, 3, 0}, {kSrc}), "op 'a': stride must be at least 1, got 0");
   EXPECT_EQ(refusal(Conv2d{4}, {}), "op 'a': takes 1 sources, got 0");
 }

@@ -55,8 +55,9 @@ TEST(ComparePriors, AllHaveTheBudgetOfTheFit) {
     EXPECT_GT(share, 0);
     EXPECT_LE(share, 1);
   };
-  const PriorsComparison all = compare_priors(damage_picture(clean_picture(), "noise:51", 1),
-                                              options, &model, "small shirts", context);
+  const PriorsComparison all =
+      compare_priors(damage_picture(clean_picture(), "noise:51", 1), options,
+                     {.ddpm = &model, .ddpm_name = "small shirts"}, context);
   EXPECT_THAT(told, testing::ElementsAre("DIP", "DDPM", "DIP→DDPM"));
   EXPECT_THAT(parts,
               testing::ElementsAre("DIP", "DDPM, chain", "DIP→DDPM, fit", "DIP→DDPM, chain"));
@@ -80,20 +81,33 @@ TEST(ComparePriors, AllHaveTheBudgetOfTheFit) {
   EXPECT_NEAR(all.psnr_input, psnr(all.picture.damaged, clean_picture()), 1e-6);
 }
 
+TEST(ComparePriors, AGanTakesPart) {
+  const GanModel model = read_gan(UNMAR_MODELS "/fashion-mnist-gan");
+  const PriorsComparison all =
+      compare_priors(damage_picture(test_picture(28, 28, 1), "missing:0.5", 1), tiny(4),
+                     {.gan = &model, .gan_name = "clothes"});
+  ASSERT_EQ(all.results.size(), 2u);
+  EXPECT_EQ(all.results[1].name, "GAN");
+  EXPECT_EQ(all.results[1].needs, "clothes");
+  EXPECT_EQ(all.results[1].iterations, 4 * 50 + 10);  // the least that there is
+  EXPECT_GT(all.results[1].macs, 0);
+  EXPECT_GT(all.results[1].psnr, 5);
+}
+
 TEST(ComparePriors, APriorThatCannotDoItSaysWhy) {
   const DiffusersModel model = tiny_model();  // gray
-  const PriorsComparison colour =
-      compare_priors(damage_picture(test_picture(8, 8, 3), "missing:0.5", 1), tiny(4), &model, "m");
+  const PriorsComparison colour = compare_priors(
+      damage_picture(test_picture(8, 8, 3), "missing:0.5", 1), tiny(4), {.ddpm = &model});
   ASSERT_EQ(colour.results.size(), 3u);
   EXPECT_FALSE(colour.results[0].image.empty());
   EXPECT_TRUE(colour.results[1].image.empty());
   EXPECT_THAT(colour.results[1].why_not, HasSubstr("channel"));
   const PriorsComparison blurred =
-      compare_priors(damage_picture(clean_picture(), "blur:gauss:1", 1), tiny(4), &model, "m");
+      compare_priors(damage_picture(clean_picture(), "blur:gauss:1", 1), tiny(4), {.ddpm = &model});
   EXPECT_THAT(blurred.results[2].why_not, HasSubstr("deblur"));
-  EXPECT_EQ(compare_priors(damage_picture(clean_picture(), "noise:25", 1), tiny(4), nullptr, "")
-                .results.size(),
-            1u);
+  EXPECT_EQ(
+      compare_priors(damage_picture(clean_picture(), "noise:25", 1), tiny(4), {}).results.size(),
+      1u);
 }
 
 TEST(ComparePriors, CancelledItKeepsWhatWasDone) {
@@ -102,8 +116,8 @@ TEST(ComparePriors, CancelledItKeepsWhatWasDone) {
   ComparePriorsContext context;
   context.cancel = source.get_token();
   context.on_result = [&](const PriorResult&) { source.request_stop(); };
-  const PriorsComparison all =
-      compare_priors(damage_picture(clean_picture(), "noise:25", 1), tiny(4), &model, "m", context);
+  const PriorsComparison all = compare_priors(damage_picture(clean_picture(), "noise:25", 1),
+                                              tiny(4), {.ddpm = &model}, context);
   EXPECT_TRUE(all.cancelled);
   EXPECT_EQ(all.results.size(), 1u);
 }

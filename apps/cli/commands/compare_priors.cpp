@@ -30,19 +30,19 @@ constexpr const char* kDescription =
 constexpr const char* kExamples =
     "Examples:\n"
     "  unmar compare-priors shirt.png --damage noise:25 -o page.html\n"
-    "  unmar compare-priors photo.png --damage shrink:4 -o page.html --ddpm MODEL";
+    "  unmar compare-priors photo.png --damage shrink:4 -o page.html --gan none --ddpm MODEL";
 
 struct PriorsArguments {
   std::filesystem::path picture, page;
-  std::string damage, ddpm = "fashion-mnist";
+  std::string damage, gan = "fashion-mnist-gan", ddpm = "fashion-mnist";
   bool quiet = false, json = false;
   PictureArguments pictures;
   std::vector<GivenOption> given;  ///< of the option table
 };
 
 std::string command_line(const PriorsArguments& a) {
-  std::string text = fmt::format("unmar compare-priors {} --damage {} -o {} --ddpm {}",
-                                 a.picture.string(), a.damage, a.page.string(), a.ddpm);
+  std::string text = fmt::format("unmar compare-priors {} --damage {} -o {} --gan {} --ddpm {}",
+                                 a.picture.string(), a.damage, a.page.string(), a.gan, a.ddpm);
   for (const GivenOption& given : a.given)
     text += fmt::format(" --{} {}", given.spec->name, given.text);
   return text;
@@ -83,6 +83,8 @@ int run(const PriorsArguments& a) {
   if (seed != 0) damaged = damage_picture(a.pictures.read(a.picture), a.damage, seed);
   std::optional<DiffusersModel> ddpm;
   if (a.ddpm != "none") ddpm = read_diffusers(model_folder(a.ddpm));
+  std::optional<GanModel> gan;
+  if (a.gan != "none") gan = read_gan(model_folder(a.gan));
 
   Interrupt interrupt;
   Progress progress("", false, a.quiet);
@@ -98,8 +100,12 @@ int run(const PriorsArguments& a) {
     progress.finish();
     if (!a.quiet) say_result(result);
   };
-  const PriorsComparison all =
-      compare_priors(std::move(damaged), options, ddpm ? &*ddpm : nullptr, a.ddpm, context);
+  const PriorsComparison all = compare_priors(std::move(damaged), options,
+                                              {.gan = gan ? &*gan : nullptr,
+                                               .ddpm = ddpm ? &*ddpm : nullptr,
+                                               .gan_name = a.gan,
+                                               .ddpm_name = a.ddpm},
+                                              context);
   progress.finish();
   interrupt.hold_off();
   if (all.results.empty())
@@ -131,6 +137,8 @@ void add_compare_priors_command(CLI::App& program, Action& chosen) {
         "noise:SIGMA (0-255 scale), missing:FRACTION, shrink:FACTOR or blur:KERNEL, as 'unmar "
         "degrade' has them")
       ->required();
+  d.add("--gan", a->gan, "MODEL",
+        "the GAN: the name of one that came with unmar, a folder, or none");
   d.add("--ddpm", a->ddpm, "MODEL",
         "the diffusion model: the name of one that came with unmar, a folder, or none");
   d.group("Reports");

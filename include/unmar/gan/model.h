@@ -37,6 +37,10 @@ GanModel read_gan(const std::filesystem::path& folder);
 void write_gan(const std::filesystem::path& folder, const GanModel& model,
                WeightType type = WeightType::f32);
 
+/// write_gan_generator() with what the model learned in it, running statistics included.
+/// throws Error{bad_argument} if the weights are of another network.
+NodeId write_trained_generator(Graph& graph, NodeId z, const GanModel& model);
+
 /// Latent numbers of pictures first .. first + count - 1: [count,latent,1,1], N(0, 1). Those of a
 /// picture depend on the seed and its number alone.
 Tensor latent_of(const GanOptions& options, std::uint64_t seed, int first, int count);

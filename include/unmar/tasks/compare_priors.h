@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "unmar/diffusion/weights.h"
+#include "unmar/gan/model.h"
 #include "unmar/tasks/tasks.h"
 
 /// Priors side by side on one picture whose truth is known: an untrained network fitted to the
-/// damaged picture (DIP), a diffusion model (DDPM), and the model that starts from the fit.
+/// damaged picture (DIP), a GAN, a diffusion model (DDPM), and the model that starts from the fit.
 namespace unmar {
 
 /// A clean picture and what became of it.
@@ -25,11 +26,11 @@ DamagedPicture damage_picture(const Image& clean, const std::string& damage, std
 
 /// What one prior made of the damaged picture.
 struct PriorResult {
-  std::string name;   ///< "DIP", "DDPM", "DIP→DDPM"
+  std::string name;   ///< "DIP", "GAN", "DDPM", "DIP→DDPM"
   std::string needs;  ///< what it learnt from
   Image image;        ///< empty: see `why_not`
   std::string why_not;
-  int iterations = 0;   ///< of the fit
+  int iterations = 0;   ///< of the fit, or of the search for z and weights of a GAN
   int evaluations = 0;  ///< of the model, forward
   double macs = 0;      ///< multiplications of both
   double seconds = 0, cpu_seconds = 0;
@@ -49,6 +50,13 @@ struct PriorsComparison {
   bool cancelled = false;  ///< what was not begun is missing
 };
 
+/// Models that learnt from many pictures; null: without. names: what from, in words.
+struct LearnedPriors {
+  const GanModel* gan = nullptr;
+  const DiffusersModel* ddpm = nullptr;
+  std::string gan_name = {}, ddpm_name = {};
+};
+
 /// All of it is borrowed for the call.
 struct ComparePriorsContext {
   /// part: of the work, in words: "DIP", "DDPM, chain".
@@ -59,12 +67,13 @@ struct ComparePriorsContext {
 
 /// Restores the picture by each prior, at the same budget: DIP runs until it stops itself, and the
 /// others get as many multiplications of their networks, a way back counted twice. A chain has at
-/// least 10 and at most as many steps as the model; DIP→DDPM halves both. options: for the fit;
-/// `seed`, `threads` and `engine` serve the chains, too. ddpm: null: without; ddpm_name: what it
-/// learnt from, in words. A prior that cannot do it, say for a picture of other channels, says why.
+/// least 10 and at most as many steps as the model; DIP→DDPM halves both. The search in a GAN
+/// (latent_search()) has four starts of 50 to 1000 iterations, then 10 to 200 for its weights.
+/// options: for the fit; `seed`, `threads` and `engine` serve the others, too. A prior that cannot
+/// do it, say for a picture of other channels, says why.
 /// throws what restore() throws.
 PriorsComparison compare_priors(DamagedPicture picture, const RestoreOptions& options,
-                                const DiffusersModel* ddpm, const std::string& ddpm_name,
+                                const LearnedPriors& learned,
                                 const ComparePriorsContext& context = {});
 
 }  // namespace unmar
