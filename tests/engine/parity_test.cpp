@@ -31,11 +31,6 @@ std::string name_of(const ::testing::TestParamInfo<EngineAndCase>& info) {
   return test_name(std::get<0>(info.param) + "_" + std::get<1>(info.param).name);
 }
 
-/// Of an engine that refuses some ops; which ones, Missing says.
-bool refuses(const std::string& engine, const CaseGraph& g) {
-  return !make_engine(engine)->missing(g.graph).empty();
-}
-
 class Parity : public ::testing::TestWithParam<EngineAndCase> {};
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Parity);
 
