@@ -148,11 +148,10 @@ function tileMap(report) {
   return section("tiles-title", "Where each tile ended",
     h("p", {}, "Each tile has a fit of its own and ends at its own moment: smooth parts after few iterations, textured ones after many. " +
       "The stronger the colour, the more iterations." + (idle ? " Tiles without colour had nothing to restore." : "") +
-      (undone ? " Hatched tiles are as they came." : "")),
+      (undone ? " Dark tiles are as they came." : "")),
     h("div", { class: "tiles" }, h("img", { src: report.pictures.after, alt: "" }),
       svg("svg", { viewBox: `0 0 ${report.width} ${report.height}`, role: "img", "aria-label": fitted.length ? `iterations of the tiles, ${least} to ${most}` : "the tiles" },
-        svg("defs", {}, svg("pattern", { id: "hatch", width: report.width / 60, height: report.width / 60, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-          svg("rect", { width: report.width / 120, height: report.width / 60 }))), ...marks)));
+        ...marks)));
 }
 
 // ---------------------------------------------------------------- how the picture formed

@@ -106,7 +106,7 @@ const tests = {
     Object.assign(report.manifest.result, { total_seconds: 12.3, tiling: { size: 120, count: 3, done: 2, iterations: { least: 80, most: 640, mean: 360 } } });
     load({ ...document, getElementById: id => id === "data" ? { textContent: JSON.stringify(report) } : root });
     const tiled = texts.join("|");
-    for (const part of ["2 of 3", "80–640", "12.3 s", "640 iterations, the picture is that of iteration 70; ended at the limit", "Hatched tiles"])
+    for (const part of ["2 of 3", "80–640", "12.3 s", "640 iterations, the picture is that of iteration 70; ended at the limit", "Dark tiles"])
       assert.ok(tiled.includes(part), `"${part}" is missing`);
     assert.ok(!tiled.includes("How the picture formed") && !tiled.includes("Chosen iteration"));
     assert.strictEqual(root.all("figure").length, 0);

@@ -31,8 +31,8 @@ FAULTS = {
     ),
     "no mask at the last rows": (
         "conv.h",
-        "if (row >= product.rows) continue;",
-        "",
+        "int out_row(int row) const { return row < rows ? row : -1; }",
+        "int out_row(int row) const { return row; }",
         "*SameBits*cuda_chain_skip_net*:*Parity*cuda_chain_skip_net*",
     ),
     "channels beyond the last are read": ("conv.h", "valid > 1 ? p[1] : 0.f", "p[1]", CONV),
