@@ -186,4 +186,16 @@ Weights arranged(Weights weights, std::vector<TensorSpec> specs, const std::stri
   return fitted;
 }
 
+Weights named_weights(std::vector<TensorSpec> specs, std::vector<Tensor> params,
+                      std::string_view where) {
+  if (specs.size() != params.size())
+    fail(ErrorCode::bad_argument, "{}: {} tensors for the network's {}", where, params.size(),
+         specs.size());
+  Weights weights;
+  for (std::size_t i = 0; i < specs.size(); ++i)
+    weights.tensors.push_back(
+        {std::move(specs[i].name), std::move(specs[i].shape), std::move(params[i])});
+  return weights;
+}
+
 }  // namespace unmar

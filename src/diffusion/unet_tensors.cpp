@@ -96,15 +96,7 @@ Weights fit_to_unet(Weights weights, const DdpmUnetOptions& options, const std::
 }
 
 Weights unet_weights(const DdpmUnetOptions& options, std::vector<Tensor> params) {
-  std::vector<TensorSpec> specs = unet_tensors(options);
-  if (specs.size() != params.size())
-    fail(ErrorCode::bad_argument, "unet_weights: {} tensors for the network's {}", params.size(),
-         specs.size());
-  Weights weights;
-  for (std::size_t i = 0; i < specs.size(); ++i)
-    weights.tensors.push_back(
-        {std::move(specs[i].name), std::move(specs[i].shape), std::move(params[i])});
-  return weights;
+  return named_weights(unet_tensors(options), std::move(params), "unet_weights");
 }
 
 }  // namespace unmar

@@ -37,15 +37,7 @@ std::vector<TensorSpec> gan_tensors(const GanOptions& options) {
 }
 
 Weights gan_weights(const GanOptions& options, std::vector<Tensor> params) {
-  std::vector<TensorSpec> specs = gan_tensors(options);
-  if (specs.size() != params.size())
-    fail(ErrorCode::bad_argument, "gan_weights: {} tensors for the network's {}", params.size(),
-         specs.size());
-  Weights weights;
-  for (std::size_t i = 0; i < specs.size(); ++i)
-    weights.tensors.push_back(
-        {std::move(specs[i].name), std::move(specs[i].shape), std::move(params[i])});
-  return weights;
+  return named_weights(gan_tensors(options), std::move(params), "gan_weights");
 }
 
 GanFiles gan_files(const fs::path& folder) {

@@ -68,6 +68,9 @@ TEST(ComparePriors, AllHaveTheBudgetOfTheFit) {
   EXPECT_GT(dip.macs, 0);
   EXPECT_EQ(ddpm.iterations, 0);
   EXPECT_GE(ddpm.evaluations, 1);
+  const double pass = ddpm.macs / ddpm.evaluations;  // the fewest steps are 10
+  EXPECT_LE(ddpm.macs, std::max(dip.macs, 10 * pass));
+  EXPECT_LE(both.macs, std::max(dip.macs, dip.macs / 2 + 10 * pass));
   EXPECT_EQ(both.iterations, 20);
   EXPECT_EQ(dip.needs, "nothing but this picture");
   EXPECT_EQ(ddpm.needs, "small shirts");

@@ -74,13 +74,13 @@ void say_result(const PriorResult& r) {
 
 int run(const PriorsArguments& a) {
   check_text_writable(a.page, "-o");
+  const Image clean = a.pictures.read(a.picture);
   RestoreOptions options;
-  DamagedPicture damaged =
-      damage_picture(a.pictures.read(a.picture), a.damage, 0);  // to know the task
+  DamagedPicture damaged = damage_picture(clean, a.damage, 0);  // the options depend on its task
   for (const GivenOption& given : a.given)
     parse_option(options, damaged.task, *given.spec, given.text);
   const auto seed = static_cast<std::uint64_t>(options.seed.value_or(0));
-  if (seed != 0) damaged = damage_picture(a.pictures.read(a.picture), a.damage, seed);
+  if (seed != 0) damaged = damage_picture(clean, a.damage, seed);
   std::optional<DiffusersModel> ddpm;
   if (a.ddpm != "none") ddpm = read_diffusers(model_folder(a.ddpm));
   std::optional<GanModel> gan;

@@ -49,6 +49,10 @@ struct TensorSpec {
   std::vector<std::int64_t> shape;
   bool operator==(const TensorSpec&) const = default;
 };
+/// The tensors under the names and shapes of `specs`, in their order.
+/// throws Error{bad_argument}, opened by `where`, for another number of them.
+Weights named_weights(std::vector<TensorSpec> specs, std::vector<Tensor> params,
+                      std::string_view where);
 /// The tensors in the order of `specs`: their values then are parameters of a graph.
 /// throws Error{bad_input} naming one that is missing, of no use or of another shape.
 Weights arranged(Weights weights, std::vector<TensorSpec> specs, const std::string& where);
