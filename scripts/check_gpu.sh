@@ -1,12 +1,16 @@
 #!/bin/bash
 # Everything about the engine `cuda` that needs a card, in at most 8 minutes.
 #
-#   scripts/check_gpu.sh pack BUILD FOLDER   here: takes what is to be carried from a build with tests
-#   FOLDER/check_gpu.sh [OUT]                there: runs it; OUT gets report.json, table.txt and logs
+#   scripts/check_gpu.sh pack BUILD FOLDER [PICTURES SIZE]
+#                        here: takes what is to be carried from a build with tests.
+#                        PICTURES: for fits, see bench/card/bench_card.cpp
+#   FOLDER/check_gpu.sh [OUT]
+#                        there: runs it; OUT gets report.json, table.txt and logs
 #
 # FOLDER holds test_engine, bench_card and the few libraries that a machine with only CUDA, PyTorch
 # and a C++ compiler lacks. Without a card it runs, smaller, on the fake driver that is packed, too:
-# UNMAR_FAKE=1 FOLDER/check_gpu.sh.
+# UNMAR_FAKE=1 FOLDER/check_gpu.sh. UNMAR_ONLY='speed tests' runs some parts of: start, tests, speed,
+# profile, fits, torch, sanitizer, counters.
 set -uo pipefail
 
 pack() {
@@ -17,14 +21,20 @@ pack() {
   cp "$build/tests/engine/fake_cuda/libcuda.so.1" "$folder/fake/"
   cp "${BASH_SOURCE[0]}" "$root/bench/torch_gpu.py" "$folder/"
   git -C "$root" rev-parse --short HEAD >"$folder/commit" 2>/dev/null || echo unknown >"$folder/commit"
-  for library in $(ldd "$folder/test_engine" "$folder/bench_card" | awk '/libfmt|libhwy|libgtest|libgmock|libstdc\+\+|libgcc_s/ { print $3 }' | sort -u); do
+  for library in $(ldd "$folder/test_engine" "$folder/bench_card" |
+    awk '/libfmt|libhwy|libglib|libpcre|libgtest|libgmock|libstdc\+\+|libgcc_s/ { print $3 }' | sort -u); do
     cp -L "$library" "$folder/lib/"
   done
+  if [[ ${3:-} ]]; then
+    cp "$3" "$folder/pictures.f32"
+    echo "$4" >"$folder/pictures.size"
+  fi
+  strip "$folder/test_engine" "$folder/bench_card" "$folder/fake/libcuda.so.1"
   echo "packed: $(du -sh "$folder" | cut -f1) in $folder"
 }
 
 if [[ ${1:-} == pack ]]; then
-  pack "$2" "$3"
+  pack "${@:2}"
   exit
 fi
 
@@ -33,12 +43,16 @@ out=${1:-$here/out}
 mkdir -p "$out"
 export LD_LIBRARY_PATH=$here/lib${UNMAR_FAKE:+:$here/fake}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fake=${UNMAR_FAKE:-}
-sizes=(256 512 1024) count=100 loop=400 limit=60
-subset='*Parity*cuda_conv_k3*:*Parity*cuda_batch_norm*:*Parity*cuda_attention*:*Parity*cuda_chain*'
+only=${UNMAR_ONLY:-start tests speed profile fits torch sanitizer counters}
+start_size=256 sizes=(512 256 1024) count=100 loop=400 limit=60 shards=14
+tests='*cuda*' torch=(--sizes 512,256,1024)
 sanitized='*Parity*cuda_conv_k3_s1_reflect_o24*:*Parity*cuda_batch_norm_c24*:*Parity*cuda_chain_skip_net'
-if [[ $fake ]]; then sizes=(32) count=1 loop=3 limit=200 subset=$sanitized; fi
+if [[ $fake ]]; then
+  start_size=32 sizes=(32) count=1 loop=3 limit=200 shards=2 tests=$sanitized torch=(--sizes 32)
+fi
 
 results=()
+wants() { [[ " $only " == *" $1 "* ]]; }
 note() { echo "$*" | tee -a "$out/table.txt"; }
 # check NAME SECONDS COMMAND...: runs it, notes how it ended.
 check() {
@@ -54,36 +68,64 @@ measure() {
     results+=("$line")
     note "$line"
   else
-    note "bench_card $* failed, see bench.log"
+    note "bench_card $* failed, see bench.log: $(tail -n 1 "$out/bench.log")"
     results+=("{\"check\": \"bench_card $*\", \"state\": \"failed\"}")
   fi
 }
+# All of the op table, in several processes: most of a case is done by the host.
+op_table() {
+  local shard failed=0 pids=()
+  for ((shard = 0; shard < shards; ++shard)); do
+    GTEST_TOTAL_SHARDS=$shards GTEST_SHARD_INDEX=$shard timeout 150 "$here/test_engine" \
+      --gtest_brief=1 --gtest_filter="$tests" >"$out/tests_$shard.txt" 2>&1 &
+    pids+=($!)
+  done
+  for shard in "${pids[@]}"; do wait "$shard" || failed=1; done
+  cat "$out"/tests_*.txt
+  rm "$out"/tests_*.txt
+  echo "$(grep -c '^\[  FAILED  \].*where' "$out/op_table.log") failed"
+  return $failed
+}
+export -f op_table
 
 : >"$out/table.txt"
 note "commit $(cat "$here/commit"), $(date -u +%F), $(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null || echo 'no nvidia-smi')"
 # The first start compiles the kernels, the second finds them in the driver's cache.
-measure cuda start "${sizes[0]}" tf32 1
-measure cuda start "${sizes[0]}" tf32 1
-for size in "${sizes[@]}"; do
-  measure cuda step "$size" tf32 "$count"
-  measure cuda loop "$size" tf32 "$loop"
-done
-measure cuda step "${sizes[0]}" fp32 "$count"
-[[ $fake ]] || measure cuda step 2048 tf32 10
-check parity 120 "$here/test_engine" --gtest_brief=1 --gtest_filter="$subset"
-check same_bits 90 "$here/test_engine" --gtest_brief=1 --gtest_filter="${subset//Parity/SameBits}"
-check programs 60 "$here/test_engine" --gtest_brief=1 --gtest_filter='*ProgramOf*cuda*'
-if command -v compute-sanitizer >/dev/null && [[ ! $fake ]]; then
+if wants start; then
+  measure cuda start "$start_size" tf32 1
+  measure cuda start "$start_size" tf32 1
+fi
+if wants speed; then
+  for size in "${sizes[@]}"; do
+    measure cuda step "$size" tf32 "$count"
+    measure cuda loop "$size" tf32 "$loop"
+  done
+  measure cuda step "${sizes[0]}" fp32 "$count"
+  measure cuda resume "${sizes[0]}" tf32 "$loop"
+  [[ $fake ]] || measure cuda step 2048 tf32 10
+fi
+if wants profile; then
+  for size in "${sizes[@]}"; do measure cuda profile "$size" tf32 $((count / 5 + 1)); done
+fi
+if wants fits && [[ -f $here/pictures.f32 && ! $fake ]]; then
+  for precision in tf32 fp32; do
+    measure cuda fit "$(cat "$here/pictures.size")" $precision 1000 "$here/pictures.f32" 5
+  done
+fi
+export here out shards tests
+wants tests && check op_table 180 bash -c op_table
+if wants torch && python3 -c 'import torch' 2>/dev/null; then
+  check torch 170 python3 "$here/torch_gpu.py" --json "$out/torch.json" "${torch[@]}"
+  grep ' ms$' "$out/torch.log" | tee -a "$out/table.txt"
+fi
+if wants sanitizer && command -v compute-sanitizer >/dev/null && [[ ! $fake ]]; then
   check memcheck 60 compute-sanitizer --tool memcheck --error-exitcode 9 "$here/test_engine" --gtest_filter="$sanitized"
   check racecheck 60 compute-sanitizer --tool racecheck --error-exitcode 9 "$here/test_engine" --gtest_filter="$sanitized"
 fi
-if command -v ncu >/dev/null && [[ ! $fake ]]; then
-  check counters 60 ncu --clock-control none --kernel-name 'regex:conv_' --launch-skip 60 --launch-count 3 \
-    --section SpeedOfLight "$here/bench_card" cuda step 512 tf32 1
-fi
-if python3 -c 'import torch' 2>/dev/null; then
-  check torch 150 python3 "$here/torch_gpu.py" --json "$out/torch.json" ${fake:+--sizes 32}
-  grep ' ms$' "$out/torch.log" | tee -a "$out/table.txt"
+if wants counters && command -v ncu >/dev/null && [[ ! $fake ]]; then
+  check counters 60 ncu --clock-control none --kernel-name 'regex:conv_' --launch-skip 60 --launch-count 6 \
+    --section SpeedOfLight --section WarpStateStats --section MemoryWorkloadAnalysis \
+    "$here/bench_card" cuda step 512 tf32 1
 fi
 {
   echo "{\"commit\": \"$(cat "$here/commit")\", \"results\": ["

@@ -1,8 +1,13 @@
 // What scripts/check_gpu.sh measures on a card: needs the engine, operators and fit only, so that
 // it can be carried to a machine without this project's packages. Prints one JSON object.
-//   bench_card ENGINE step SIZE PRECISION COUNT   milliseconds of an iteration, three rounds
-//   bench_card ENGINE loop SIZE PRECISION COUNT   of a fit with average, roll-back and a stopper
-//   bench_card ENGINE start SIZE PRECISION 1      seconds until the first step is done
+//   bench_card ENGINE step SIZE PRECISION COUNT     milliseconds of an iteration, three rounds
+//   bench_card ENGINE loop SIZE PRECISION COUNT     of a fit with average, roll-back and a stopper
+//   bench_card ENGINE start SIZE PRECISION 1        milliseconds until the first step is done
+//   bench_card ENGINE profile SIZE PRECISION COUNT  the same by step; the dearest ones on stderr
+//   bench_card ENGINE resume SIZE PRECISION COUNT   whether a fit that was saved half way and taken
+//                                                   up again ends in the same bits
+//   bench_card ENGINE fit SIZE PRECISION COUNT PICTURES SEEDS   PSNR of the average by seed, in dB.
+//                 PICTURES: observation and truth, [3,SIZE,SIZE] float32 each, in one file
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -10,6 +15,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -22,65 +30,165 @@
 namespace {
 
 using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-unmar::Tensor noise(int size) {
-  unmar::Tensor y({1, 3, size, size});
-  unmar::Random(1, "y").uniform(y.values(), 0.f, 1.f);
-  return y;
-}
+struct Job {
+  std::unique_ptr<unmar::Engine> engine;
+  std::string what;
+  int size;
+  unmar::Precision precision;
+  int count;
 
-std::string measure(const std::string& name, const std::string& what, int size,
-                    unmar::Precision precision, int count) {
-  const auto start = Clock::now();
-  const unmar::Tensor y = noise(size);
-  const auto identity = unmar::make_identity();
-  const unmar::Problem problem = unmar::make_problem(y, y.shape(), *identity, {});
-  const auto engine = unmar::make_engine(name);
-  std::vector<double> rounds;
-  std::size_t bytes = 0;
-  if (what == "loop") {
+  unmar::Problem problem(const unmar::Tensor& y) const {
+    static const auto identity = unmar::make_identity();
+    return unmar::make_problem(y, y.shape(), *identity, {});
+  }
+  unmar::Problem problem() const {
+    unmar::Tensor y({1, 3, size, size});
+    unmar::Random(1, "y").uniform(y.values(), 0.f, 1.f);
+    return problem(y);
+  }
+  unmar::FitOptions options(int iterations) const {
     unmar::FitOptions options;
-    options.iterations = count;
+    options.iterations = iterations;
     options.precision = precision;
-    const auto stopper = unmar::make_fixed_count();
-    const auto begin = Clock::now();
-    bytes = unmar::fit(problem, *engine, options, *stopper).memory_bytes;
-    rounds.push_back(1000 * seconds_since(begin) / count);
-  } else {
-    const auto program = engine->compile(problem.graph, {.precision = precision});
-    bytes = program->memory_bytes();
-    std::int64_t i = 0;
+    return options;
+  }
+};
+
+std::string loop(const Job& job) {
+  const auto problem = job.problem();
+  const auto stopper = unmar::make_fixed_count();
+  const auto begin = Clock::now();
+  const auto result = unmar::fit(problem, *job.engine, job.options(job.count), *stopper);
+  // Of the whole and of the fit's own clock, which begins with the first step.
+  return fmt::format(R"("ms": {:.4f}, "whole_ms": {:.4f}, "MiB": {})",
+                     1000 * result.seconds / job.count, milliseconds_since(begin) / job.count,
+                     result.memory_bytes >> 20);
+}
+
+std::string steps(const Job& job, Clock::time_point start) {
+  const auto problem = job.problem();
+  const auto program = job.engine->compile(problem.graph, {.precision = job.precision});
+  std::int64_t i = 0;
+  program->step({}, i++);
+  std::vector<double> rounds = {milliseconds_since(start)};
+  if (job.what == "step") {
+    rounds.clear();
     program->step({}, i++);
-    const double first = seconds_since(start);
-    program->step({}, i++);
-    for (int round = 0; round < 3 && what == "step"; ++round) {
+    for (int round = 0; round < 3; ++round) {
       const auto begin = Clock::now();
-      for (int k = 0; k < count; ++k) program->step({}, i++);
-      rounds.push_back(1000 * seconds_since(begin) / count);
+      for (int k = 0; k < job.count; ++k) program->step({}, i++);
+      rounds.push_back(milliseconds_since(begin) / job.count);
     }
-    if (what == "start") rounds.push_back(1000 * first);
   }
   std::ranges::sort(rounds);
+  return fmt::format(R"("ms": {:.4f}, "rounds": [{:.4f}], "MiB": {})", rounds[rounds.size() / 2],
+                     fmt::join(rounds, ", "), program->memory_bytes() >> 20);
+}
+
+std::string profile(const Job& job) {
+  const auto problem = job.problem();
+  const auto program = job.engine->compile(problem.graph, {.precision = job.precision});
+  std::int64_t i = 0;
+  for (int k = 0; k < 3; ++k) program->step({}, i++);
+  program->start_profile();
+  for (int k = 0; k < job.count; ++k) program->step({}, i++);
+  auto rows = program->profile();
+  const auto time = [](const unmar::StepProfile& r) { return r.forward_seconds + r.backward_seconds; };
+  std::ranges::stable_sort(rows, [&](const auto& a, const auto& b) { return time(a) > time(b); });
+  std::map<std::string, double> kinds;
+  fmt::print(stderr, "{}x{}: ms forward, backward, GMAC, GB, launches\n", job.size, job.size);
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    const unmar::StepProfile& r = rows[k];
+    kinds[r.kind] += 1000 * time(r);
+    if (k < 60)
+      fmt::print(stderr, "{:28} {:18} {:8.4f} {:8.4f} {:8.2f} {:6.3f} {:3}\n", r.name, r.op,
+                 1000 * r.forward_seconds, 1000 * r.backward_seconds,
+                 1e-9 * static_cast<double>(r.direct_macs),
+                 1e-9 * static_cast<double>(r.traffic_bytes), r.launches);
+  }
+  std::vector<std::string> fields;
+  for (const auto& [kind, ms] : kinds) fields.push_back(fmt::format(R"("{}": {:.4f})", kind, ms));
+  return fmt::format(R"("ms": {{{}}})", fmt::join(fields, ", "));
+}
+
+std::string resume(const Job& job) {
+  const auto problem = job.problem();
+  std::string saved;
+  const auto keep = [&](const unmar::FitProgress& p) {
+    if (p.row.iteration == job.count / 2) saved = p.save();
+  };
+  const auto stopper = unmar::make_fixed_count();
+  const auto whole =
+      unmar::fit(problem, *job.engine, job.options(job.count), *stopper, nullptr, keep);
+  auto options = job.options(job.count);
+  options.resume = saved;
+  const auto rest_stopper = unmar::make_fixed_count();
+  const auto rest = unmar::fit(problem, *job.engine, options, *rest_stopper);
+  const bool same = std::ranges::equal(whole.best.values(), rest.best.values());
+  if (!same) throw std::runtime_error("the resumed fit ends in other bits");
+  return R"("same_bits": true)";
+}
+
+unmar::Tensor read_picture(std::ifstream& file, int size) {
+  unmar::Tensor picture({1, 3, size, size});
+  file.read(reinterpret_cast<char*>(picture.data()),
+            static_cast<std::streamsize>(picture.shape().count() * sizeof(float)));
+  if (!file) throw std::runtime_error("the file of pictures is too short");
+  return picture;
+}
+
+std::string fits(const Job& job, const char* pictures, int seeds) {
+  std::ifstream file(pictures, std::ios::binary);
+  const unmar::Tensor y = read_picture(file, job.size), truth = read_picture(file, job.size);
+  const auto problem = job.problem(y);
+  std::vector<double> psnr;
+  double sum = 0, ms = 0;
+  for (int seed = 0; seed < seeds; ++seed) {
+    auto options = job.options(job.count);
+    options.seed = static_cast<std::uint64_t>(seed);
+    const auto stopper = unmar::make_fixed_count();
+    const auto result = unmar::fit(problem, *job.engine, options, *stopper, &truth);
+    psnr.push_back(*result.history.back().psnr_average);
+    sum += psnr.back();
+    ms += 1000 * result.seconds / job.count / seeds;
+  }
+  return fmt::format(R"("psnr": [{:.3f}], "mean": {:.3f}, "ms": {:.4f})", fmt::join(psnr, ", "),
+                     sum / seeds, ms);
+}
+
+std::string measure(int argc, char** argv, Clock::time_point start) {
+  const std::string precision = argv[4];
+  const Job job{unmar::make_engine(argv[1]), argv[2], std::atoi(argv[3]),
+                precision == "fp32" ? unmar::Precision::fp32 : unmar::Precision::tf32,
+                std::atoi(argv[5])};
+  const std::string device = job.engine->info().description;
+  const std::string measured = job.what == "loop"      ? loop(job)
+                               : job.what == "profile" ? profile(job)
+                               : job.what == "resume"  ? resume(job)
+                               : job.what == "fit" && argc == 8
+                                   ? fits(job, argv[6], std::atoi(argv[7]))
+                                   : steps(job, start);
   return fmt::format(
-      R"({{"what": "{}", "engine": "{}", "device": "{}", "size": {}, "ms": {:.4f}, "rounds": [{:.4f}], "MiB": {}}})",
-      what, name, engine->info().description, size, rounds[rounds.size() / 2],
-      fmt::join(rounds, ", "), bytes >> 20);
+      R"({{"what": "{}", "engine": "{}", "device": "{}", "size": {}, "precision": "{}", {}}})",
+      job.what, argv[1], device, job.size, precision, measured);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) {
-    std::fprintf(stderr, "usage: bench_card ENGINE step|loop|start SIZE fp32|tf32 COUNT\n");
+  const auto start = Clock::now();
+  if (argc != 6 && argc != 8) {
+    std::fprintf(stderr,
+                 "usage: bench_card ENGINE step|loop|start|profile|resume SIZE fp32|tf32 COUNT\n"
+                 "       bench_card ENGINE fit SIZE fp32|tf32 COUNT PICTURES SEEDS\n");
     return 2;
   }
   try {
-    const auto precision =
-        std::string(argv[4]) == "fp32" ? unmar::Precision::fp32 : unmar::Precision::tf32;
-    std::puts(measure(argv[1], argv[2], std::atoi(argv[3]), precision, std::atoi(argv[5])).c_str());
+    std::puts(measure(argc, argv, start).c_str());
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());

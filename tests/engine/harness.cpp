@@ -7,7 +7,10 @@
 #include <bit>
 #include <cmath>
 #include <iterator>
+#include <map>
+#include <memory>
 #include <span>
+#include <string>
 
 #include "unmar/base/random.h"
 
@@ -57,13 +60,21 @@ std::string pixel_name(const Shape& s, std::size_t i) {
   return fmt::format("[n{},c{},y{},x{}] of {}", i, c, y, x, to_string(s));
 }
 
+/// One of each name for all cases, never taken down: to start a card takes longer than a case.
+Engine& engine_of(const std::string& name) {
+  static auto& engines = *new std::map<std::string, std::unique_ptr<Engine>>;
+  auto& engine = engines[name];
+  if (!engine) engine = make_engine(name);
+  return *engine;
+}
+
 }  // namespace
 
 std::unique_ptr<Program> prepare(const std::string& engine, const CaseGraph& g,
                                  const CompileOptions& options) {
   CompileOptions exact = options;
   exact.precision = Precision::fp32;
-  auto program = make_engine(engine)->compile(g.graph, exact);
+  auto program = engine_of(engine).compile(g.graph, exact);
   for (const auto& [id, value] : g.inputs) program->set_input(id, value);
   TrainState state = program->state();
   for (std::size_t k = 0; k < state.params.size(); ++k) {

@@ -1,6 +1,8 @@
 #include "engine/cuda/cuda_engine.h"
 
 #include <limits>
+#include <map>
+#include <mutex>
 
 #include "base/fail.h"
 #include "engine/cuda/program.h"
@@ -17,6 +19,17 @@ bool lacks(const Op& op) {
   if (const auto* norm = std::get_if<Norm>(&op))
     return norm->statistics != NormStatistics::own || norm->parts > 1;
   return std::holds_alternative<BceWithLogits>(op);
+}
+
+/// A card is started once, however many engines use it: its kernels take a while to load.
+std::shared_ptr<CardInUse> start(const Card& card) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<CardInUse>> started;
+  const std::lock_guard lock(mutex);
+  std::weak_ptr<CardInUse>& entry = started[card.name];
+  std::shared_ptr<CardInUse> in_use = entry.lock();
+  if (!in_use) entry = in_use = std::make_shared<CardInUse>(card);
+  return in_use;
 }
 
 class CudaEngine final : public Engine {
@@ -74,7 +87,7 @@ class CudaEngine final : public Engine {
     const std::string name = device.empty() ? cards[0].name : device;
     if (auto card = find(name)) return card;
     for (const Card& card : cards)
-      if (card.name == name) return in_use_.emplace_back(std::make_shared<CardInUse>(card));
+      if (card.name == name) return in_use_.emplace_back(start(card));
     return nullptr;
   }
 
