@@ -1,4 +1,5 @@
 #include "base/fail.h"
+#include "base/temporary_file.h"
 #include "image/encode.h"
 #include "image/fits_write.h"
 #include "image/metadata_files.h"

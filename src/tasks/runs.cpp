@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "fit/state.h"
+#include "unmar/base/error.h"
 #include "unmar/tensor/archive.h"
 
 namespace unmar {

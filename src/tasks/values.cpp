@@ -1,5 +1,7 @@
 #include "tasks/values.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace unmar {

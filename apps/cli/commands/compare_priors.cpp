@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unmar/base/error.h>
 #include <unmar/base/files.h>
 #include <unmar/report/report.h>
 
