@@ -37,8 +37,9 @@ class Archive;
 void serialize(Archive& archive, TrainState& state);
 
 /// Of the factors of matrix products, where a device has a faster one than fp32; sums are fp32 or
-/// better. tf32 keeps 10 bits of mantissa: a gradient is then off by some 1e-3 of its largest.
-enum class Precision { fp32, tf32 };
+/// better. tf32 keeps 10 bits of mantissa: a gradient is then off by some 1e-3 of its largest. bf16
+/// keeps 7: 1e-2. Values, gradients and parameters are stored as fp32 in all of them.
+enum class Precision { fp32, tf32, bf16 };
 
 struct CompileOptions {
   std::uint64_t seed = 0;  ///< draws the parameters and the jitter
@@ -51,6 +52,8 @@ struct CompileOptions {
   std::vector<NodeId> backward_from = {};
   std::string device = {};                ///< one of Engine::devices(); empty: the first
   Precision precision = Precision::tf32;  ///< at least; "cpu" and "ref" always take fp32
+  /// What a convolution on a card makes ready of its pictures at a time. More is done in bands.
+  std::size_t band_bytes = std::size_t{256} << 20;
 };
 
 /// What one step of a program did while it was profiled. Times are means over the iterations.

@@ -29,18 +29,26 @@ endif()
 
 set(UNMAR_CUDA_BUILT ON CACHE INTERNAL "Whether the engine 'cuda' is built in")
 set(kernels ${CMAKE_CURRENT_LIST_DIR}/kernels)
-set(ptx ${CMAKE_CURRENT_BINARY_DIR}/kernels.ptx)
-set(embedded ${CMAKE_CURRENT_BINARY_DIR}/kernels_ptx.cpp)
 file(GLOB kernel_files CONFIGURE_DEPENDS ${kernels}/*.h ${kernels}/*.cpp)
 # PTX 7.0 for compute capability 8.0: drivers of CUDA 11 and newer, cards of RTX 30 and newer.
-add_custom_command(
-  OUTPUT ${embedded}
-  COMMAND ${UNMAR_CLANG} -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 --cuda-path=/none
-          -nocudainc -nocudalib -nostdinc -nostdinc++ -Xclang -target-feature -Xclang +ptx70
-          -std=c++20 -O3 -Wall -Wextra -S -I ${PROJECT_SOURCE_DIR}/src ${kernels}/kernels.cpp -o ${ptx}
-  COMMAND ${CMAKE_COMMAND} -DPTX=${ptx} -DOUT=${embedded} -P ${CMAKE_CURRENT_LIST_DIR}/embed_ptx.cmake
-  DEPENDS ${kernel_files} ${CMAKE_CURRENT_LIST_DIR}/embed_ptx.cmake
-  COMMENT "Making PTX of the kernels")
+set(embedded)
+foreach(module base products_fp32 products_tf32 products_bf16)
+  string(REPLACE products_ "" name ${module})
+  set(ptx ${CMAKE_CURRENT_BINARY_DIR}/${name}.ptx)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/ptx_${name}.cpp)
+  add_custom_command(
+    OUTPUT ${out}
+    BYPRODUCTS ${ptx}
+    COMMAND ${UNMAR_CLANG} -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 --cuda-path=/none
+            -nocudainc -nocudalib -nostdinc -nostdinc++ -Xclang -target-feature -Xclang +ptx70
+            -std=c++20 -O3 -mllvm -inline-threshold=100000 -Wall -Wextra -S
+            -I ${PROJECT_SOURCE_DIR}/src ${kernels}/${module}.cpp -o ${ptx}
+    COMMAND ${CMAKE_COMMAND} -DPTX=${ptx} -DNAME=${name} -DOUT=${out}
+            -P ${CMAKE_CURRENT_LIST_DIR}/embed_ptx.cmake
+    DEPENDS ${kernel_files} ${CMAKE_CURRENT_LIST_DIR}/embed_ptx.cmake
+    COMMENT "Making PTX of the kernels: ${name}")
+  list(APPEND embedded ${out})
+endforeach()
 target_sources(unmar_engine PRIVATE
   cuda/cuda_engine.cpp
   cuda/device.cpp
@@ -51,6 +59,8 @@ target_sources(unmar_engine PRIVATE
   cuda/lower/convolution.cpp
   cuda/lower/loss.cpp
   cuda/lower/norm.cpp
+  cuda/lower/operands.cpp
+  cuda/lower/products.cpp
   cuda/lower/pointwise.cpp
   cuda/lower/resampling.cpp
   cuda/lower/shared.cpp

@@ -1,6 +1,8 @@
 #include "engine/cuda/device.h"
 
 #include <bit>
+#include <iterator>
+#include <utility>
 
 #include "base/fail.h"
 #include "engine/cuda/ptx.h"
@@ -8,34 +10,55 @@
 namespace unmar::cuda {
 namespace {
 
-constexpr const char* kKernelNames[] = {
-#define UNMAR_CUDA_STRING(name, Args, threads) #name,
-    UNMAR_CUDA_KERNELS(UNMAR_CUDA_STRING)
-#undef UNMAR_CUDA_STRING
+enum class ModuleOf { base, fp32, tf32, bf16 };
+constexpr const char* (*kPtx[])() = {ptx_base, ptx_fp32, ptx_tf32, ptx_bf16};
+
+struct KernelRow {
+  const char* name;
+  ModuleOf module;
+  unsigned shared;
+};
+constexpr KernelRow kKernels[] = {
+#define UNMAR_CUDA_ROW(name, module, Args, threads, shared) {#name, ModuleOf::module, shared},
+    UNMAR_CUDA_KERNELS(UNMAR_CUDA_ROW)
+#undef UNMAR_CUDA_ROW
 };
 
 Address address_of(const void* p) { return std::bit_cast<std::uintptr_t>(p); }
 
 }  // namespace
 
-CardInUse::CardInUse(const Card& card) : driver_(*machine().driver), card_(card) {
+CardInUse::CardInUse(const Card& card)
+    : driver_(*machine().driver),
+      card_(card),
+      modules_(std::size(kPtx)),
+      functions_(std::size(kKernels)) {
   call<&Driver::context_retain>("start", &context_, card_.device);
-  try {
-    make_current();
-    call<&Driver::module_load>("compile the kernels", &module_, kernels_ptx(), 0u, nullptr,
-                               nullptr);
-    for (const char* name : kKernelNames)
-      call<&Driver::module_function>(name, &functions_.emplace_back(), module_, name);
-  } catch (...) {
-    driver_.context_release(card_.device);
-    throw;
-  }
 }
 
 CardInUse::~CardInUse() {
   driver_.context_current(context_);
-  driver_.module_unload(module_);
+  for (const Module module : modules_)
+    if (module) driver_.module_unload(module);
   driver_.context_release(card_.device);
+}
+
+void CardInUse::load(Kernel kernel) const {
+  const std::lock_guard lock(mutex_);
+  const auto& [name, of, shared] = kKernels[static_cast<std::size_t>(kernel)];
+  Function& function = functions_[static_cast<std::size_t>(kernel)];
+  if (function) return;
+  make_current();
+  Module& module = modules_[static_cast<std::size_t>(of)];
+  if (!module)
+    call<&Driver::module_load>("compile its kernels", &module, kPtx[static_cast<std::size_t>(of)](),
+                               0u, nullptr, nullptr);
+  Function found = nullptr;
+  call<&Driver::module_function>(name, &found, module, name);
+  constexpr int kMostDynamicShared = 8;
+  if (shared > 0)
+    call<&Driver::function_attribute>(name, found, kMostDynamicShared, static_cast<int>(shared));
+  function = found;
 }
 
 void CardInUse::make_current() const { call<&Driver::context_current>("be used", context_); }
@@ -55,8 +78,9 @@ std::size_t CardInUse::memory_free() const {
 void CardInUse::launch(const Launch& launch, Stream stream) const {
   void* arguments[] = {const_cast<std::byte*>(launch.args.data())};
   const auto kernel = static_cast<std::size_t>(launch.kernel);
-  call<&Driver::launch>(kKernelNames[kernel], functions_[kernel], launch.grid.x, launch.grid.y,
-                        launch.grid.z, launch.threads, 1u, 1u, 0u, stream,
+  if (!functions_[kernel]) load(launch.kernel);
+  call<&Driver::launch>(kKernels[kernel].name, functions_[kernel], launch.grid.x, launch.grid.y,
+                        launch.grid.z, launch.threads, 1u, 1u, kKernels[kernel].shared, stream,
                         static_cast<void**>(arguments), nullptr);
 }
 
@@ -78,16 +102,31 @@ HostMemory::HostMemory(std::shared_ptr<CardInUse> card, std::size_t bytes) {
 }
 
 Queue::Queue(std::shared_ptr<CardInUse> card) : card_(std::move(card)) {
-  constexpr unsigned kNonBlocking = 1;
+  constexpr unsigned kNonBlocking = 1, kWithoutTime = 2;
   card_->make_current();
-  card_->call<&Driver::stream_create>("make a queue", &stream_, kNonBlocking);
+  for (Stream* stream : {&stream_, &aside_})
+    card_->call<&Driver::stream_create>("make a queue", stream, kNonBlocking);
+  for (Event* event : {&forked_, &joined_})
+    card_->call<&Driver::event_create>("make a queue", event, kWithoutTime);
 }
 Queue::~Queue() {
-  machine().driver->stream_wait(stream_);
-  machine().driver->stream_destroy(stream_);
+  const Driver& driver = *machine().driver;
+  driver.stream_wait(stream_);
+  for (const Event event : {forked_, joined_}) driver.event_destroy(event);
+  for (const Stream stream : {stream_, aside_}) driver.stream_destroy(stream);
+}
+void Queue::follow(Stream from, Stream to, Event event) {
+  card_->call<&Driver::event_record>("order its work", event, from);
+  card_->call<&Driver::stream_wait_event>("order its work", to, event, 0u);
 }
 void Queue::launch(std::span<const Launch> launches) {
-  for (const Launch& l : launches) card_->launch(l, stream_);
+  bool forked = false;
+  for (const Launch& l : launches) {
+    if (l.joins && std::exchange(forked, false)) follow(aside_, stream_, joined_);
+    if (l.aside && !std::exchange(forked, true)) follow(stream_, aside_, forked_);
+    card_->launch(l, l.aside ? aside_ : stream_);
+  }
+  if (forked) follow(aside_, stream_, joined_);
 }
 void Queue::upload(const void* src, void* dst, std::size_t bytes) {
   if (bytes > 0) card_->call<&Driver::upload>("take data", address_of(dst), src, bytes, stream_);

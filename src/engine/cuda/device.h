@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <span>
+#include <vector>
 
 #include "engine/cuda/driver.h"
 #include "engine/cuda/emitter.h"
@@ -12,7 +14,6 @@ namespace unmar::cuda {
 
 class CardInUse {
  public:
-  /// Compiles the kernels, unless the driver has them from an earlier run.
   /// throws Error, as all here, if the card refuses.
   explicit CardInUse(const Card& card);
   ~CardInUse();
@@ -30,14 +31,18 @@ class CardInUse {
   void call(const char* what, Arguments... arguments) const {
     check((driver_.*kMember)(arguments...), what, card_);
   }
+  /// Compiles the module of a kernel, unless it is loaded, or the driver has it from an earlier
+  /// run. Not while a queue is recorded.
+  void load(Kernel kernel) const;
   void launch(const Launch& launch, Stream stream) const;
 
  private:
   const Driver& driver_;
   Card card_;
   Context context_ = nullptr;
-  Module module_ = nullptr;
-  std::vector<Function> functions_;  ///< by Kernel
+  mutable std::mutex mutex_;  ///< of what load() changes
+  mutable std::vector<Module> modules_;
+  mutable std::vector<Function> functions_;  ///< by Kernel
 };
 
 /// Memory of the card, or memory of the host that the card copies to and from by itself.
@@ -71,6 +76,7 @@ class Queue {
   Queue& operator=(const Queue&) = delete;
 
   Stream stream() const { return stream_; }
+  /// What may run aside has a stream of its own; at the end all is in this one again.
   void launch(std::span<const Launch> launches);
   void upload(const void* src, void* dst, std::size_t bytes);
   void download(const void* src, void* dst, std::size_t bytes);
@@ -78,8 +84,12 @@ class Queue {
   void wait();
 
  private:
+  /// `to` goes on when `from` has done what it was given so far.
+  void follow(Stream from, Stream to, Event event);
+
   std::shared_ptr<CardInUse> card_;
-  Stream stream_ = nullptr;
+  Stream stream_ = nullptr, aside_ = nullptr;
+  Event forked_ = nullptr, joined_ = nullptr;
 };
 
 /// Points in what a queue was given, and the times between them.

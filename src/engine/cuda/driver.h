@@ -44,6 +44,7 @@ using GraphExec = struct GraphExecHandle*;
   CALL(stream_create, cuStreamCreate, (Stream*, unsigned))                                      \
   CALL(stream_destroy, cuStreamDestroy_v2, (Stream))                                            \
   CALL(stream_wait, cuStreamSynchronize, (Stream))                                              \
+  CALL(stream_wait_event, cuStreamWaitEvent, (Stream, Event, unsigned))                         \
   CALL(event_create, cuEventCreate, (Event*, unsigned))                                         \
   CALL(event_destroy, cuEventDestroy_v2, (Event))                                               \
   CALL(event_record, cuEventRecord, (Event, Stream))                                            \
@@ -58,6 +59,7 @@ using GraphExec = struct GraphExecHandle*;
   CALL(module_load, cuModuleLoadDataEx, (Module*, const void*, unsigned, int*, void**))         \
   CALL(module_unload, cuModuleUnload, (Module))                                                 \
   CALL(module_function, cuModuleGetFunction, (Function*, Module, const char*))                  \
+  CALL(function_attribute, cuFuncSetAttribute, (Function, int, int))                            \
   CALL(launch, cuLaunchKernel,                                                                  \
        (Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Stream, \
         void**, void**))

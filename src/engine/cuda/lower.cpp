@@ -1,12 +1,19 @@
 #include "engine/cuda/lower.h"
 
-#include "engine/cuda/lower/lowering.h"
+#include "engine/cuda/lower/operands.h"
 #include "engine/plan/reach.h"
 
 namespace unmar::cuda {
 namespace {
 
 NodeId id(std::size_t i) { return {static_cast<int>(i)}; }
+
+/// Where a value does not fit into a band, memory matters more than a pass over some of them.
+bool is_large(const Graph& graph, const CompileOptions& options) {
+  return std::ranges::any_of(graph.nodes(), [&](const Node& node) {
+    return node.shape.count() * sizeof(float) > options.band_bytes;
+  });
+}
 
 }  // namespace
 
@@ -15,12 +22,15 @@ Lowering::Lowering(const Graph& graph, const std::vector<ParamPlace>& params,
     : g_(graph),
       params_(params),
       seed_(options.seed),
-      fp32_(options.precision == Precision::fp32),
+      precision_(options.precision),
+      band_bytes_(options.band_bytes),
       roots_(backward_roots(graph, options.backward_from)),
-      plan_(graph, roots_, {.convolves_in_place = false}),
+      plan_(graph, roots_, {.convolves_in_place = false, .recomputes = is_large(graph, options)}),
       places_(graph, plan_, roots_, out_.buffers),
       cells_(count()),
-      makers_(count()) {
+      makers_(count()),
+      weights_(std::make_shared<WeightOperands>()) {
+  *weights_ = {make(0), make(0), make(0), {}, {}, 0};
   out_.value = places_.values();
   out_.grad = places_.grads();
   for (std::size_t i = 0; i < count(); ++i) {
@@ -43,6 +53,9 @@ Lowered Lowering::run() {
     for (std::size_t r = i; r-- > 0;)
       if (plan_[id(r)].recompute_at == static_cast<int>(i)) add_recompute(id(r));
   }
+  weights_->data->floats = std::size_t{weights_->count} * 4;
+  fill(weights_->segments, weights_->segment_table);
+  fill(weights_->groups, weights_->group_table);
   return std::move(out_);
 }
 
@@ -69,11 +82,11 @@ void Lowering::add_cotangent(NodeId n) {
       n, [](Emitter&) {},
       [=](Emitter& e) {
         const Shape& s = d.place.shape;
-        e.launch<Kernel::put_cotangent>(
-            {blocks(s.count())},
-            {pass_at(e, pass),
-             {e.at(given), s.c, e.at(d.place), d.place.ld, s.c, count_of(s), d.accumulate},
-             n.index});
+        e.launch<Kernel::put_cotangent>({lane_blocks(s, is_wide(d.place))},
+                                        {pass_at(e, pass),
+                                         {e.at(given), s.c, e.at(d.place), d.place.ld, s.c,
+                                          all_pixels_of(s), is_wide(d.place), d.accumulate},
+                                         n.index});
       });
 }
 

@@ -39,6 +39,7 @@ class PassWriter {
   /// For tests: a buffer holds NaN before its first use, and again after its last.
   void poison(int time, bool begins) {
     if (!options_.poison) return;
+    e_.join();
     for (const auto& [buffer, offset] : plan_.memory.in_arena)
       for (const Buffer::Span& span : {buffer->span, buffer->again})
         if ((begins ? span.first : span.last) == time)

@@ -27,6 +27,7 @@ class CudaProgram final : public Program {
     params_.upload_start(queue_, graph_, options_.seed);
     place_buffers();
     passes_ = emit_passes(graph_, options_, plan_, params_, arena_);
+    load_kernels();
     for (std::size_t i = 0; i < graph_.nodes().size(); ++i)
       if (const auto* constant = std::get_if<Constant>(&graph_.nodes()[i].op))
         send(*constant->value, plan_.lowered.value[i]);
@@ -199,6 +200,13 @@ class CudaProgram final : public Program {
     pass_ = new (pinned_.data()) Pass{};
     report_ = reinterpret_cast<float*>(pass_ + 1);
     queue_.wait();
+  }
+
+  /// So that nothing is compiled while a step is recorded.
+  void load_kernels() const {
+    for (const auto* pass : {&passes_.forward, &passes_.backward, &passes_.update, &passes_.report,
+                             &passes_.publish[0], &passes_.publish[1]})
+      for (const Launch& launch : *pass) card_->load(launch.kernel);
   }
 
   // ---- passes ----------------------------------------------------------------------------------

@@ -2,7 +2,11 @@
 
 namespace unmar::cuda {
 
-/// The kernels as PTX, which the driver compiles for its card; made by clang when this is built.
-const char* kernels_ptx();
+/// The modules of kernels as PTX, which the driver compiles for its card; made by clang when this
+/// is built.
+const char* ptx_base();
+const char* ptx_fp32();
+const char* ptx_tf32();
+const char* ptx_bf16();
 
 }  // namespace unmar::cuda

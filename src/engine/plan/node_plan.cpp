@@ -23,7 +23,7 @@ class Draft {
     let_readers_work_out_norms();
     write_into_concats_and_sums();
     put_gradients_in_place();
-    recompute_enlarged_values();
+    if (limits_.recomputes) recompute_enlarged_values();
     return std::move(plan_);
   }
 

@@ -31,11 +31,13 @@ struct NodePlan {
   int recompute_at = -1;
 };
 
-/// What an engine cannot do.
+/// What an engine does not do.
 struct PlanLimits {
   /// The gradient of a 1x1 convolution takes the place of the one behind it. Not where many blocks
   /// of it are worked out at once and read all of that.
   bool convolves_in_place = true;
+  /// What costs little is worked out again for backward rather than kept: less memory, more time.
+  bool recomputes = true;
 };
 
 /// Of all nodes of a graph, which must outlive it.

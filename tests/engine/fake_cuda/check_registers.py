@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compiles the PTX of the engine `cuda` with ptxas and checks each kernel's registers and spills.
 
-    check_registers.py KERNELS_PTX [PTXAS]
+    check_registers.py FOLDER [PTXAS]     of the modules' files, *.ptx
 
 A kernel must leave a multiprocessor, with 65536 registers, at least 256 threads, and must spill
 nothing. Ends with 1 if one does not, with 77 (skipped) where there is no ptxas.
 """
 
+import pathlib
 import re
 import shutil
 import subprocess
@@ -37,26 +38,34 @@ def complaints(report):
     return lines, len(found)
 
 
+def compiled(ptxas, arch, ptx):
+    """What is wrong with the kernels of a module, and how many there are."""
+    done = subprocess.run(
+        [ptxas, f"-arch={arch}", "-v", ptx, "-o", "/dev/null"], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        sys.exit(f"{arch}: ptxas refuses {ptx}:\n{done.stderr}")
+    entries = ptx.read_text(encoding="utf-8").count(".entry ")
+    lines, kernels = complaints(done.stderr)
+    if kernels != entries:
+        sys.exit(f"{arch}: {kernels} kernels in the report of ptxas, {entries} in {ptx}")
+    return lines, kernels
+
+
 def main():
-    ptx = sys.argv[1]
+    modules = sorted(pathlib.Path(sys.argv[1]).glob("*.ptx"))
+    if not modules:
+        sys.exit(f"no PTX in {sys.argv[1]}")
     ptxas = sys.argv[2] if len(sys.argv) > 2 else shutil.which("ptxas")
     if not ptxas:
         print("skipped: there is no ptxas here")
         return 77
     wrong = []
     for arch in ARCHITECTURES:
-        done = subprocess.run(
-            [ptxas, f"-arch={arch}", "-v", ptx, "-o", "/dev/null"], capture_output=True, text=True
-        )
-        if done.returncode != 0:
-            sys.exit(f"{arch}: ptxas refuses {ptx}:\n{done.stderr}")
-        with open(ptx, encoding="utf-8") as file:
-            entries = file.read().count(".entry ")
-        lines, kernels = complaints(done.stderr)
-        if kernels != entries:
-            sys.exit(f"{arch}: {kernels} kernels in the report of ptxas, {entries} in {ptx}")
-        wrong += [f"{arch} {line}" for line in lines]
-        print(f"{arch}: {kernels} kernels")
+        for ptx in modules:
+            lines, kernels = compiled(ptxas, arch, ptx)
+            wrong += [f"{arch} {line}" for line in lines]
+            print(f"{arch} {ptx.stem}: {kernels} kernels")
     print("\n".join(wrong))
     return 1 if wrong else 0
 

@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,7 +34,8 @@ using unmar::fake_cuda::run_grid;
 
 enum Result { ok = 0, invalid_value = 1, out_of_memory = 2, not_found = 500, launch_failed = 719 };
 using Address = unsigned long long;
-using Task = std::function<void()>;
+/// False: what it waits for is not done yet.
+using Task = std::function<bool()>;
 
 long long setting(const char* name, long long standard) {
   const char* text = std::getenv(name);
@@ -46,11 +48,14 @@ long long setting(const char* name, long long standard) {
 }
 
 struct FakeStream {
-  std::vector<Task> waiting;
-  std::vector<Task>* recording = nullptr;
+  std::deque<Task> waiting;
+  std::vector<Task>* recording = nullptr;  ///< perhaps that of a stream that this one follows
+  bool joined = true;                      ///< what it recorded for another one is waited for there
 };
 struct FakeEvent {
-  bool recorded = false;
+  bool timed = true;
+  int records = 0, done = 0;  ///< asked for, reached
+  FakeStream* recording = nullptr;
   std::chrono::steady_clock::time_point at;
 };
 struct FakeGraph {
@@ -65,6 +70,7 @@ std::size_t memory_used = 0;
 std::map<Address, std::size_t> allocations;  // address, bytes
 long long launches = 0;
 std::map<std::string, long long> launches_of;
+std::map<std::string, unsigned> shared_allowed;  // bytes at launch, by kernel
 
 std::size_t memory_size() {
   return static_cast<std::size_t>(setting("UNMAR_FAKE_CUDA_MEMORY", 4ll << 30));
@@ -82,12 +88,44 @@ void require_allocated(Address address, std::size_t bytes) {
 
 std::size_t pages_of(std::size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 
-void add(FakeStream* stream, Task task) {
-  (stream->recording ? *stream->recording : stream->waiting).push_back(std::move(task));
+std::vector<FakeStream*> streams;
+
+void add_task(FakeStream* stream, Task task) {
+  if (stream->recording) {
+    stream->recording->push_back(std::move(task));
+    stream->joined = false;
+  } else {
+    stream->waiting.push_back(std::move(task));
+  }
 }
+void add(FakeStream* stream, std::function<void()> work) {
+  add_task(stream, [work = std::move(work)] {
+    work();
+    return true;
+  });
+}
+/// As far as it comes; whether it came anywhere.
+bool advance(FakeStream* stream) {
+  bool moved = false;
+  while (!stream->waiting.empty() && stream->waiting.front()()) {
+    stream->waiting.pop_front();
+    moved = true;
+  }
+  return moved;
+}
+/// Every other time what other streams have goes first, else only where this one waits for it.
 void run(FakeStream* stream) {
-  for (std::size_t i = 0; i < stream->waiting.size(); ++i) stream->waiting[i]();
-  stream->waiting.clear();
+  static bool others_first = false;
+  others_first = !others_first;
+  const auto advance_others = [&] {
+    bool moved = false;
+    for (FakeStream* other : streams)
+      if (other != stream && !other->recording) moved |= advance(other);
+    return moved;
+  };
+  if (others_first) advance_others();
+  while (!stream->waiting.empty())
+    if (!advance(stream) && !advance_others()) die("streams wait for each other");
 }
 
 struct AtExit {
@@ -217,10 +255,12 @@ int cuMemsetD32Async(Address dst, unsigned word, std::size_t count, FakeStream* 
 
 int cuStreamCreate(FakeStream** stream, unsigned) {
   if (lost()) return launch_failed;
-  *stream = new FakeStream;
+  streams.push_back(*stream = new FakeStream);
   return ok;
 }
 int cuStreamDestroy_v2(FakeStream* stream) {
+  const std::lock_guard lock(mutex);
+  std::erase(streams, stream);
   delete stream;
   return ok;
 }
@@ -232,8 +272,10 @@ int cuStreamSynchronize(FakeStream* stream) {
   return lost() ? launch_failed : ok;
 }
 
-int cuEventCreate(FakeEvent** event, unsigned) {
+int cuEventCreate(FakeEvent** event, unsigned flags) {
+  constexpr unsigned kWithoutTime = 2;
   *event = new FakeEvent;
+  (*event)->timed = (flags & kWithoutTime) == 0;
   return ok;
 }
 int cuEventDestroy_v2(FakeEvent* event) {
@@ -243,13 +285,36 @@ int cuEventDestroy_v2(FakeEvent* event) {
 int cuEventRecord(FakeEvent* event, FakeStream* stream) {
   if (lost()) return launch_failed;
   const std::lock_guard lock(mutex);
-  if (stream->recording) die("an event of a recorded stream cannot be timed");
-  event->recorded = false;
-  add(stream, [=] { *event = {true, std::chrono::steady_clock::now()}; });
+  if (stream->recording) {
+    if (event->timed) die("an event of a recorded stream cannot be timed");
+    event->recording = stream;
+    return ok;
+  }
+  event->recording = nullptr;
+  ++event->records;
+  add(stream, [=] {
+    ++event->done;
+    event->at = std::chrono::steady_clock::now();
+  });
+  return ok;
+}
+/// A recording knows no order but that of its tasks, so what follows is put behind.
+int cuStreamWaitEvent(FakeStream* stream, FakeEvent* event, unsigned) {
+  if (lost()) return launch_failed;
+  const std::lock_guard lock(mutex);
+  if (event->recording) {
+    if (stream->recording && stream->recording != event->recording->recording)
+      die("two recordings are mixed");
+    event->recording->joined = true;
+    if (!stream->recording) stream->recording = event->recording->recording;
+    return ok;
+  }
+  add_task(stream, [=, until = event->records] { return event->done >= until; });
   return ok;
 }
 int cuEventElapsedTime(float* milliseconds, FakeEvent* from, FakeEvent* to) {
-  if (!from->recorded || !to->recorded) return invalid_value;
+  if (from->done == 0 || from->done != from->records || to->done != to->records)
+    return invalid_value;
   *milliseconds = std::chrono::duration<float, std::milli>(to->at - from->at).count();
   return ok;
 }
@@ -260,7 +325,13 @@ int cuStreamBeginCapture_v2(FakeStream* stream, int) {
   return ok;
 }
 int cuStreamEndCapture(FakeStream* stream, FakeGraph** graph) {
-  const std::unique_ptr<std::vector<Task>> recorded(std::exchange(stream->recording, nullptr));
+  const std::lock_guard lock(mutex);
+  const std::unique_ptr<std::vector<Task>> recorded(stream->recording);
+  for (FakeStream* other : streams) {
+    if (other->recording != recorded.get()) continue;
+    if (other != stream && !other->joined) die("a recording ends while another stream is in it");
+    other->recording = nullptr;
+  }
   *graph = new FakeGraph{std::move(*recorded)};
   return ok;
 }
@@ -275,7 +346,7 @@ int cuGraphInstantiate_v2(FakeGraph** exec, FakeGraph* graph, void*, char*, std:
 int cuGraphLaunch(FakeGraph* exec, FakeStream* stream) {
   if (lost()) return launch_failed;
   const std::lock_guard lock(mutex);
-  for (const Task& task : exec->tasks) add(stream, task);
+  for (const Task& task : exec->tasks) add_task(stream, task);
   return ok;
 }
 int cuGraphExecDestroy(FakeGraph* exec) {
@@ -297,13 +368,20 @@ int cuModuleGetFunction(const NamedKernel** function, FakeModule* module, const 
   if (module->ptx.find(std::string(".entry ") + name + "(") == std::string::npos) return not_found;
   return *function ? ok : not_found;
 }
+/// More than 48 KiB of shared memory must be asked for first.
+int cuFuncSetAttribute(const NamedKernel* function, int attribute, int value) {
+  constexpr int kMostDynamicShared = 8;
+  if (attribute != kMostDynamicShared || value > 99 << 10) return invalid_value;
+  shared_allowed[function->name] = static_cast<unsigned>(value);
+  return ok;
+}
 int cuLaunchKernel(const NamedKernel* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                    unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
                    FakeStream* stream, void** arguments, void**) {
   if (lost()) return launch_failed;
   if (grid_x == 0 || grid_y == 0 || grid_z == 0 || grid_y > 65535 || grid_z > 65535 ||
       grid_x > 2147483647u || block_x != function->threads || block_y != 1 || block_z != 1 ||
-      shared != 0)
+      shared != function->shared || shared > shared_allowed[function->name])
     return invalid_value;
   const std::lock_guard lock(mutex);
   std::vector<char> args(function->args_size);
@@ -312,7 +390,8 @@ int cuLaunchKernel(const NamedKernel* function, unsigned grid_x, unsigned grid_y
     if (lost()) return;
     ++launches;
     ++launches_of[function->name];
-    run_grid({grid_x, grid_y, grid_z}, block_x, [&] { function->run(args.data()); });
+    run_grid({grid_x, grid_y, grid_z}, block_x, function->shared,
+             [&] { function->run(args.data()); });
   });
   return ok;
 }

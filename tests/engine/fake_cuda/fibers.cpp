@@ -65,10 +65,17 @@ struct Saved {
 
 enum class State : unsigned char { ready, at_block_barrier, at_warp_barrier, done };
 
+struct LateCopy {
+  void* to;
+  const void* from;
+  bool wanted;
+};
 struct Lane {
   Saved saved;
   std::unique_ptr<char[]> stack;
   State state;
+  std::vector<LateCopy> copies;      ///< not made yet
+  std::vector<std::size_t> batches;  ///< how many copies each has; those after the last are open
 };
 
 /// The one block that runs.
@@ -78,9 +85,9 @@ struct Block {
   unsigned threads = 0, current = 0;
   int waiting = 0, done = 0;  ///< at the block's barrier; at the end
   int warp_waiting[kMostThreads / 32] = {};
-  WarpProduct products[kMostThreads / 32];
+  WarpShow shows[kMostThreads / 32];
   const std::function<void()>* kernel = nullptr;
-  std::unique_ptr<std::byte[]> memory{new (std::align_val_t{128}) std::byte[kMostShared]};
+  std::unique_ptr<std::byte[]> memory{new (std::align_val_t{128}) std::byte[kMostBytes]};
   std::size_t memory_used = 0;
 };
 thread_local Block* block = nullptr;
@@ -92,6 +99,7 @@ void pause(State state) {
 }
 void enter() {
   (*block->kernel)();
+  if (!block->lanes[block->current].copies.empty()) die("copies that nobody waited for");
   ++block->done;
   pause(State::done);
 }
@@ -137,9 +145,10 @@ void run_block() {
   for (unsigned t = 0; t < b.threads; ++t) {
     b.lanes[t].saved.start(b.lanes[t].stack.get(), &enter);
     b.lanes[t].state = State::ready;
+    b.lanes[t].batches.clear();
   }
   for (int& w : b.warp_waiting) w = 0;
-  for (WarpProduct& p : b.products) p.arrived = 0;
+  for (WarpShow& s : b.shows) s.arrived = 0;
   const int threads = static_cast<int>(b.threads);
   while (b.done < threads) {
     bool moved = false;
@@ -158,12 +167,15 @@ void run_block() {
 
 }  // namespace
 
-void run_grid(Dim grid, unsigned threads, const std::function<void()>& kernel) {
+void run_grid(Dim grid, unsigned threads, std::size_t shared_bytes,
+              const std::function<void()>& kernel) {
   static thread_local Block own;
   block = &own;
   if (threads > kMostThreads) die("too many threads in a block");
   own.threads = threads;
   own.kernel = &kernel;
+  if (shared_bytes > kMostBytes) die("too much shared memory for some cards");
+  own.memory_used = std::max(own.memory_used, shared_bytes);
   for (unsigned t = 0; t < threads; ++t)
     if (!own.lanes[t].stack) own.lanes[t].stack.reset(new char[kStack]);
   const unsigned total = grid.x * grid.y * grid.z;
@@ -195,11 +207,36 @@ void* shared_memory(std::size_t bytes) {
   return block->memory.get();
 }
 
-WarpProduct& warp_product() { return block->products[block->current / 32]; }
+WarpShow& warp_show() { return block->shows[block->current / 32]; }
+
+void copy_later(void* to, const void* from, bool wanted) {
+  block->lanes[block->current].copies.push_back({to, from, wanted});
+}
+void end_batch() {
+  Lane& lane = block->lanes[block->current];
+  std::size_t in_batches = 0;
+  for (const std::size_t n : lane.batches) in_batches += n;
+  lane.batches.push_back(lane.copies.size() - in_batches);
+}
+void wait_for_batches(std::size_t left) {
+  Lane& lane = block->lanes[block->current];
+  std::size_t made = 0;
+  while (lane.batches.size() > left) {
+    for (std::size_t n = lane.batches.front(); n > 0; --n, ++made) {
+      const LateCopy& copy = lane.copies[made];
+      if (copy.wanted)
+        std::memcpy(copy.to, copy.from, 16);
+      else
+        std::memset(copy.to, 0, 16);
+    }
+    lane.batches.erase(lane.batches.begin());
+  }
+  lane.copies.erase(lane.copies.begin(), lane.copies.begin() + static_cast<std::ptrdiff_t>(made));
+}
 
 }  // namespace unmar::fake_cuda
 
-void unmar::cuda::require_aligned(const void* p) {
-  if (reinterpret_cast<std::uintptr_t>(p) % 16 != 0)
-    fake_cuda::die("an address is no multiple of 16");
+void unmar::cuda::require_aligned(const void* p, unsigned bytes) {
+  if (reinterpret_cast<std::uintptr_t>(p) % bytes != 0)
+    fake_cuda::die("an address is no multiple of what is read or written there");
 }

@@ -8,7 +8,7 @@ namespace unmar::fake_cuda {
 struct NamedKernel {
   const char* name;
   std::size_t args_size;
-  unsigned threads;
+  unsigned threads, shared;
   void (*run)(const void* args);
 };
 /// nullptr: there is none of this name.

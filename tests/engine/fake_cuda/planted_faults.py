@@ -17,25 +17,37 @@ import tempfile
 
 CONV = "*Parity*cuda_conv_k3_s1_reflect_nobias_o13_c13_7x5_n2"
 FAULTS = {
-    "no barrier after the pieces are stored": (
+    "no barrier between the stages": (
         "conv.h",
-        "      store<kProducts>(tile.b[(step + 1) % 2], next_b);\n    }\n    __syncthreads();",
-        "      store<kProducts>(tile.b[(step + 1) % 2], next_b);\n    }",
+        "    __syncthreads();  // all have it",
+        "    // all have it",
         CONV,
     ),
-    "one stage of shared memory for two steps": (
+    "a stage is read while its copies are on their way": (
         "conv.h",
-        "tile.a[(step + 1) % 2], next_a",
-        "tile.a[step % 2], next_a",
+        "wait_copies<kStages - 2>();",
+        "wait_copies<kStages - 1>();",
         CONV,
     ),
-    "no mask at the last rows": (
+    "pixels beyond the last are summed up": (
         "conv.h",
-        "int out_row(int row) const { return row < rows ? row : -1; }",
-        "int out_row(int row) const { return row; }",
-        "*SameBits*cuda_chain_skip_net*:*Parity*cuda_chain_skip_net*",
+        "const bool is_there = at.index < a.pixels;",
+        "const bool is_there = true;",
+        CONV,
     ),
-    "channels beyond the last are read": ("conv.h", "valid > 1 ? p[1] : 0.f", "p[1]", CONV),
+    "rows below a picture lie elsewhere in the ring": (
+        "product_out.h",
+        "at = (y - to.h) * to.wide + x;",
+        "at = (y - to.h + 1) * to.wide + x;",
+        CONV,
+    ),
+    "channels beyond the last are read": ("lanes.h", "valid > 1 ? p[1] : 0.f", "p[1]", CONV),
+    "the wrong half of a warp's rows gets the last columns": (
+        "conv.h",
+        "tiles.half ? f.a[(2 + i) % Tiles::kM][e] : f.a[i][e]",
+        "f.a[i][e]",
+        "*rounded*cuda_conv_k1_s1_zero_o132*",
+    ),
     "a mirrored position is forgotten": ("act.h", "if (which == 2 && (!reflect", "if (which == 2 && (true || !reflect", CONV),
     "no barrier in a tree of sums": (
         "sums.h",
@@ -45,8 +57,8 @@ FAULTS = {
     ),
     "no barrier before rows are added up": (
         "sums.h",
-        "  tile.second[r.row][r.lane] = second;\n  __syncthreads();",
-        "  tile.second[r.row][r.lane] = second;",
+        "second, r.count);\n  }\n  __syncthreads();",
+        "second, r.count);\n  }",
         "*Parity*cuda_batch_norm*",
     ),
     "a barrier that some threads never reach": (
@@ -59,15 +71,9 @@ FAULTS = {
         "act.h",
         "*dst = accumulate ? *dst + v : v",
         "*dst = *dst + v",
-        CONV,
+        "*Parity*cuda_conv_k3_s1_zero_o13_c3_33x64*",
     ),
-    "a phase sums the taps of another one": (
-        "conv.h",
-        "tap_x + s.phases * column;",
-        "tap_x + column;",
-        "*Parity*cuda_conv_k3_s2_reflect_o13*",
-    ),
-    "the last part of a split sum is left out": ("conv.h", "k < a.splits", "k < a.splits - 1", "*Parity*cuda_conv*"),
+    "the last part of a split sum is left out": ("parts.h", "k < a.splits", "k < a.splits - 1", "*Parity*cuda_conv*"),
 }
 
 

@@ -66,13 +66,6 @@ UNMAR_DEVICE float slope_at(Act act, float x) {
 UNMAR_DEVICE float before_act(const Normed& n, unsigned cell, float v) {
   return v * n.scale[cell] + n.shift[cell];
 }
-/// A source value as its reader sees it.
-UNMAR_DEVICE float folded(const Folded& f, unsigned cell, float v) {
-  if (!f.scale) return v;
-  const float y = v * f.scale[cell] + f.shift[cell];
-  return y > 0.f ? y : f.slope * y;
-}
-
 /// dst = v, or += v.
 UNMAR_DEVICE void put(float* dst, float v, int accumulate) { *dst = accumulate ? *dst + v : v; }
 

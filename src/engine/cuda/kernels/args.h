@@ -47,7 +47,8 @@ struct Copy {
   float* dst;
   long long dst_ld;
   int c;
-  unsigned count;
+  unsigned pixels;
+  int wide;  ///< four channels at a time
   int accumulate;
 };
 /// From or to [n,c,h,w]; `channels_last` is the side with ld.
@@ -146,7 +147,8 @@ struct Resample {
   long long src_ld, dst_ld;
   Taps rows, cols;
   int h, w, dst_h, dst_w, c;
-  unsigned count;
+  unsigned pixels;  ///< of dst
+  int wide;         ///< four channels at a time
   int accumulate;
 };
 struct FilterArgs {
@@ -171,7 +173,7 @@ struct TimeWaves {
 struct ColumnSums {
   const float* src;
   long long ld;
-  int c;
+  int c, wide;      ///< wide: four channels at a time
   unsigned pixels;  ///< of a group
   unsigned chunk;   ///< pixels of one part
   int chunks;
@@ -182,14 +184,13 @@ struct ColumnFinish {
   int c, chunks;
   float* dst;
   long long dst_ld;  ///< from group to group
-  unsigned count;
   int accumulate;
 };
 
 struct NormMoments {
   const float* src;
   long long ld;
-  int c;
+  int c, wide;
   unsigned pixels, chunk;
   int chunks;
   float *mean, *square;  ///< [n][chunk][c]: mean, and sum of squared distances from it
@@ -210,14 +211,15 @@ struct NormApply {
   long long src_ld, dst_ld;
   Normed norm;
   int c;
-  unsigned pixels, count;
+  unsigned pixels, all_pixels;  ///< of a picture, of all
+  int wide;                     ///< four channels at a time
 };
 struct NormGradSums {
   const float *src, *d_dst;
   long long src_ld, d_dst_ld;
   Normed norm;
   const float *cell_mean, *cell_rstd;
-  int c;
+  int c, wide;
   unsigned pixels, chunk;
   int chunks;
   float *sum, *sum_normal;  ///< [n][chunk][c]
@@ -227,7 +229,8 @@ struct NormGradFinish {
   int n, c, unit_n, unit_c;
   unsigned pixels;
   int chunks;
-  float *offset, *slope;  ///< [n][c]
+  float *offset, *slope;    ///< [n][c]
+  float *d_gamma, *d_beta;  ///< null, unless a unit is a channel of all pictures
 };
 struct NormGradParams {
   const float *sum, *sum_normal;
@@ -241,7 +244,8 @@ struct NormGradApply {
   Normed norm;
   const float *cell_mean, *offset, *slope;
   int c;
-  unsigned pixels, count;
+  unsigned pixels, all_pixels;
+  int wide;
   int accumulate;
 };
 
@@ -299,35 +303,87 @@ struct AttentionArgs {
   int add_q, add_k, add_v;
 };
 
-struct ConvShape {
-  int n, h, w, c;  ///< of the source
-  int dst_h, dst_w, out_c;
-  int kernel, stride, pad, reflect;
-  int phases;  ///< of the source gradient, per direction: see DataProduct
-};
-/// out = a b as in conv.h. With splits > 1 each split of the sum goes to parts
-/// [split][row][column].
-struct ConvProduct {
-  ConvShape shape;
+/// Values made ready to be factors of products: [n][high][wide][dst_c] with the border around them,
+/// dst_c in whole groups of 16 bytes, rounded to what the product takes.
+struct Prepare {
+  const float* src;
   Folded fold;
-  const float *a, *b;
-  long long a_ld, b_ld;
+  void* dst;
+  long long src_ld;
+  int h, w, c;     ///< of the source
+  int top, left;   ///< rows and columns of dst in front of it
+  int high, wide;  ///< of dst
+  int dst_c;
+  int reflect;  ///< what lies around the source is mirrored; else 0
+  int wide_src;
+  unsigned count;  ///< of dst, in fours of channels
+};
+/// The weights of one product as [column][depth]; see ConvProduct. `groups` says where in the table
+/// of groups those of a column begin: for each the first weight, and how many there are; the rest
+/// of the 16 bytes is 0.
+struct WeightSegment {
+  const float* weight;
+  unsigned first;  ///< group of all that are made ready
+  int groups;
+  int step, column_step;  ///< in the weights, from one of a group to the next, and to a column's
+  int columns;            ///< those beyond are 0
+  int column_groups;      ///< groups of a column
+};
+struct PrepareWeights {
+  const WeightSegment* segments;
+  int segment_count;
+  const int* groups;
+  void* dst;
+  unsigned count;  ///< of all groups
+};
+/// Where the rows of a product go. Row ((n * row_h) + y) * row_w + x is pixel (y * scale + first_y,
+/// x * scale + first_x) of picture n of out. Those outside of out are dropped, or lie in `ring`,
+/// which holds what a border of `top` and `left` in front of out, and more behind it, gets.
+struct ProductRows {
+  int row_h, row_w, scale, first_y, first_x;
+  int h, w;
+  float* ring;
+  int top, left, high, wide;  ///< high, wide: of out with its border
+};
+/// out = rows x columns. With splits > 1 each part of the sum goes to parts [split][row][column].
+struct ProductOut {
+  ProductRows to;
+  int rows, columns;
   const float* bias;
   float* out;
   long long out_ld;
+  int channels;  ///< of a pixel in ring
+  int wide_out;  ///< two floats at a time
   float* parts;
   int splits;
-  int wide_a, wide_b;  ///< rows can be read four floats at a time
   int accumulate;
 };
-struct SumParts {
-  const float* parts;
-  const float* bias;
-  float* out;
-  long long out_ld;
-  int splits, columns;
+/// Rows: pixels. The sum runs over groups of 16 bytes; the group k of a row lies offsets[k] behind
+/// the row's first element, which is n * image + y * line + x * pixel.
+struct ConvProduct {
+  const void* a;
+  const int* offsets;
+  unsigned image, line, pixel;
+  const void* b;     ///< [column][steps * 4 groups]
+  int steps;         ///< of four groups
+  int first_column;  ///< of this launch
+  ProductOut out;
+};
+/// Rows: taps x channels of a. The sum runs over the pixels [n][pixel_h][pixel_w].
+struct WeightProduct {
+  const void *a, *b;
+  unsigned a_image, a_line, a_pixel, b_image, b_line, b_pixel;  ///< between pixels of the sum
+  unsigned a_row, a_column;  ///< between the rows and columns of a, for the taps
+  int a_channels, b_channels, kernel;
+  int pixels, pixel_h, pixel_w;
+  int first_column;
+  ProductOut out;
+};
+/// Adds what the border of a gradient got to the pixels that it mirrors.
+struct AddMirrored {
+  ProductOut out;
+  int top, bottom, left, right;  ///< rows and columns of out that something is added to
   unsigned count;
-  int accumulate;
 };
 
 struct AdamArgs {
@@ -341,56 +397,77 @@ struct Report {
   float* dst;
 };
 
-/// All kernels: name, what it takes, threads of a block.
-#define UNMAR_CUDA_KERNELS(KERNEL)              \
-  KERNEL(fill, Fill, 256)                       \
-  KERNEL(copy, Copy, 256)                       \
-  KERNEL(to_channels_last, Reorder, 256)        \
-  KERNEL(from_channels_last, Reorder, 256)      \
-  KERNEL(put_seed, Seed, 1)                     \
-  KERNEL(put_cotangent, Cotangent, 256)         \
-  KERNEL(activation, Activate, 256)             \
-  KERNEL(activation_grad, Activate, 256)        \
-  KERNEL(jitter, Noise, 256)                    \
-  KERNEL(dropout, Noise, 256)                   \
-  KERNEL(add, Binary, 256)                      \
-  KERNEL(multiply, Binary, 256)                 \
-  KERNEL(channel_dot, ChannelDot, 256)          \
-  KERNEL(max_pool, MaxPool, 256)                \
-  KERNEL(max_pool_grad, MaxPool, 256)           \
-  KERNEL(shuffle, Shuffle, 256)                 \
-  KERNEL(shuffle_grad, Shuffle, 256)            \
-  KERNEL(resample, Resample, 256)               \
-  KERNEL(filter, FilterArgs, 256)               \
-  KERNEL(filter_grad, FilterArgs, 256)          \
-  KERNEL(time_embedding, TimeWaves, 256)        \
-  KERNEL(time_embedding_grad, TimeWaves, 32)    \
-  KERNEL(column_sums, ColumnSums, 256)          \
-  KERNEL(column_finish, ColumnFinish, 256)      \
-  KERNEL(norm_moments, NormMoments, 256)        \
-  KERNEL(norm_finish, NormFinish, 128)          \
-  KERNEL(norm_apply, NormApply, 256)            \
-  KERNEL(norm_grad_sums, NormGradSums, 256)     \
-  KERNEL(norm_grad_finish, NormGradFinish, 128) \
-  KERNEL(norm_grad_params, NormGradParams, 128) \
-  KERNEL(norm_grad_apply, NormGradApply, 256)   \
-  KERNEL(sums, Sums, 256)                       \
-  KERNEL(sum_finish, SumFinish, 256)            \
-  KERNEL(difference_grad, DifferenceGrad, 256)  \
-  KERNEL(variation, Variation, 256)             \
-  KERNEL(variation_grad, Variation, 256)        \
-  KERNEL(scaled, Scaled, 1)                     \
-  KERNEL(attention, AttentionArgs, 128)         \
-  KERNEL(attention_grad_q, AttentionArgs, 128)  \
-  KERNEL(attention_grad_kv, AttentionArgs, 128) \
-  KERNEL(conv_forward_tf32, ConvProduct, 128)   \
-  KERNEL(conv_forward_fp32, ConvProduct, 128)   \
-  KERNEL(conv_data_tf32, ConvProduct, 128)      \
-  KERNEL(conv_data_fp32, ConvProduct, 128)      \
-  KERNEL(conv_weight_tf32, ConvProduct, 128)    \
-  KERNEL(conv_weight_fp32, ConvProduct, 128)    \
-  KERNEL(sum_parts, SumParts, 256)              \
-  KERNEL(adam, AdamArgs, 256)                   \
-  KERNEL(report, Report, 1)
+constexpr int kStages = 4;  ///< of shared memory: three are on their way while one is multiplied
+/// Bytes of shared memory of a product's block, 128 rows by `columns`.
+constexpr unsigned rows_shared(unsigned columns) { return kStages * (128 + columns) * 64; }
+constexpr unsigned pixels_shared(unsigned columns) {
+  return kStages * 16 * 4 * (128 + 8 + columns + 8);
+}
+
+/// All kernels: name, module, what it takes, threads of a block, bytes of shared memory set aside
+/// at launch. A module is what the driver compiles at a time: a file of this folder.
+#define UNMAR_CUDA_KERNELS(KERNEL)                                            \
+  KERNEL(fill, base, Fill, 256, 0)                                            \
+  KERNEL(copy, base, Copy, 256, 0)                                            \
+  KERNEL(to_channels_last, base, Reorder, 256, 0)                             \
+  KERNEL(from_channels_last, base, Reorder, 256, 0)                           \
+  KERNEL(put_seed, base, Seed, 1, 0)                                          \
+  KERNEL(put_cotangent, base, Cotangent, 256, 0)                              \
+  KERNEL(activation, base, Activate, 256, 0)                                  \
+  KERNEL(activation_grad, base, Activate, 256, 0)                             \
+  KERNEL(jitter, base, Noise, 256, 0)                                         \
+  KERNEL(dropout, base, Noise, 256, 0)                                        \
+  KERNEL(add, base, Binary, 256, 0)                                           \
+  KERNEL(multiply, base, Binary, 256, 0)                                      \
+  KERNEL(channel_dot, base, ChannelDot, 256, 0)                               \
+  KERNEL(max_pool, base, MaxPool, 256, 0)                                     \
+  KERNEL(max_pool_grad, base, MaxPool, 256, 0)                                \
+  KERNEL(shuffle, base, Shuffle, 256, 0)                                      \
+  KERNEL(shuffle_grad, base, Shuffle, 256, 0)                                 \
+  KERNEL(resample, base, Resample, 256, 0)                                    \
+  KERNEL(filter, base, FilterArgs, 256, 0)                                    \
+  KERNEL(filter_grad, base, FilterArgs, 256, 0)                               \
+  KERNEL(time_embedding, base, TimeWaves, 256, 0)                             \
+  KERNEL(time_embedding_grad, base, TimeWaves, 32, 0)                         \
+  KERNEL(column_sums, base, ColumnSums, 256, 0)                               \
+  KERNEL(column_finish, base, ColumnFinish, 128, 0)                           \
+  KERNEL(norm_moments, base, NormMoments, 256, 0)                             \
+  KERNEL(norm_finish, base, NormFinish, 128, 0)                               \
+  KERNEL(norm_apply, base, NormApply, 256, 0)                                 \
+  KERNEL(norm_grad_sums, base, NormGradSums, 256, 0)                          \
+  KERNEL(norm_grad_finish, base, NormGradFinish, 128, 0)                      \
+  KERNEL(norm_grad_params, base, NormGradParams, 128, 0)                      \
+  KERNEL(norm_grad_apply, base, NormGradApply, 256, 0)                        \
+  KERNEL(sums, base, Sums, 256, 0)                                            \
+  KERNEL(sum_finish, base, SumFinish, 256, 0)                                 \
+  KERNEL(difference_grad, base, DifferenceGrad, 256, 0)                       \
+  KERNEL(variation, base, Variation, 256, 0)                                  \
+  KERNEL(variation_grad, base, Variation, 256, 0)                             \
+  KERNEL(scaled, base, Scaled, 1, 0)                                          \
+  KERNEL(attention, base, AttentionArgs, 128, 0)                              \
+  KERNEL(attention_grad_q, base, AttentionArgs, 128, 0)                       \
+  KERNEL(attention_grad_kv, base, AttentionArgs, 128, 0)                      \
+  KERNEL(prepare_fp32, fp32, Prepare, 256, 0)                                 \
+  KERNEL(prepare_tf32, tf32, Prepare, 256, 0)                                 \
+  KERNEL(prepare_bf16, bf16, Prepare, 256, 0)                                 \
+  KERNEL(prepare_weights_fp32, fp32, PrepareWeights, 256, 0)                  \
+  KERNEL(prepare_weights_tf32, tf32, PrepareWeights, 256, 0)                  \
+  KERNEL(prepare_weights_bf16, bf16, PrepareWeights, 256, 0)                  \
+  KERNEL(conv_fp32_32, fp32, ConvProduct, 128, cuda::rows_shared(32))         \
+  KERNEL(conv_tf32_32, tf32, ConvProduct, 128, cuda::rows_shared(32))         \
+  KERNEL(conv_tf32_128, tf32, ConvProduct, 128, cuda::rows_shared(128))       \
+  KERNEL(conv_tf32_136, tf32, ConvProduct, 128, cuda::rows_shared(136))       \
+  KERNEL(conv_bf16_32, bf16, ConvProduct, 128, cuda::rows_shared(32))         \
+  KERNEL(conv_bf16_128, bf16, ConvProduct, 128, cuda::rows_shared(128))       \
+  KERNEL(conv_bf16_136, bf16, ConvProduct, 128, cuda::rows_shared(136))       \
+  KERNEL(weight_fp32_32, fp32, WeightProduct, 128, cuda::pixels_shared(32))   \
+  KERNEL(weight_tf32_32, tf32, WeightProduct, 128, cuda::pixels_shared(32))   \
+  KERNEL(weight_tf32_128, tf32, WeightProduct, 128, cuda::pixels_shared(128)) \
+  KERNEL(weight_bf16_32, bf16, WeightProduct, 128, cuda::pixels_shared(32))   \
+  KERNEL(weight_bf16_128, bf16, WeightProduct, 128, cuda::pixels_shared(128)) \
+  KERNEL(add_mirrored, base, AddMirrored, 256, 0)                             \
+  KERNEL(sum_parts, base, ProductOut, 256, 0)                                 \
+  KERNEL(adam, base, AdamArgs, 256, 0)                                        \
+  KERNEL(report, base, Report, 1, 0)
 
 }  // namespace unmar::cuda

@@ -1,448 +1,389 @@
 #pragma once
 
-#include "engine/cuda/kernels/pointwise.h"
+#include "engine/cuda/kernels/operands.h"
+#include "engine/cuda/kernels/product_out.h"
 
-/// Convolutions as matrix products on tensor cores. The matrices are never stored: a block gathers
-/// its pieces of a and b into shared memory, works out the norm in front of the convolution and the
-/// mirrored border on the way, and multiplies.
+/// Convolutions as matrix products on tensor cores, of factors that operands.h has made ready. The
+/// matrices are never stored: a block gathers its pieces of them from the pictures.
 ///
 ///              rows of out      columns      summed over
 ///   forward    pixels of dst    out_c        taps x c
 ///   data       pixels of src    c            taps x out_c      (the gradient of the source)
 ///   weight     taps x c         out_c        pixels of dst     (the gradient of the weights)
 ///
-/// Weights are [tap][c][out_c]. A block makes 128 x 64 of out, each of its four warps 64 x 32;
-/// while it multiplies one step of 16 it has the next one on its way from memory. With few blocks
-/// the sum is split among blocks, and sum_parts adds up the parts in order.
+/// Forward and data are one kernel: what differs is where a row begins, and tables of what the sum
+/// runs over. At stride s the gradient of the source is s x s products: rows and columns in s
+/// phases, each of which lies under its own taps.
+///
+/// A block makes 128 rows by 128 or, where there are few columns, 32; the last few beyond 128 may
+/// be in a block of 136. While its four warps multiply
+/// one step of the sum, three more are on their way to shared memory. With few blocks the sum is
+/// split among blocks, and sum_parts adds up the parts in order.
 namespace unmar::cuda {
 
-constexpr int kRows = 128, kColumns = 64, kStep = 16;
+constexpr int kRows = 128;
 
-/// A piece of a or b in shared memory, `kExtent` rows or columns times a step. Its elements come
-/// from memory four at a time: along the sum, or along the rows or columns. Either way the lanes of
-/// a warp that read a fragment meet no bank twice.
-template <int kExtent, bool kAlongSum>
-struct Piece {
-  static constexpr int kLd = kAlongSum ? kStep + 4 : kExtent + 8;
-  float value[(kAlongSum ? kExtent : kStep) * kLd];
-  UNMAR_DEVICE float at(int i, int k) const {
-    return kAlongSum ? value[i * kLd + k] : value[k * kLd + i];
+/// Which part of a block's result a warp makes: tiles of 16 x 8. Of 136 columns the last eight are
+/// `extra`: two tiles of each warp, of half its rows.
+template <int kColumns>
+struct WarpTiles {
+  static constexpr bool kWide = kColumns >= 128;
+  static constexpr int kM = kWide ? 4 : 2, kN = kWide ? 8 : 4, kExtra = kColumns > 128 ? 2 : 0;
+  int row, column;  ///< the first
+  int half;         ///< of its rows, for extra tiles
+  UNMAR_DEVICE explicit WarpTiles(int warp)
+      : row(kWide ? warp / 2 * 64 : warp * 32), column(kWide ? warp % 2 * 64 : 0), half(warp % 2) {}
+};
+
+/// The steps of the sum that a block has.
+struct Steps {
+  int begin, end;
+  UNMAR_DEVICE Steps(int steps, int splits) {
+    const auto at = [&](unsigned split) {
+      return static_cast<int>(static_cast<long long>(steps) * split / splits);
+    };
+    begin = at(blockIdx.z);
+    end = at(blockIdx.z + 1);
   }
 };
 
-/// Four neighbours in memory from `p` on; those from `valid` on count as 0.
-UNMAR_DEVICE Float4 read4(const float* p, int valid, int wide) {
-  if (valid >= 4 && wide) return load4(p);
-  return {valid > 0 ? p[0] : 0.f, valid > 1 ? p[1] : 0.f, valid > 2 ? p[2] : 0.f,
-          valid > 3 ? p[3] : 0.f};
-}
-UNMAR_DEVICE Float4 folded4(const Folded& f, unsigned cell, Float4 v, int valid) {
-  if (!f.scale) return v;
-  if (valid > 0) v.x = folded(f, cell, v.x);
-  if (valid > 1) v.y = folded(f, cell + 1, v.y);
-  if (valid > 2) v.z = folded(f, cell + 2, v.z);
-  if (valid > 3) v.w = folded(f, cell + 3, v.w);
-  return v;
+/// acc += a b; fp32 as four products of what tf32 holds and what is left of it.
+template <class Type, int M, int N>
+UNMAR_DEVICE void multiply_as(float (&acc)[M][N][4], unsigned (&a)[M][4], unsigned (&b)[N][2]) {
+  if (!Type::kSplit) return multiply<Type::kBf16>(acc, a, b);
+  const auto split = [](unsigned& bits) {
+    const float v = float_of(bits), rounded = to_tf32(v);
+    bits = bits_of(rounded);
+    return bits_of(to_tf32(v - rounded));
+  };
+  unsigned a_rest[M][4], b_rest[N][2];
+#pragma unroll
+  for (int i = 0; i < M; ++i)
+#pragma unroll
+    for (int e = 0; e < 4; ++e) a_rest[i][e] = split(a[i][e]);
+#pragma unroll
+  for (int j = 0; j < N; ++j)
+#pragma unroll
+    for (int e = 0; e < 2; ++e) b_rest[j][e] = split(b[j][e]);
+  multiply<false>(acc, a_rest, b_rest);
+  multiply<false>(acc, a_rest, b);
+  multiply<false>(acc, a, b_rest);
+  multiply<false>(acc, a, b);
 }
 
-struct PixelSpot {
-  int n, y, x;
+/// What a warp's tiles take of half a step, and what they have summed up.
+template <class Tiles>
+struct Fragments {
+  unsigned a[Tiles::kM][4], b[Tiles::kN][2], extra[1][2];
 };
-UNMAR_DEVICE PixelSpot spot_of(unsigned p, int h, int w) {
-  const unsigned row = p / static_cast<unsigned>(w), n = row / static_cast<unsigned>(h);
-  return {static_cast<int>(n), static_cast<int>(row - n * static_cast<unsigned>(h)),
-          static_cast<int>(p - row * static_cast<unsigned>(w))};
-}
-UNMAR_DEVICE long long pixel_index(const PixelSpot& s, int y, int x, int h, int w) {
-  return (static_cast<long long>(s.n) * h + y) * w + x;
-}
-
-/// a: source pixels under the kernel. b: the weights.
-struct ForwardProduct {
-  static constexpr bool kAAlongSum = true, kBAlongSum = false;
-  const ConvProduct& p;
-  const ConvShape& s;
-  int m0, rows, columns, chunks, steps;  ///< m0: the block's first row
-  PixelSpot spot[4];  ///< of this thread's four rows: the pixel under the kernel's first tap
-  int col, n0;
-
-  UNMAR_DEVICE ForwardProduct(const ConvProduct& product, int block, int first_column)
-      : p(product), s(product.shape), m0(block * kRows), n0(first_column) {
-    rows = s.n * s.dst_h * s.dst_w;
-    columns = s.out_c;
-    chunks = (s.c + kStep - 1) / kStep;
-    steps = s.kernel * s.kernel * chunks;
-    const int t = static_cast<int>(threadIdx.x);
-    col = t % 4 * 4;
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int row = m0 + t / 4 + 32 * i;
-      spot[i] = {-1, 0, 0};
-      if (row >= rows) continue;
-      spot[i] = spot_of(static_cast<unsigned>(row), s.dst_h, s.dst_w);
-      spot[i].y = spot[i].y * s.stride - s.pad;
-      spot[i].x = spot[i].x * s.stride - s.pad;
-    }
-  }
-  UNMAR_DEVICE int out_rows() const { return rows; }
-  UNMAR_DEVICE int out_row(int row) const { return row < rows ? row : -1; }
-  UNMAR_DEVICE void load_a(int step, Float4 (&out)[4]) const {
-    const int tap = step / chunks, c = (step - tap * chunks) * kStep + col;
-    const int ky = tap / s.kernel, kx = tap - ky * s.kernel;
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int y = source_index(spot[i].y + ky, s.h, s.reflect);
-      const int x = source_index(spot[i].x + kx, s.w, s.reflect);
-      out[i] = {0.f, 0.f, 0.f, 0.f};
-      if (spot[i].n < 0 || y < 0 || x < 0 || c >= s.c) continue;
-      const float* at = p.a + pixel_index(spot[i], y, x, s.h, s.w) * p.a_ld + c;
-      out[i] = folded4(p.fold, static_cast<unsigned>(spot[i].n * s.c + c),
-                       read4(at, s.c - c, p.wide_a), s.c - c);
-    }
-  }
-  UNMAR_DEVICE void load_b(int step, Float4 (&out)[2]) const {
-    const int tap = step / chunks, first = (step - tap * chunks) * kStep;
-    const int t = static_cast<int>(threadIdx.x), n = n0 + t % 16 * 4;
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      const int c = first + t / 16 + 8 * i;
-      out[i] = {0.f, 0.f, 0.f, 0.f};
-      if (c < s.c && n < columns)
-        out[i] = read4(p.b + (static_cast<long long>(tap) * s.c + c) * s.out_c + n, columns - n,
-                       p.wide_b);
-    }
-  }
+template <class Tiles>
+struct WarpSums {
+  float tile[Tiles::kM][Tiles::kN][4] = {}, extra[2][1][4] = {};
 };
-
-/// a: gradients of the result, of all pixels that this one is under a tap of; also those that see
-/// it mirrored. b: the weights, turned.
-///
-/// At stride 2 a row of pixels lies under every second row of taps only. So the rows (and columns)
-/// have two phases, those under taps 0, 2, ... and those under taps 1, 3, ...; a block has pixels
-/// of one phase and sums over its taps. At other strides a mirrored pixel changes its phase: then
-/// there is one phase, with all taps.
-struct DataProduct {
-  static constexpr bool kAAlongSum = true, kBAlongSum = true;
-  const ConvProduct& p;
-  const ConvShape& s;
-  int m0, rows, columns, chunks, steps;
-  int tap_y, tap_x, taps_x;          ///< first tap of the phase, and how many in a row
-  int first_y, first_x, high, wide;  ///< first pixel of the phase, and how many there are
-  PixelSpot spot[4];
-  int col, n0;
-
-  UNMAR_DEVICE DataProduct(const ConvProduct& product, int block, int first_column)
-      : p(product), s(product.shape), n0(first_column) {
-    for (int phase = 0;; ++phase) {
-      tap_y = phase / s.phases;
-      tap_x = phase - tap_y * s.phases;
-      first_y = first_pixel(tap_y);
-      first_x = first_pixel(tap_x);
-      high = phase_count(s.h, first_y);
-      wide = phase_count(s.w, first_x);
-      rows = s.n * high * wide;
-      const int blocks = (rows + kRows - 1) / kRows;
-      if (block < blocks) break;
-      block -= blocks;
-    }
-    m0 = block * kRows;
-    columns = s.c;
-    chunks = (s.out_c + kStep - 1) / kStep;
-    taps_x = phase_count(s.kernel, tap_x);
-    steps = phase_count(s.kernel, tap_y) * taps_x * chunks;
-    const int t = static_cast<int>(threadIdx.x);
-    col = t % 4 * 4;
+template <class Type, class Tiles>
+UNMAR_DEVICE void multiply_fragments(const Tiles& tiles, WarpSums<Tiles>& sums,
+                                     Fragments<Tiles>& f) {
+  if (Tiles::kExtra) {
+    unsigned a[2][4];
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int row = m0 + t / 4 + 32 * i;
-      spot[i] = {-1, 0, 0};
-      if (row < rows) spot[i] = pixel_of(row);
-    }
-  }
-  /// The first row or column that lies under taps `tap`, `tap` + phases, ...
-  UNMAR_DEVICE int first_pixel(int tap) const {
-    return (tap + s.phases * s.pad - s.pad) % s.phases;
-  }
-  /// How many of `size` there are from `first` on.
-  UNMAR_DEVICE int phase_count(int size, int first) const {
-    return size > first ? (size - first + s.phases - 1) / s.phases : 0;
-  }
-  UNMAR_DEVICE PixelSpot pixel_of(int row) const {
-    const PixelSpot in_phase = spot_of(static_cast<unsigned>(row), high, wide);
-    return {in_phase.n, first_y + s.phases * in_phase.y, first_x + s.phases * in_phase.x};
-  }
-  UNMAR_DEVICE int out_rows() const { return s.n * s.h * s.w; }
-  /// Which row of out a row of the phase is; -1: none.
-  UNMAR_DEVICE int out_row(int row) const {
-    if (row >= rows) return -1;
-    const PixelSpot pixel = pixel_of(row);
-    return (pixel.n * s.h + pixel.y) * s.w + pixel.x;
-  }
-  /// The tap of a step, as a number of the whole kernel.
-  UNMAR_DEVICE int tap_of(int step) const {
-    const int tap = step / chunks, row = tap / taps_x, column = tap - row * taps_x;
-    return (tap_y + s.phases * row) * s.kernel + tap_x + s.phases * column;
-  }
-  /// The row or column of dst whose tap `k` lies on the padded position; -1: none.
-  UNMAR_DEVICE int result_index(int position, int k, int size) const {
-    const int first = position + s.pad - k;
-    if (first < 0) return -1;
-    const int index = s.stride == 1 ? first : first / s.stride;
-    return index * s.stride == first && index < size ? index : -1;
-  }
-  UNMAR_DEVICE void load_a(int step, Float4 (&out)[4]) const {
-    const int tap = tap_of(step), c = step % chunks * kStep + col;
-    const int ky = tap / s.kernel, kx = tap - ky * s.kernel;
-    const int mirrors = s.reflect ? 3 : 1;
+    for (int i = 0; i < 2; ++i)
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      out[i] = {0.f, 0.f, 0.f, 0.f};
-      if (spot[i].n < 0 || c >= s.out_c) continue;
+      for (int e = 0; e < 4; ++e) a[i][e] = tiles.half ? f.a[(2 + i) % Tiles::kM][e] : f.a[i][e];
+    multiply_as<Type>(sums.extra, a, f.extra);
+  }
+  multiply_as<Type>(sums.tile, f.a, f.b);
+}
+
+/// Fragments of two tiles of b at once.
+template <bool kTransposed>
+UNMAR_DEVICE void load_two(unsigned (&left)[2], unsigned (&right)[2], SharedAddress row) {
+  unsigned two[4];
+  load_matrices<kTransposed>(two, row);
+  left[0] = two[0], left[1] = two[1], right[0] = two[2], right[1] = two[3];
+}
+
+/// The pipeline of both kernels: load(step) starts copies to a stage, fetch(fragments, stage, half)
+/// takes half of it to registers, where it is multiplied.
+template <class Type, class Tiles, class Load, class Fetch>
+UNMAR_DEVICE void run_steps(const Tiles& tiles, const Steps& steps, const Load& load,
+                            const Fetch& fetch, WarpSums<Tiles>& sums) {
+  int ahead = steps.begin;
 #pragma unroll 1
-      for (int v = 0; v < mirrors; ++v) {
-        int row, column;
-        if (!padded_position(v, spot[i].y, s.h, s.reflect, row)) continue;
-        const int y = result_index(row, ky, s.dst_h);
-        if (y < 0) continue;
+  for (; ahead < steps.begin + kStages - 1; ++ahead) {
+    if (ahead < steps.end) load(ahead);
+    end_batch();
+  }
 #pragma unroll 1
-        for (int u = 0; u < mirrors; ++u) {
-          if (!padded_position(u, spot[i].x, s.w, s.reflect, column)) continue;
-          const int x = result_index(column, kx, s.dst_w);
-          if (x < 0) continue;
-          const Float4 d = read4(p.a + pixel_index(spot[i], y, x, s.dst_h, s.dst_w) * p.a_ld + c,
-                                 s.out_c - c, p.wide_a);
-          out[i] = {out[i].x + d.x, out[i].y + d.y, out[i].z + d.z, out[i].w + d.w};
-        }
-      }
-    }
-  }
-  UNMAR_DEVICE void load_b(int step, Float4 (&out)[2]) const {
-    const int tap = tap_of(step), c = step % chunks * kStep + col;
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      const int n = n0 + static_cast<int>(threadIdx.x) / 4 + 32 * i;
-      out[i] = {0.f, 0.f, 0.f, 0.f};
-      if (n < columns && c < s.out_c)
-        out[i] = read4(p.b + (static_cast<long long>(tap) * s.c + n) * s.out_c + c, s.out_c - c,
-                       p.wide_b);
-    }
-  }
-};
-
-/// a: source pixels, turned. b: gradients of the result.
-struct WeightProduct {
-  static constexpr bool kAAlongSum = false, kBAlongSum = false;
-  const ConvProduct& p;
-  const ConvShape& s;
-  int m0, rows, columns, steps;
-  unsigned pixels;
-  int n0, row;
-  int c, ky, kx;  ///< of this thread's first row
-
-  UNMAR_DEVICE WeightProduct(const ConvProduct& product, int block, int first_column)
-      : p(product), s(product.shape), m0(block * kRows), n0(first_column) {
-    rows = s.kernel * s.kernel * s.c;
-    columns = s.out_c;
-    pixels = static_cast<unsigned>(s.n) * static_cast<unsigned>(s.dst_h) *
-             static_cast<unsigned>(s.dst_w);
-    steps = static_cast<int>((pixels + kStep - 1) / kStep);
-    row = m0 + static_cast<int>(threadIdx.x) % 32 * 4;
-    const int tap = row / s.c;
-    c = row - tap * s.c;
-    ky = tap / s.kernel;
-    kx = tap - ky * s.kernel;
-  }
-  UNMAR_DEVICE int out_rows() const { return rows; }
-  UNMAR_DEVICE int out_row(int at) const { return at < rows ? at : -1; }
-  /// The source value of one row of a, under one pixel of the result.
-  UNMAR_DEVICE float one(const PixelSpot& to, int m) const {
-    if (m >= rows) return 0.f;
-    const int tap = m / s.c, channel = m - tap * s.c, tap_y = tap / s.kernel;
-    const int y = source_index(to.y + tap_y, s.h, s.reflect);
-    const int x = source_index(to.x + tap - tap_y * s.kernel, s.w, s.reflect);
-    if (y < 0 || x < 0) return 0.f;
-    return folded(p.fold, static_cast<unsigned>(to.n * s.c + channel),
-                  p.a[pixel_index(to, y, x, s.h, s.w) * p.a_ld + channel]);
-  }
-  UNMAR_DEVICE void load_a(int step, Float4 (&out)[4]) const {
-#pragma unroll
-    for (unsigned i = 0; i < 4; ++i) {
-      const unsigned pixel = static_cast<unsigned>(step) * kStep + threadIdx.x / 32 + 4 * i;
-      out[i] = {0.f, 0.f, 0.f, 0.f};
-      if (pixel >= pixels || row >= rows) continue;
-      PixelSpot to = spot_of(pixel, s.dst_h, s.dst_w);
-      to.y = to.y * s.stride - s.pad;
-      to.x = to.x * s.stride - s.pad;
-      if (!p.wide_a) {
-        out[i] = {one(to, row), one(to, row + 1), one(to, row + 2), one(to, row + 3)};
-        continue;
-      }
-      const int y = source_index(to.y + ky, s.h, s.reflect);
-      const int x = source_index(to.x + kx, s.w, s.reflect);
-      if (y >= 0 && x >= 0)
-        out[i] = folded4(p.fold, static_cast<unsigned>(to.n * s.c + c),
-                         load4(p.a + pixel_index(to, y, x, s.h, s.w) * p.a_ld + c), 4);
-    }
-  }
-  UNMAR_DEVICE void load_b(int step, Float4 (&out)[2]) const {
-    const int n = n0 + static_cast<int>(threadIdx.x) % 16 * 4;
-#pragma unroll
-    for (unsigned i = 0; i < 2; ++i) {
-      const unsigned pixel = static_cast<unsigned>(step) * kStep + threadIdx.x / 16 + 8 * i;
-      out[i] = {0.f, 0.f, 0.f, 0.f};
-      if (pixel < pixels && n < columns)
-        out[i] = read4(p.b + static_cast<long long>(pixel) * p.b_ld + n, columns - n, p.wide_b);
-    }
-  }
-};
-
-/// Puts what this thread has loaded of a piece into shared memory. Rounds it on the way, unless
-/// both parts of a value are needed.
-template <int kProducts, int kExtent, bool kAlongSum, int kCount>
-UNMAR_DEVICE void store(Piece<kExtent, kAlongSum>& piece, const Float4 (&loaded)[kCount]) {
-  const int t = static_cast<int>(threadIdx.x);
-  constexpr int kLd = Piece<kExtent, kAlongSum>::kLd, kAcross = kAlongSum ? 4 : kExtent / 4;
-#pragma unroll
-  for (int i = 0; i < kCount; ++i) {
-    Float4 v = loaded[i];
-    if (kProducts == 1) v = {to_tf32(v.x), to_tf32(v.y), to_tf32(v.z), to_tf32(v.w)};
-    store4(piece.value + (t / kAcross + 128 / kAcross * i) * kLd + t % kAcross * 4, v);
+  for (int step = steps.begin; step < steps.end; ++step, ++ahead) {
+    wait_copies<kStages - 2>();
+    __syncthreads();  // all have it, and are done with the stage that is loaded next
+    Fragments<Tiles> first, second;
+    fetch(first, step % kStages, 0);
+    if (ahead < steps.end) load(ahead);
+    end_batch();
+    if (!Type::kSplit) fetch(second, step % kStages, 1);
+    multiply_fragments<Type>(tiles, sums, first);
+    if (Type::kSplit) fetch(second, step % kStages, 1);  // registers are short there
+    multiply_fragments<Type>(tiles, sums, second);
   }
 }
 
-template <class Product>
-struct ConvTile {
-  Piece<kRows, Product::kAAlongSum> a[2];
-  Piece<kColumns, Product::kBAlongSum> b[2];
-};
+/// Two neighbours of a row, as a warp's tile has them.
+UNMAR_DEVICE void put_two(float* at, float first, float second, int valid, bool wide) {
+  if (wide && valid >= 2) return store2(at, {first, second});
+  if (valid >= 1) at[0] = first;
+  if (valid >= 2) at[1] = second;
+}
 
-/// What is left of a value after rounding: with it three products give what fp32 would.
-UNMAR_DEVICE float rest_of(float v, float rounded) { return to_tf32(v - rounded); }
-
-template <class Product, int kProducts>
-UNMAR_DEVICE void multiply_tile(const ConvProduct& a, ConvTile<Product>& tile) {
-  const int n0 = static_cast<int>(blockIdx.y) * kColumns;
-  const Product product(a, static_cast<int>(blockIdx.x), n0);
-  const int split = static_cast<int>(blockIdx.z);
-  const int begin = static_cast<int>(static_cast<long long>(product.steps) * split / a.splits);
-  const int end = static_cast<int>(static_cast<long long>(product.steps) * (split + 1) / a.splits);
-  const int t = static_cast<int>(threadIdx.x), lane = t % 32, warp = t / 32;
-  const int warp_m = warp / 2 * 64, warp_n = warp % 2 * 32;
-
-  float acc[4][4][4] = {};
-  Float4 next_a[4], next_b[2];
-  // The first round only loads. One loop holds it all, so that the loads stand in the code once.
-#pragma unroll 1
-  for (int step = begin - 1; step < end; ++step) {
-    if (step + 1 < end) {
-      product.load_a(step + 1, next_a);
-      product.load_b(step + 1, next_b);
-    }
-    const auto& as = tile.a[step & 1];
-    const auto& bs = tile.b[step & 1];
+template <int M, int N>
+UNMAR_DEVICE void write_tiles(const ProductOut& o, const float (&acc)[M][N][4], int first_row,
+                              int first_column) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int column = first_column + lane % 4 * 2;
 #pragma unroll
-    for (int kk = 0; kk < kStep && step >= begin; kk += 8) {
-      float af[4][4], bf[4][2];
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-#pragma unroll
-        for (int e = 0; e < 4; ++e)
-          af[i][e] = as.at(warp_m + i * 16 + lane / 4 + e % 2 * 8, kk + lane % 4 + e / 2 * 4);
-#pragma unroll
-      for (int j = 0; j < 4; ++j)
-#pragma unroll
-        for (int e = 0; e < 2; ++e)
-          bf[j][e] = bs.at(warp_n + j * 8 + lane / 4, kk + lane % 4 + e * 4);
-      if (kProducts == 1) {
-        mma(acc, af, bf);
-        continue;
-      }
-      float a_rest[4][4], b_rest[4][2];
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-#pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          const float rounded = to_tf32(af[i][e]);
-          a_rest[i][e] = rest_of(af[i][e], rounded);
-          af[i][e] = rounded;
-        }
-#pragma unroll
-      for (int j = 0; j < 4; ++j)
-#pragma unroll
-        for (int e = 0; e < 2; ++e) {
-          const float rounded = to_tf32(bf[j][e]);
-          b_rest[j][e] = rest_of(bf[j][e], rounded);
-          bf[j][e] = rounded;
-        }
-      mma(acc, a_rest, bf);
-      mma(acc, af, b_rest);
-      mma(acc, af, bf);
-    }
-    if (step + 1 < end) {
-      store<kProducts>(tile.a[(step + 1) % 2], next_a);
-      store<kProducts>(tile.b[(step + 1) % 2], next_b);
-    }
-    __syncthreads();
-  }
-
-#pragma unroll
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < M; ++i)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const int row = product.out_row(product.m0 + warp_m + i * 16 + lane / 4 + half * 8);
-      if (row < 0) continue;
+      const int row = first_row + i * 16 + lane / 4 + half * 8;
+      if (row >= o.rows) continue;
+      RowPlace place{nullptr, true};
+      if (o.splits > 1)
+        place.data = o.parts + (static_cast<long long>(blockIdx.z) * o.rows + row) * o.columns;
+      else
+        place = place_of_row(o, row);
+      if (!place.data) continue;
+      const bool wide = o.splits > 1 ? o.columns % 2 == 0 : o.wide_out;
+      const bool biased = !place.in_ring && o.bias, adds = !place.in_ring && o.accumulate;
 #pragma unroll
-      for (int j = 0; j < 4; ++j)
-#pragma unroll
-        for (int e = 0; e < 2; ++e) {
-          const int column = n0 + warp_n + j * 8 + lane % 4 * 2 + e;
-          if (column >= product.columns) continue;
-          const float v = acc[i][j][half * 2 + e];
-          if (a.splits > 1)
-            a.parts[(static_cast<long long>(split) * product.out_rows() + row) * product.columns +
-                    column] = v;
-          else
-            put(a.out + row * a.out_ld + column, a.bias ? v + a.bias[column] : v, a.accumulate);
+      for (int j = 0; j < N; ++j) {
+        const int at = column + j * 8, valid = o.columns - at;
+        float first = acc[i][j][half * 2], second = acc[i][j][half * 2 + 1];
+        if (valid <= 0) continue;
+        if (biased) {
+          first += o.bias[at];
+          second += valid > 1 ? o.bias[at + 1] : 0.f;
         }
+        if (adds) {
+          first += place.data[at];
+          second += valid > 1 ? place.data[at + 1] : 0.f;
+        }
+        put_two(place.data + at, first, second, valid, wide);
+      }
     }
 }
 
-UNMAR_KERNEL(conv_forward_tf32, ConvProduct, 128) {
-  UNMAR_SHARED(ConvTile<ForwardProduct>, tile);
-  multiply_tile<ForwardProduct, 1>(a, tile);
-}
-UNMAR_KERNEL(conv_forward_fp32, ConvProduct, 128) {
-  UNMAR_SHARED(ConvTile<ForwardProduct>, tile);
-  multiply_tile<ForwardProduct, 3>(a, tile);
-}
-UNMAR_KERNEL(conv_data_tf32, ConvProduct, 128) {
-  UNMAR_SHARED(ConvTile<DataProduct>, tile);
-  multiply_tile<DataProduct, 1>(a, tile);
-}
-UNMAR_KERNEL(conv_data_fp32, ConvProduct, 128) {
-  UNMAR_SHARED(ConvTile<DataProduct>, tile);
-  multiply_tile<DataProduct, 3>(a, tile);
-}
-UNMAR_KERNEL(conv_weight_tf32, ConvProduct, 128) {
-  UNMAR_SHARED(ConvTile<WeightProduct>, tile);
-  multiply_tile<WeightProduct, 1>(a, tile);
-}
-UNMAR_KERNEL(conv_weight_fp32, ConvProduct, 128) {
-  UNMAR_SHARED(ConvTile<WeightProduct>, tile);
-  multiply_tile<WeightProduct, 3>(a, tile);
+/// A piece of a step in shared memory has a line of 64 bytes for each row or column, four groups.
+/// Their places in a line change with the line, so that neither copies nor the eight rows of a
+/// matrix meet a bank twice.
+UNMAR_DEVICE int group_place(int line, int group) {
+  return line * 64 + (group ^ line / 2 % 4) * 16;
 }
 
-/// The parts of a split sum, in their order.
-UNMAR_KERNEL(sum_parts, SumParts, 256) {
-  const unsigned i = element();
-  if (i >= a.count) return;
-  float sum = 0.f;
-  for (int k = 0; k < a.splits; ++k)
-    sum += a.parts[static_cast<unsigned long long>(k) * a.count + i];
-  const unsigned row = i / static_cast<unsigned>(a.columns);
-  const unsigned column = i - row * static_cast<unsigned>(a.columns);
-  if (a.bias) sum += a.bias[column];
-  put(a.out + row * a.out_ld + column, sum, a.accumulate);
+/// Rows are pixels.
+template <class Type, int kColumns>
+UNMAR_DEVICE void multiply_rows(const ConvProduct& a, char* shared) {
+  using Element = typename Type::Element;
+  using Tiles = WarpTiles<kColumns>;
+  constexpr int kLine = 64, kStage = (kRows + kColumns) * kLine, kStep = 4 * Type::kGroup;
+  static_assert(kStages * kStage == rows_shared(kColumns));
+  const int t = static_cast<int>(threadIdx.x), lane = t % 32, group = t % 4, line = t / 4;
+  const int m0 = static_cast<int>(blockIdx.x) * kRows;
+  const int n0 = a.first_column + static_cast<int>(blockIdx.y) * kColumns;
+
+  const Element* from[4];  // of this thread's rows
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int row = m0 + line + 32 * i, last = a.out.rows - 1;
+    const PixelSpot spot =
+        spot_of(static_cast<unsigned>(row < last ? row : last), a.out.to.row_h, a.out.to.row_w);
+    from[i] = static_cast<const Element*>(a.a) +
+              (static_cast<unsigned>(spot.n) * a.image + static_cast<unsigned>(spot.y) * a.line +
+               static_cast<unsigned>(spot.x) * a.pixel);
+  }
+  const long long depth = static_cast<long long>(a.steps) * kStep;
+  const Element* weights =
+      static_cast<const Element*>(a.b) + (n0 + line) * depth + group * Type::kGroup;
+  const Steps steps(a.steps, a.out.splits);
+  const int* offsets = a.offsets + group;
+  int next = steps.begin < steps.end ? offsets[steps.begin * 4] : 0;  // read a step ahead
+  const SharedAddress base = shared_address(shared);
+  const SharedAddress own = base + group_place(line, group);
+  const auto load = [&](int step) {
+    const SharedAddress to = own + step % kStages * kStage;
+    const int offset = next;
+    if (step + 1 < steps.end) next = offsets[(step + 1) * 4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) copy16_again(to + (32 * i * kLine), from[i] + offset);
+#pragma unroll
+    for (int i = 0; i < kColumns / 32; ++i)
+      copy16(to + ((kRows + 32 * i) * kLine), weights + 32 * i * depth + step * kStep);
+    if (Tiles::kExtra && line < kColumns % 32)
+      copy16(to + ((kRows + kColumns / 32 * 32) * kLine),
+             weights + kColumns / 32 * 32 * depth + step * kStep);
+  };
+
+  const Tiles tiles(t / 32);
+  WarpSums<Tiles> sums;
+  const SharedAddress as = base + tiles.row * kLine;
+  const SharedAddress bs = base + (kRows + tiles.column) * kLine;
+  const SharedAddress extra = base + (kRows + kColumns / 32 * 32) * kLine;
+  const auto fetch = [&](auto& fragments, int stage, int half) {
+    const int a_place = group_place(lane % 16, half * 2 + lane / 16);
+    const int b_place = group_place(lane % 8 + lane / 16 * 8, half * 2 + lane / 8 % 2);
+    if (Tiles::kExtra) {
+      unsigned both[4];  // halves
+      load_matrices<false>(both, extra + (stage * kStage + group_place(lane % 8, lane / 8)));
+      fragments.extra[0][0] = both[2 * half], fragments.extra[0][1] = both[2 * half + 1];
+    }
+#pragma unroll
+    for (int i = 0; i < Tiles::kM; ++i)
+      load_matrices<false>(fragments.a[i], as + (stage * kStage + a_place) + i * 16 * kLine);
+#pragma unroll
+    for (int j = 0; j < Tiles::kN; j += 2)
+      load_two<false>(fragments.b[j], fragments.b[j + 1],
+                      bs + (stage * kStage + b_place) + j * 8 * kLine);
+  };
+  run_steps<Type>(tiles, steps, load, fetch, sums);
+  write_tiles(a.out, sums.tile, m0 + tiles.row, n0 + tiles.column);
+  if (Tiles::kExtra) write_tiles(a.out, sums.extra, m0 + tiles.row + 32 * tiles.half, n0 + 128);
 }
+
+/// A pixel of the sum: moved on by a step at a time.
+struct PixelCursor {
+  int index, n, y, x;
+  UNMAR_DEVICE void set(const WeightProduct& a, int first) {
+    const PixelSpot spot = spot_of(static_cast<unsigned>(first), a.pixel_h, a.pixel_w);
+    index = first, n = spot.n, y = spot.y, x = spot.x;
+  }
+  UNMAR_DEVICE void advance(const WeightProduct& a, int pixels) {
+    index += pixels;
+    x += pixels;
+    while (x >= a.pixel_w) {
+      x -= a.pixel_w;
+      if (++y == a.pixel_h) {
+        y = 0;
+        ++n;
+      }
+    }
+  }
+  UNMAR_DEVICE unsigned offset(unsigned image, unsigned line, unsigned pixel) const {
+    return static_cast<unsigned>(n) * image + static_cast<unsigned>(y) * line +
+           static_cast<unsigned>(x) * pixel;
+  }
+};
+
+/// Rows are taps x channels. A piece in shared memory has a line for each pixel of a step.
+template <class Type, int kColumns>
+UNMAR_DEVICE void multiply_pixels(const WeightProduct& a, char* shared) {
+  using Element = typename Type::Element;
+  using Tiles = WarpTiles<kColumns>;
+  constexpr int kGroup = Type::kGroup, kStep = 4 * kGroup,
+                kSize = static_cast<int>(sizeof(Element));
+  constexpr int kLineA = (kRows + 8) * kSize, kLineB = (kColumns + 8) * kSize;
+  constexpr int kPieceA = kStep * kLineA, kStage = kPieceA + kStep * kLineB;
+  static_assert(kStages * kStage == pixels_shared(kColumns));
+  // Copies of 16 bytes: so many of a line, lines at a time, times.
+  constexpr int kAcrossA = kRows / kGroup, kLinesA = 128 / kAcrossA, kTimesA = kStep / kLinesA;
+  constexpr int kAcrossB = kColumns / kGroup, kLinesB = 128 / kAcrossB, kTimesB = kStep / kLinesB;
+  const int t = static_cast<int>(threadIdx.x), lane = t % 32;
+  const int m0 = static_cast<int>(blockIdx.x) * kRows;
+  const int n0 = a.first_column + static_cast<int>(blockIdx.y) * kColumns;
+
+  const int row = m0 + t % kAcrossA * kGroup, column = n0 + t % kAcrossB * kGroup;
+  const int tap = row / a.a_channels, ky = tap / a.kernel;
+  const Element* as = static_cast<const Element*>(a.a);
+  const Element* bs = static_cast<const Element*>(a.b);
+  // Rows and columns beyond the last are any: nothing is written of them.
+  if (row < a.out.rows)
+    as += static_cast<unsigned>(ky) * a.a_row +
+          static_cast<unsigned>(tap - ky * a.kernel) * a.a_column +
+          static_cast<unsigned>(row - tap * a.a_channels);
+  if (column < a.b_channels) bs += column;
+
+  const Steps steps((a.pixels + kStep - 1) / kStep, a.out.splits);
+  // Of a wide block, a thread copies pieces of a and b of the same pixels.
+  constexpr bool kShared = kAcrossA == kAcrossB;
+  PixelCursor a_at[kTimesA], b_at[kShared ? 1 : kTimesB];
+#pragma unroll
+  for (int i = 0; i < kTimesA; ++i)
+    a_at[i].set(a, steps.begin * kStep + t / kAcrossA + i * kLinesA);
+#pragma unroll
+  for (int i = 0; i < kTimesB && !kShared; ++i)
+    b_at[i].set(a, steps.begin * kStep + t / kAcrossB + i * kLinesB);
+  const SharedAddress base = shared_address(shared);
+  const SharedAddress own_a = base + (t / kAcrossA * kLineA + t % kAcrossA * 16);
+  const SharedAddress own_b = base + (kPieceA + t / kAcrossB * kLineB + t % kAcrossB * 16);
+  const auto copy_a = [&](SharedAddress to, const PixelCursor& at) {
+    const bool is_there = at.index < a.pixels;
+    copy16(to, is_there ? as + at.offset(a.a_image, a.a_line, a.a_pixel) : as, is_there);
+  };
+  const auto copy_b = [&](SharedAddress to, const PixelCursor& at) {
+    const bool is_there = at.index < a.pixels;
+    copy16(to, is_there ? bs + at.offset(a.b_image, a.b_line, a.b_pixel) : bs, is_there);
+  };
+  const auto load = [&](int step) {
+    const SharedAddress to_a = own_a + step % kStages * kStage;
+    const SharedAddress to_b = own_b + step % kStages * kStage;
+#pragma unroll
+    for (int i = 0; i < kTimesA; ++i) {
+      copy_a(to_a + (i * kLinesA * kLineA), a_at[i]);
+      if (kShared) copy_b(to_b + (i * kLinesB * kLineB), a_at[i]);
+      a_at[i].advance(a, kStep);
+    }
+#pragma unroll
+    for (int i = 0; i < kTimesB && !kShared; ++i) {
+      copy_b(to_b + (i * kLinesB * kLineB), b_at[i]);
+      b_at[i].advance(a, kStep);
+    }
+  };
+
+  const Tiles tiles(t / 32);
+  WarpSums<Tiles> sums;
+  // bf16: rows are turned on the way. tf32 has no such load: its fragments come word by word.
+  const int a_line = Type::kBf16 ? lane % 8 + lane / 16 * 8 : lane % 4;
+  const int a_row = tiles.row + (Type::kBf16 ? lane / 8 % 2 * 8 : lane / 4);
+  const int b_line = lane % (Type::kBf16 ? 16 : 4);
+  const int b_row = tiles.column + (Type::kBf16 ? lane / 16 * 8 : lane / 4);
+  const SharedAddress first_a = base + (a_line * kLineA + a_row * kSize);
+  const SharedAddress first_b = base + (kPieceA + b_line * kLineB + b_row * kSize);
+  const auto fetch = [&](auto& fragments, int stage, int half) {
+    const int from = half * 2 * kGroup;  // line
+    const SharedAddress as = first_a + stage * kStage, bs = first_b + stage * kStage;
+    if constexpr (Type::kBf16) {
+#pragma unroll
+      for (int i = 0; i < Tiles::kM; ++i)
+        load_matrices<true>(fragments.a[i], as + (from * kLineA + i * 16 * kSize));
+#pragma unroll
+      for (int j = 0; j < Tiles::kN; j += 2)
+        load_two<true>(fragments.b[j], fragments.b[j + 1], bs + (from * kLineB + j * 8 * kSize));
+    } else {
+#pragma unroll
+      for (int i = 0; i < Tiles::kM; ++i)
+#pragma unroll
+        for (int e = 0; e < 4; ++e)
+          fragments.a[i][e] =
+              load_word(as + ((from + e / 2 * 4) * kLineA + (i * 16 + e % 2 * 8) * kSize));
+#pragma unroll
+      for (int j = 0; j < Tiles::kN; ++j)
+#pragma unroll
+        for (int e = 0; e < 2; ++e)
+          fragments.b[j][e] = load_word(bs + ((from + e * 4) * kLineB + j * 8 * kSize));
+    }
+  };
+  run_steps<Type>(tiles, steps, load, fetch, sums);
+  write_tiles(a.out, sums.tile, m0 + tiles.row, n0 + tiles.column);
+}
+
+/// For the modules of kernels, one for each precision.
+#define UNMAR_CONV(type, Type, columns)                     \
+  UNMAR_KERNEL(conv_##type##_##columns, ConvProduct, 128) { \
+    UNMAR_SHARED_BYTES(shared);                             \
+    multiply_rows<Type, columns>(a, shared);                \
+  }
+#define UNMAR_WEIGHT(type, Type, columns)                       \
+  UNMAR_KERNEL(weight_##type##_##columns, WeightProduct, 128) { \
+    UNMAR_SHARED_BYTES(shared);                                 \
+    multiply_pixels<Type, columns>(a, shared);                  \
+  }
 
 }  // namespace unmar::cuda

@@ -9,24 +9,28 @@ namespace unmar::cuda {
 /// Mean and squared distances of each chunk, around the chunk's first value: nothing cancels.
 UNMAR_KERNEL(norm_moments, NormMoments, 256) {
   UNMAR_SHARED(ChannelTile, tile);
-  const ChunkRange r = chunk_range(a.chunk, a.pixels);
+  const ChunkRange r = chunk_range(a.chunk, a.pixels, a.c, a.wide);
   const float* src = a.src + static_cast<unsigned long long>(blockIdx.z) * a.pixels *
                                  static_cast<unsigned long long>(a.ld);
-  const bool mine = r.channel < a.c;
-  const float base = mine ? src[r.begin * a.ld + r.channel] : 0.f;
-  float sum = 0.f, square = 0.f;
-  if (mine)
-    for (unsigned p = r.begin + r.row; p < r.end; p += 8) {
-      const float d = src[p * a.ld + r.channel] - base;
-      sum += d;
-      square += d * d;
+  Float4 sum{0.f, 0.f, 0.f, 0.f}, square{0.f, 0.f, 0.f, 0.f};
+  if (r.count > 0) {
+    const Float4 base = read_lanes(src + r.begin * a.ld + r.channel, r.count);
+#pragma unroll 8
+    for (unsigned p = r.begin + r.row; p < r.end; p += r.rows) {
+      const Float4 v = read_lanes(src + p * a.ld + r.channel, r.count);
+      const Float4 d{v.x - base.x, v.y - base.y, v.z - base.z, v.w - base.w};
+      sum = {sum.x + d.x, sum.y + d.y, sum.z + d.z, sum.w + d.w};
+      square = {square.x + d.x * d.x, square.y + d.y * d.y, square.z + d.z * d.z,
+                square.w + d.w * d.w};
     }
-  sum_rows(tile, r, sum, square);
-  if (r.row > 0 || !mine) return;
+  }
+  const ChannelSums sums = sum_rows(tile, r, a.c, sum, square);
+  if (sums.channel < 0) return;
   const float count = static_cast<float>(r.end - r.begin);
-  const unsigned long long part = part_index(a.chunks, a.c, r.channel);
-  a.mean[part] = base + sum / count;
-  a.square[part] = square - sum * sum / count;
+  const float first = src[r.begin * a.ld + sums.channel];
+  const unsigned long long part = part_index(a.chunks, a.c, sums.channel);
+  a.mean[part] = first + sums.first / count;
+  a.square[part] = sums.second - sums.first * sums.first / count;
 }
 
 /// The cells of unit blockIdx.x.
@@ -93,45 +97,59 @@ UNMAR_KERNEL(norm_finish, NormFinish, 128) {
   }
 }
 
-/// Which cell element i = pixel * c + channel belongs to.
-UNMAR_DEVICE unsigned cell_of(unsigned i, int c, unsigned pixels) {
-  const unsigned channels = static_cast<unsigned>(c), p = i / channels;
-  return p / pixels * channels + (i - p * channels);
+/// The cell of the first of a thread's channels.
+UNMAR_DEVICE unsigned cell_of(const Lanes& lanes, int c, unsigned pixels) {
+  return lanes.pixel / pixels * static_cast<unsigned>(c) + static_cast<unsigned>(lanes.channel);
 }
 
 UNMAR_KERNEL(norm_apply, NormApply, 256) {
-  const unsigned i = element();
-  if (i >= a.count) return;
-  a.dst[place_of(i, a.c, a.dst_ld)] = activate(
-      a.norm.act, before_act(a.norm, cell_of(i, a.c, a.pixels), a.src[place_of(i, a.c, a.src_ld)]));
+  const Lanes lanes(a.all_pixels, a.c, a.wide);
+  if (!lanes.is_there) return;
+  const unsigned cell = cell_of(lanes, a.c, a.pixels);
+  const Float4 v = lanes.read(a.src + lanes.place(a.src_ld));
+  lanes.put(a.dst + lanes.place(a.dst_ld),
+            lanes.each(v,
+                       [&](unsigned k, float one) {
+                         return activate(a.norm.act, before_act(a.norm, cell + k, one));
+                       }),
+            false);
 }
 
 /// Of d, the gradient in front of the activation, and of d times the normalised value.
 UNMAR_KERNEL(norm_grad_sums, NormGradSums, 256) {
   UNMAR_SHARED(ChannelTile, tile);
-  const ChunkRange r = chunk_range(a.chunk, a.pixels);
+  const ChunkRange r = chunk_range(a.chunk, a.pixels, a.c, a.wide);
   const unsigned long long first = static_cast<unsigned long long>(blockIdx.z) * a.pixels;
-  const bool mine = r.channel < a.c;
-  float sum = 0.f, sum_normal = 0.f;
-  if (mine) {
-    const unsigned cell =
-        blockIdx.z * static_cast<unsigned>(a.c) + static_cast<unsigned>(r.channel);
-    const float mean = a.cell_mean[cell], rstd = a.cell_rstd[cell];
-    for (unsigned p = r.begin + r.row; p < r.end; p += 8) {
-      const float v = a.src[(first + p) * static_cast<unsigned long long>(a.src_ld) +
-                            static_cast<unsigned>(r.channel)];
-      const float d = a.d_dst[(first + p) * static_cast<unsigned long long>(a.d_dst_ld) +
-                              static_cast<unsigned>(r.channel)] *
-                      slope_at(a.norm.act, before_act(a.norm, cell, v));
-      sum += d;
-      sum_normal += d * ((v - mean) * rstd);
+  const float* src = a.src + first * static_cast<unsigned long long>(a.src_ld) + r.channel;
+  const float* d_dst = a.d_dst + first * static_cast<unsigned long long>(a.d_dst_ld) + r.channel;
+  const unsigned cell = blockIdx.z * static_cast<unsigned>(a.c) + static_cast<unsigned>(r.channel);
+  Float4 sum{0.f, 0.f, 0.f, 0.f}, normal{0.f, 0.f, 0.f, 0.f};
+  if (r.count > 0) {
+    const auto cells = [&](const float* of) { return read_lanes(of + cell, r.count); };
+    const Float4 mean = cells(a.cell_mean), rstd = cells(a.cell_rstd);
+    const Float4 scale = cells(a.norm.scale), shift = cells(a.norm.shift);
+    const auto add = [&](float& s, float& n, float v, float d_out, float by, float to, float m,
+                         float rs) {
+      const float d = d_out * slope_at(a.norm.act, v * by + to);
+      s += d;
+      n += d * ((v - m) * rs);
+    };
+#pragma unroll 4
+    for (unsigned p = r.begin + r.row; p < r.end; p += r.rows) {
+      const Float4 v = read_lanes(src + p * a.src_ld, r.count);
+      const Float4 d = read_lanes(d_dst + p * a.d_dst_ld, r.count);
+      add(sum.x, normal.x, v.x, d.x, scale.x, shift.x, mean.x, rstd.x);
+      if (r.count == 1) continue;
+      add(sum.y, normal.y, v.y, d.y, scale.y, shift.y, mean.y, rstd.y);
+      add(sum.z, normal.z, v.z, d.z, scale.z, shift.z, mean.z, rstd.z);
+      add(sum.w, normal.w, v.w, d.w, scale.w, shift.w, mean.w, rstd.w);
     }
   }
-  sum_rows(tile, r, sum, sum_normal);
-  if (r.row > 0 || !mine) return;
-  const unsigned long long part = part_index(a.chunks, a.c, r.channel);
-  a.sum[part] = sum;
-  a.sum_normal[part] = sum_normal;
+  const ChannelSums sums = sum_rows(tile, r, a.c, sum, normal);
+  if (sums.channel < 0) return;
+  const unsigned long long part = part_index(a.chunks, a.c, sums.channel);
+  a.sum[part] = sums.first;
+  a.sum_normal[part] = sums.second;
 }
 
 /// A block for each channel.
@@ -159,16 +177,23 @@ UNMAR_KERNEL(norm_grad_finish, NormGradFinish, 128) {
   UNMAR_SHARED(DoubleTree, tree);
   const Unit u = unit_of_block(a.c, a.unit_n, a.unit_c);
   const NormParts parts{a.sum, a.sum_normal, a.c, a.chunks};
+  const bool of_channel = a.d_gamma || a.d_beta;  // gamma is one factor: sums without it serve both
   double sum = 0, sum_normal = 0;
   for (int k = static_cast<int>(threadIdx.x); k < a.unit_n * a.chunks * a.unit_c; k += 128) {
     const PartOfUnit p = part_of_unit(u, k, a.unit_c, a.chunks);
     const unsigned long long at = parts.at(p.n, p.chunk, p.channel);
-    const double gamma = static_cast<double>(a.gamma[p.channel]);
+    const double gamma = of_channel ? 1.0 : static_cast<double>(a.gamma[p.channel]);
     sum += gamma * static_cast<double>(parts.first[at]);
     sum_normal += gamma * static_cast<double>(parts.second[at]);
   }
   sum = sum_of_block(tree, sum);
   sum_normal = sum_of_block(tree, sum_normal);
+  if (of_channel) {
+    if (threadIdx.x == 0 && a.d_beta) a.d_beta[u.c0] = static_cast<float>(sum);
+    if (threadIdx.x == 0 && a.d_gamma) a.d_gamma[u.c0] = static_cast<float>(sum_normal);
+    sum *= static_cast<double>(a.gamma[u.c0]);
+    sum_normal *= static_cast<double>(a.gamma[u.c0]);
+  }
   const double total = static_cast<double>(a.pixels) * a.unit_n * a.unit_c;
   for (int k = static_cast<int>(threadIdx.x); k < a.unit_n * a.unit_c; k += 128) {
     const int cell = (u.n0 + k / a.unit_c) * a.c + u.c0 + k % a.unit_c;
@@ -179,14 +204,21 @@ UNMAR_KERNEL(norm_grad_finish, NormGradFinish, 128) {
 }
 
 UNMAR_KERNEL(norm_grad_apply, NormGradApply, 256) {
-  const unsigned i = element();
-  if (i >= a.count) return;
-  const unsigned cell = cell_of(i, a.c, a.pixels);
-  const float v = a.src[place_of(i, a.c, a.src_ld)];
-  const float d =
-      a.d_dst[place_of(i, a.c, a.d_dst_ld)] * slope_at(a.norm.act, before_act(a.norm, cell, v));
-  const float g = a.norm.scale[cell] * d - a.offset[cell] - a.slope[cell] * (v - a.cell_mean[cell]);
-  put(a.d_src + place_of(i, a.c, a.d_src_ld), g, a.accumulate);
+  const Lanes lanes(a.all_pixels, a.c, a.wide);
+  if (!lanes.is_there) return;
+  const unsigned cell = cell_of(lanes, a.c, a.pixels);
+  const Float4 v = lanes.read(a.src + lanes.place(a.src_ld));
+  const Float4 d = lanes.read(a.d_dst + lanes.place(a.d_dst_ld));
+  const float values[] = {v.x, v.y, v.z, v.w};
+  lanes.put(a.d_src + lanes.place(a.d_src_ld),
+            lanes.each(d,
+                       [&](unsigned k, float d_one) {
+                         const float g =
+                             d_one * slope_at(a.norm.act, before_act(a.norm, cell + k, values[k]));
+                         return a.norm.scale[cell + k] * g - a.offset[cell + k] -
+                                a.slope[cell + k] * (values[k] - a.cell_mean[cell + k]);
+                       }),
+            a.accumulate);
 }
 
 }  // namespace unmar::cuda

@@ -1,18 +1,9 @@
 #pragma once
 
-#include "engine/cuda/kernels/act.h"
+#include "engine/cuda/kernels/lanes.h"
 
-/// One thread for each element of the result.
+/// One thread for each element of the result, or for four.
 namespace unmar::cuda {
-
-UNMAR_DEVICE unsigned element() { return blockIdx.x * 256u + threadIdx.x; }
-/// Where element i = pixel * c + channel lies.
-UNMAR_DEVICE unsigned long long place_of(unsigned i, int c, long long ld) {
-  if (ld == c) return i;
-  const unsigned p = i / static_cast<unsigned>(c);
-  return static_cast<unsigned long long>(p) * static_cast<unsigned long long>(ld) +
-         (i - p * static_cast<unsigned>(c));
-}
 
 UNMAR_KERNEL(fill, Fill, 256) {
   const unsigned long long i = blockIdx.x * 256ull + threadIdx.x;
@@ -20,9 +11,9 @@ UNMAR_KERNEL(fill, Fill, 256) {
 }
 
 UNMAR_KERNEL(copy, Copy, 256) {
-  const unsigned i = element();
-  if (i >= a.count) return;
-  put(a.dst + place_of(i, a.c, a.dst_ld), a.src[place_of(i, a.c, a.src_ld)], a.accumulate);
+  const Lanes lanes(a.pixels, a.c, a.wide);
+  if (!lanes.is_there) return;
+  lanes.put(a.dst + lanes.place(a.dst_ld), lanes.read(a.src + lanes.place(a.src_ld)), a.accumulate);
 }
 
 UNMAR_KERNEL(to_channels_last, Reorder, 256) {
@@ -46,11 +37,12 @@ UNMAR_KERNEL(from_channels_last, Reorder, 256) {
 UNMAR_KERNEL(put_seed, Seed, 1) { *a.dst = a.pass->from == a.node ? a.pass->seed : 0.f; }
 
 UNMAR_KERNEL(put_cotangent, Cotangent, 256) {
-  const unsigned i = element();
   const Copy& copy = a.copy;
-  if (i >= copy.count) return;
-  const float v = a.pass->from == a.node ? copy.src[place_of(i, copy.c, copy.src_ld)] : 0.f;
-  put(copy.dst + place_of(i, copy.c, copy.dst_ld), v, copy.accumulate);
+  const Lanes lanes(copy.pixels, copy.c, copy.wide);
+  if (!lanes.is_there) return;
+  Float4 v{0.f, 0.f, 0.f, 0.f};
+  if (a.pass->from == a.node) v = lanes.read(copy.src + lanes.place(copy.src_ld));
+  lanes.put(copy.dst + lanes.place(copy.dst_ld), v, copy.accumulate);
 }
 
 UNMAR_KERNEL(activation, Activate, 256) {

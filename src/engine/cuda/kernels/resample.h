@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/cuda/kernels/pointwise.h"
+#include "engine/cuda/kernels/lanes.h"
 
 /// Everything that makes pixels of other pixels, channel by channel.
 namespace unmar::cuda {
@@ -22,25 +22,33 @@ UNMAR_DEVICE unsigned long long pixel_at(unsigned n, int y, int x, int h, int w)
          static_cast<unsigned>(x);
 }
 
+UNMAR_DEVICE void add_scaled(Float4& sum, float weight, Float4 v) {
+  sum.x += weight * v.x;
+  sum.y += weight * v.y;
+  sum.z += weight * v.z;
+  sum.w += weight * v.w;
+}
+
 /// dst = rows src cols, two sparse matrices: resizing, reduction, average pooling, crop, padding,
 /// copies; with the transposed matrices their gradients.
 UNMAR_KERNEL(resample, Resample, 256) {
-  const unsigned i = element();
-  if (i >= a.count) return;
-  const Where to = where(i, a.dst_h, a.dst_w, a.c);
-  const unsigned cell = to.n * static_cast<unsigned>(a.c) + to.channel;
-  float sum = 0.f;
+  const Lanes lanes(a.pixels, a.c, a.wide);
+  if (!lanes.is_there) return;
+  const PixelSpot to = spot_of(lanes.pixel, a.dst_h, a.dst_w);
+  const unsigned cell = static_cast<unsigned>(to.n * a.c + lanes.channel);
+  const FoldedLanes fold(a.fold, cell, lanes.count, a.wide);
+  Float4 sum{0.f, 0.f, 0.f, 0.f};
   for (int r = a.rows.begin[to.y]; r < a.rows.begin[to.y + 1]; ++r) {
-    const float* row =
-        a.src +
-        pixel_at(to.n, a.rows.index[r], 0, a.h, a.w) * static_cast<unsigned long long>(a.src_ld) +
-        to.channel;
-    float of_row = 0.f;
+    const float* row = a.src +
+                       pixel_at(static_cast<unsigned>(to.n), a.rows.index[r], 0, a.h, a.w) *
+                           static_cast<unsigned long long>(a.src_ld) +
+                       lanes.channel;
+    Float4 of_row{0.f, 0.f, 0.f, 0.f};
     for (int k = a.cols.begin[to.x]; k < a.cols.begin[to.x + 1]; ++k)
-      of_row += a.cols.weight[k] * folded(a.fold, cell, row[a.cols.index[k] * a.src_ld]);
-    sum += a.rows.weight[r] * of_row;
+      add_scaled(of_row, a.cols.weight[k], fold(lanes.read(row + a.cols.index[k] * a.src_ld)));
+    add_scaled(sum, a.rows.weight[r], of_row);
   }
-  put(a.dst + place_of(i, a.c, a.dst_ld), sum, a.accumulate);
+  lanes.put(a.dst + lanes.place(a.dst_ld), sum, a.accumulate);
 }
 
 /// Every channel with the same taps, the one at ((h - 1) / 2, (w - 1) / 2) on the pixel itself.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/cuda/kernels/pointwise.h"
+#include "engine/cuda/kernels/lanes.h"
 
 /// Sums over many pixels, in two launches: parts, then the sum of the parts. Every order is fixed,
 /// so that the same values give the same bits.
@@ -24,34 +24,56 @@ UNMAR_DEVICE T sum_of_block(Tree<T, kThreads>& tree, T value) {
   return tree.value[0];
 }
 
-/// Two sums of each of 32 channels over the pixels of a chunk: a block has 8 rows of 32 threads.
+/// Two sums of each of 32 channels over the pixels of a chunk: rows of threads, 8 of 32 with a
+/// channel each, or 32 of 8 with four.
 struct ChannelTile {
-  float first[8][32], second[8][32];
+  float first[32][32], second[32][32];
 };
-/// The pixels of chunk blockIdx.x of group blockIdx.z, and this thread's channel in them.
+/// The pixels of chunk blockIdx.x of group blockIdx.z, and this thread's channels in them.
 struct ChunkRange {
-  unsigned begin, end, row, lane;
-  int channel;
+  unsigned begin, end, row, rows;
+  int channel, count;  ///< of channels: 0 if there are none for this thread
 };
-UNMAR_DEVICE ChunkRange chunk_range(unsigned chunk, unsigned pixels) {
+UNMAR_DEVICE ChunkRange chunk_range(unsigned chunk, unsigned pixels, int c, int wide) {
   ChunkRange r;
   r.begin = blockIdx.x * chunk;
   r.end = r.begin + chunk < pixels ? r.begin + chunk : pixels;
-  r.row = threadIdx.x / 32;
-  r.lane = threadIdx.x % 32;
-  r.channel = static_cast<int>(blockIdx.y * 32 + r.lane);
+  r.rows = wide ? 32 : 8;
+  const unsigned across = 256 / r.rows;
+  r.row = threadIdx.x / across;
+  r.channel = static_cast<int>(blockIdx.y * 32 + threadIdx.x % across * (wide ? 4 : 1));
+  r.count = r.channel >= c ? 0 : wide ? 4 : 1;
   return r;
 }
-/// Sums of the rows of threads, in row 0.
-UNMAR_DEVICE void sum_rows(ChannelTile& tile, const ChunkRange& r, float& first, float& second) {
-  tile.first[r.row][r.lane] = first;
-  tile.second[r.row][r.lane] = second;
-  __syncthreads();
-  if (r.row > 0) return;
-  for (int row = 1; row < 8; ++row) {
-    first += tile.first[row][r.lane];
-    second += tile.second[row][r.lane];
+UNMAR_DEVICE Float4 read_lanes(const float* p, int count) {
+  return count == 4 ? load4(p) : Float4{*p, 0.f, 0.f, 0.f};
+}
+UNMAR_DEVICE void write_lanes(float* p, Float4 v, int count) {
+  p[0] = v.x;
+  if (count == 1) return;
+  p[1] = v.y, p[2] = v.z, p[3] = v.w;
+}
+/// What the rows of threads have summed up of one channel, for the first 32 threads.
+struct ChannelSums {
+  int channel;  ///< -1: none
+  float first, second;
+};
+UNMAR_DEVICE ChannelSums sum_rows(ChannelTile& tile, const ChunkRange& r, int c, Float4 first,
+                                  Float4 second) {
+  const int lane = r.channel - static_cast<int>(blockIdx.y) * 32;
+  if (r.count > 0) {
+    write_lanes(tile.first[r.row] + lane, first, r.count);
+    write_lanes(tile.second[r.row] + lane, second, r.count);
   }
+  __syncthreads();
+  const unsigned t = threadIdx.x;
+  ChannelSums sums{static_cast<int>(blockIdx.y * 32 + t), 0.f, 0.f};
+  if (t >= 32 || sums.channel >= c) return {-1, 0.f, 0.f};
+  for (unsigned row = 0; row < r.rows; ++row) {
+    sums.first += tile.first[row][t];
+    sums.second += tile.second[row][t];
+  }
+  return sums;
 }
 /// Where the part of this block's chunk and this thread's channel goes.
 UNMAR_DEVICE unsigned long long part_index(int chunks, int c, int channel) {
@@ -63,27 +85,32 @@ UNMAR_DEVICE unsigned long long part_index(int chunks, int c, int channel) {
 
 UNMAR_KERNEL(column_sums, ColumnSums, 256) {
   UNMAR_SHARED(ChannelTile, tile);
-  const ChunkRange r = chunk_range(a.chunk, a.pixels);
-  const unsigned long long first = static_cast<unsigned long long>(blockIdx.z) * a.pixels;
-  float sum = 0.f, unused = 0.f;
-  if (r.channel < a.c)
-    for (unsigned p = r.begin + r.row; p < r.end; p += 8)
-      sum += a.src[(first + p) * static_cast<unsigned long long>(a.ld) +
-                   static_cast<unsigned>(r.channel)];
-  sum_rows(tile, r, sum, unused);
-  if (r.row == 0 && r.channel < a.c) a.parts[part_index(a.chunks, a.c, r.channel)] = sum;
+  const ChunkRange r = chunk_range(a.chunk, a.pixels, a.c, a.wide);
+  const float* src = a.src + blockIdx.z * a.pixels * a.ld + r.channel;
+  Float4 sum{0.f, 0.f, 0.f, 0.f};
+  if (r.count > 0)
+#pragma unroll 8
+    for (unsigned p = r.begin + r.row; p < r.end; p += r.rows) {
+      const Float4 v = read_lanes(src + p * a.ld, r.count);
+      sum = {sum.x + v.x, sum.y + v.y, sum.z + v.z, sum.w + v.w};
+    }
+  const ChannelSums sums = sum_rows(tile, r, a.c, sum, sum);
+  if (sums.channel >= 0) a.parts[part_index(a.chunks, a.c, sums.channel)] = sums.first;
 }
 
-UNMAR_KERNEL(column_finish, ColumnFinish, 256) {
-  const unsigned i = element(), c = static_cast<unsigned>(a.c);
-  if (i >= a.count) return;
-  const unsigned group = i / c, channel = i - group * c;
+/// A block for each channel and group.
+UNMAR_KERNEL(column_finish, ColumnFinish, 128) {
+  using DoubleTree = Tree<double, 128>;
+  UNMAR_SHARED(DoubleTree, tree);
+  const unsigned channel = blockIdx.x, group = blockIdx.y, c = static_cast<unsigned>(a.c);
   double sum = 0;
-  for (unsigned k = 0; k < static_cast<unsigned>(a.chunks); ++k)
+  for (unsigned k = threadIdx.x; k < static_cast<unsigned>(a.chunks); k += 128)
     sum += static_cast<double>(
         a.parts[(static_cast<unsigned long long>(group) * static_cast<unsigned>(a.chunks) + k) * c +
                 channel]);
-  put(a.dst + group * a.dst_ld + channel, static_cast<float>(sum), a.accumulate);
+  sum = sum_of_block(tree, sum);
+  if (threadIdx.x == 0)
+    put(a.dst + group * a.dst_ld + channel, static_cast<float>(sum), a.accumulate);
 }
 
 UNMAR_KERNEL(sums, Sums, 256) {

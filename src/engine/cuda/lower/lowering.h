@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct NormCells {
   Act act = {act_none, 1.f};
 };
 
+struct WeightOperands;
+
 /// A graph while it is turned into steps: where the values of its nodes lie, and what has been
 /// lowered of it so far.
 class Lowering {
@@ -38,7 +41,8 @@ class Lowering {
   const Node& node(NodeId n) const { return g_.node(n); }
   const GraphPlan& plan() const { return plan_; }
   std::uint64_t seed() const { return seed_; }
-  bool is_fp32() const { return fp32_; }
+  Precision precision() const { return precision_; }
+  std::size_t band_bytes() const { return band_bytes_; }
   Buffer* pass() const { return out_.pass; }
 
   const Place& value(NodeId n) const { return out_.value[at(n)]; }
@@ -61,33 +65,43 @@ class Lowering {
   /// A step that makes (a part of) the value of n and can do so again; `again`: forward, if empty.
   void add_maker(NodeId n, const Emit& forward, Emit backward, Emit again = {});
 
+  /// Complete once all is lowered.
+  const std::shared_ptr<WeightOperands>& weights() { return weights_; }
+
   Buffer* make(std::size_t floats) { return out_.buffers.make(floats); }
   Place make_place(const Shape& shape) { return out_.buffers.place(shape); }
   Buffer* scratch(std::size_t floats) { return out_.buffers.make_scratch(floats); }
   template <class T>
   Buffer* table(const std::vector<T>& values) {
-    std::vector<std::byte> content(values.size() * sizeof(T));
-    if (!values.empty()) std::memcpy(content.data(), values.data(), content.size());
-    Buffer* buffer = make((content.size() + sizeof(float) - 1) / sizeof(float));
-    out_.tables.push_back({buffer, std::move(content)});
+    Buffer* buffer = make(0);
+    fill(buffer, values);
     return buffer;
   }
 
  private:
   std::size_t count() const { return g_.nodes().size(); }
+  template <class T>
+  void fill(Buffer* buffer, const std::vector<T>& values) {
+    std::vector<std::byte> content(values.size() * sizeof(T));
+    if (!values.empty()) std::memcpy(content.data(), values.data(), content.size());
+    buffer->floats = (content.size() + sizeof(float) - 1) / sizeof(float);
+    out_.tables.push_back({buffer, std::move(content)});
+  }
   void add_cotangent(NodeId n);
   void add_recompute(NodeId n);
 
   const Graph& g_;
   const std::vector<ParamPlace>& params_;
   std::uint64_t seed_;
-  bool fp32_;
+  Precision precision_;
+  std::size_t band_bytes_;
   std::vector<NodeId> roots_;
   GraphPlan plan_;
   Lowered out_;
   Places places_;
   std::vector<NormCells> cells_;                  ///< of norms, at the node whose value they make
   std::vector<std::vector<std::size_t>> makers_;  ///< steps that make a node's value
+  std::shared_ptr<WeightOperands> weights_;
 };
 
 // ---- one row per op: adds the steps of node n
@@ -140,6 +154,15 @@ void add_shuffle(Lowering& l, NodeId n, int factor, bool channels_last, const Pa
 inline unsigned size(int i) { return static_cast<unsigned>(i); }
 inline unsigned count_of(const Shape& s) { return static_cast<unsigned>(s.count()); }
 inline unsigned pixels_of(const Shape& s) { return size(s.h) * size(s.w); }
+inline unsigned all_pixels_of(const Shape& s) { return size(s.n) * pixels_of(s); }
+/// Four floats at a time.
+inline bool is_wide(const Place& place) {
+  return place.shape.c % 4 == 0 && place.ld % 4 == 0 && place.offset % 4 == 0;
+}
+/// Blocks of a pass over channels: kernels/pointwise.h, Lanes.
+inline unsigned lane_blocks(const Shape& s, bool wide) {
+  return blocks(s.count() / (wide ? 4 : 1));
+}
 inline const Pass* pass_at(Emitter& e, Buffer* pass) {
   return reinterpret_cast<const Pass*>(e.at(pass));
 }
@@ -154,6 +177,9 @@ struct Chunks {
   unsigned length;
   int count;
 };
+
+/// to = src, or += src.
+void copy(Emitter& e, const Place& src, const GradPlace& to);
 
 /// Sums over the pixels of each group: the pictures, or all in one. parts: of column_parts().
 void sum_columns(Emitter& e, const Place& src, int groups, Buffer* parts, float* dst,

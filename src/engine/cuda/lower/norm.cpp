@@ -22,14 +22,15 @@ void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
   const Grid grid{size(chunks.count), blocks(size(s.c), 32), size(s.n)};
   const auto normed = [=](Emitter& e) { return Normed{e.at(c.scale), e.at(c.shift), act}; };
   const auto apply = [=](Emitter& e) {
-    if (p.dst)
-      e.launch<Kernel::norm_apply>(
-          {blocks(s.count())},
-          {e.at(p.src), e.at(p.dst), p.src.ld, p.dst.ld, normed(e), s.c, pixels, count_of(s)});
+    if (!p.dst) return;
+    const bool wide = is_wide(p.src) && is_wide(p.dst);
+    e.launch<Kernel::norm_apply>({lane_blocks(s, wide)},
+                                 {e.at(p.src), e.at(p.dst), p.src.ld, p.dst.ld, normed(e), s.c,
+                                  pixels, all_pixels_of(s), wide});
   };
   const auto forward = [=](Emitter& e) {
-    e.launch<Kernel::norm_moments>(grid, {e.at(p.src), p.src.ld, s.c, pixels, chunks.length,
-                                          chunks.count, e.at(first), e.at(second)});
+    e.launch<Kernel::norm_moments>(grid, {e.at(p.src), p.src.ld, s.c, is_wide(p.src), pixels,
+                                          chunks.length, chunks.count, e.at(first), e.at(second)});
     e.launch<Kernel::norm_finish>(
         {units}, {e.at(first), e.at(second), gamma.value, beta.value, s.n, s.c, unit_n, unit_c,
                   pixels, chunks.length, chunks.count, op.eps, e.at(c.mean), e.at(c.rstd),
@@ -45,18 +46,23 @@ void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
     if (!p.d_dst) return;
     e.launch<Kernel::norm_grad_sums>(
         grid, {e.at(p.src), e.at(p.d_dst), p.src.ld, p.d_dst.ld, normed(e), e.at(c.mean),
-               e.at(c.rstd), s.c, pixels, chunks.length, chunks.count, e.at(first), e.at(second)});
-    if (gamma.grad || beta.grad)
+               e.at(c.rstd), s.c, is_wide(p.src) && is_wide(p.d_dst), pixels, chunks.length,
+               chunks.count, e.at(first), e.at(second)});
+    const bool in_finish = batch && p.d_src;
+    if ((gamma.grad || beta.grad) && !in_finish)
       e.launch<Kernel::norm_grad_params>(
           {size(s.c)}, {e.at(first), e.at(second), s.n, s.c, chunks.count, gamma.grad, beta.grad});
     if (!p.d_src) return;
     e.launch<Kernel::norm_grad_finish>(
         {units}, {e.at(first), e.at(second), gamma.value, e.at(c.rstd), s.n, s.c, unit_n, unit_c,
-                  pixels, chunks.count, e.at(offset), e.at(slope)});
+                  pixels, chunks.count, e.at(offset), e.at(slope), in_finish ? gamma.grad : nullptr,
+                  in_finish ? beta.grad : nullptr});
+    const bool wide = is_wide(p.src) && is_wide(p.d_dst) && is_wide(p.d_src.place);
     e.launch<Kernel::norm_grad_apply>(
-        {blocks(s.count())}, {e.at(p.src), e.at(p.d_dst), e.at(p.d_src.place), p.src.ld, p.d_dst.ld,
-                              p.d_src.place.ld, normed(e), e.at(c.mean), e.at(offset), e.at(slope),
-                              s.c, pixels, count_of(s), p.d_src.accumulate});
+        {lane_blocks(s, wide)},
+        {e.at(p.src), e.at(p.d_dst), e.at(p.d_src.place), p.src.ld, p.d_dst.ld, p.d_src.place.ld,
+         normed(e), e.at(c.mean), e.at(offset), e.at(slope), s.c, pixels, all_pixels_of(s), wide,
+         p.d_src.accumulate});
   };
   l.add_maker(result, forward, backward, apply);
 }

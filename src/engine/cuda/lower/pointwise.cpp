@@ -32,9 +32,7 @@ bool same_place(const Place& a, const Place& b) {
 /// d_src = d_dst, or += that.
 void pass_gradient_on(Emitter& e, const Place& d_dst, const GradPlace& d_src) {
   if (!d_src || same_place(d_src.place, d_dst)) return;
-  const Shape& s = d_dst.shape;
-  e.launch<Kernel::copy>({blocks(s.count())}, {e.at(d_dst), d_dst.ld, e.at(d_src.place),
-                                               d_src.place.ld, s.c, count_of(s), d_src.accumulate});
+  copy(e, d_dst, d_src);
 }
 
 void add_noise(Lowering& l, NodeId n, float amount, bool is_dropout) {

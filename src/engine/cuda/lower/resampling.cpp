@@ -16,15 +16,39 @@ TapTable tap_table(Lowering& l, const LinearMap& map) {
   return {l.table(map.begin), l.table(map.index), l.table(map.weight)};
 }
 
+bool is_identity(const LinearMap& map) {
+  if (map.src_size != map.dst_size() || map.index.size() + 1 != map.begin.size()) return false;
+  for (std::size_t i = 0; i + 1 < map.begin.size(); ++i)
+    if (map.begin[i] != static_cast<int>(i) || map.index[i] != static_cast<int>(i) ||
+        map.weight[i] != 1.f)
+      return false;
+  return true;
+}
+
+/// What lies in one place goes to another.
+void add_copy(Lowering& l, NodeId n, const UnaryPlaces& p) {
+  l.add_maker(
+      n,
+      [=](Emitter& e) {
+        copy(e, p.src, {p.dst, false});
+      },
+      [=](Emitter& e) {
+        if (p.d_src) copy(e, p.d_dst, p.d_src);
+      });
+}
+
 void add_linear(Lowering& l, NodeId n, const LinearMap& rows, const LinearMap& cols,
                 const UnaryPlaces& p, const NormCells& norm = {}) {
+  if (!norm.scale && is_identity(rows) && is_identity(cols)) return add_copy(l, n, p);
   const TapTable r = tap_table(l, rows), c = tap_table(l, cols);
   const auto launch = [](Emitter& e, const Place& src, const Folded& fold, const Place& dst,
                          const TapTable& y, const TapTable& x, bool accumulate) {
     const Shape &from = src.shape, &to = dst.shape;
+    const bool wide = is_wide(src) && is_wide(dst);
     e.launch<Kernel::resample>(
-        {blocks(to.count())}, {e.at(src), fold, e.at(dst), src.ld, dst.ld, y.at(e), x.at(e), from.h,
-                               from.w, to.h, to.w, to.c, count_of(to), accumulate});
+        {lane_blocks(to, wide)},
+        {e.at(src), fold, e.at(dst), src.ld, dst.ld, y.at(e), x.at(e), from.h, from.w, to.h, to.w,
+         to.c, all_pixels_of(to), wide, accumulate});
   };
   Lowering::Emit backward = [](Emitter&) {};
   if (p.d_src) {

@@ -1,0 +1,87 @@
+#pragma once
+
+#include "engine/cuda/kernels/act.h"
+
+/// What passes over pictures share: one thread for each element, or for four channels of a pixel.
+namespace unmar::cuda {
+
+UNMAR_DEVICE unsigned element() { return blockIdx.x * 256u + threadIdx.x; }
+/// Where element i = pixel * c + channel lies.
+UNMAR_DEVICE unsigned long long place_of(unsigned i, int c, long long ld) {
+  if (ld == c) return i;
+  const unsigned p = i / static_cast<unsigned>(c);
+  return static_cast<unsigned long long>(p) * static_cast<unsigned long long>(ld) +
+         (i - p * static_cast<unsigned>(c));
+}
+
+/// Four neighbours in memory from `p` on; those from `valid` on count as 0.
+UNMAR_DEVICE Float4 read4(const float* p, int valid, int wide) {
+  if (valid >= 4 && wide) return load4(p);
+  return {valid > 0 ? p[0] : 0.f, valid > 1 ? p[1] : 0.f, valid > 2 ? p[2] : 0.f,
+          valid > 3 ? p[3] : 0.f};
+}
+/// A folded norm for the channels of a thread, read once.
+struct FoldedLanes {
+  bool is_there;
+  Float4 scale, shift;
+  float slope;
+  UNMAR_DEVICE FoldedLanes(const Folded& f, unsigned cell, int valid, int wide)
+      : is_there(f.scale != nullptr), slope(f.slope) {
+    if (!is_there) return;
+    scale = read4(f.scale + cell, valid, wide);
+    shift = read4(f.shift + cell, valid, wide);
+  }
+  UNMAR_DEVICE Float4 operator()(Float4 v) const {
+    if (!is_there) return v;
+    const auto one = [&](float x, float by, float to) {
+      const float y = x * by + to;
+      return y > 0.f ? y : slope * y;
+    };
+    return {one(v.x, scale.x, shift.x), one(v.y, scale.y, shift.y), one(v.z, scale.z, shift.z),
+            one(v.w, scale.w, shift.w)};
+  }
+};
+
+struct PixelSpot {
+  int n, y, x;
+};
+UNMAR_DEVICE PixelSpot spot_of(unsigned p, int h, int w) {
+  const unsigned row = p / static_cast<unsigned>(w), n = row / static_cast<unsigned>(h);
+  return {static_cast<int>(n), static_cast<int>(row - n * static_cast<unsigned>(h)),
+          static_cast<int>(p - row * static_cast<unsigned>(w))};
+}
+
+/// What a thread of a pass over channels has: four of a pixel where all its places allow it
+/// (`wide`), else one.
+struct Lanes {
+  unsigned pixel;
+  int channel, count;
+  bool is_there;
+  UNMAR_DEVICE Lanes(unsigned pixels, int c, int wide) {
+    count = wide ? 4 : 1;
+    const unsigned i = element(), across = static_cast<unsigned>(c / count);
+    pixel = i / across;
+    channel = static_cast<int>(i - pixel * across) * count;
+    is_there = pixel < pixels;
+  }
+  UNMAR_DEVICE long long place(long long ld) const { return pixel * ld + channel; }
+  UNMAR_DEVICE Float4 read(const float* p) const {
+    return count == 4 ? load4(p) : Float4{*p, 0.f, 0.f, 0.f};
+  }
+  UNMAR_DEVICE void put(float* p, Float4 v, int accumulate) const {
+    if (count == 1) return cuda::put(p, v.x, accumulate);
+    if (accumulate) {
+      const Float4 old = load4(p);
+      v = {old.x + v.x, old.y + v.y, old.z + v.z, old.w + v.w};
+    }
+    store4(p, v);
+  }
+  /// f(k, value) of each lane.
+  template <class F>
+  UNMAR_DEVICE Float4 each(Float4 v, const F& f) const {
+    if (count == 1) return {f(0, v.x), 0.f, 0.f, 0.f};
+    return {f(0, v.x), f(1, v.y), f(2, v.z), f(3, v.w)};
+  }
+};
+
+}  // namespace unmar::cuda

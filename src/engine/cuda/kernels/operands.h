@@ -1,0 +1,87 @@
+#pragma once
+
+#include "engine/cuda/kernels/lanes.h"
+
+/// What products of a convolution take is made ready first: the norm and the border are worked out,
+/// channels are filled up to whole groups of 16 bytes, values are rounded. So the products, where
+/// the time goes, only copy and multiply.
+namespace unmar::cuda {
+
+/// What a factor is stored as. fp32 keeps all bits: the product splits them in two.
+struct Fp32 {
+  using Element = float;
+  static constexpr int kGroup = 4;  ///< elements of 16 bytes
+  static constexpr bool kSplit = true, kBf16 = false;
+  UNMAR_DEVICE static void store(void* dst, unsigned long long four, Float4 v) {
+    store4(static_cast<float*>(dst) + 4 * four, v);
+  }
+};
+struct Tf32 {
+  using Element = float;
+  static constexpr int kGroup = 4;
+  static constexpr bool kSplit = false, kBf16 = false;
+  UNMAR_DEVICE static void store(void* dst, unsigned long long four, Float4 v) {
+    store4(static_cast<float*>(dst) + 4 * four,
+           {to_tf32(v.x), to_tf32(v.y), to_tf32(v.z), to_tf32(v.w)});
+  }
+};
+struct Bf16 {
+  using Element = unsigned short;
+  static constexpr int kGroup = 8;
+  static constexpr bool kSplit = false, kBf16 = true;
+  UNMAR_DEVICE static void store(void* dst, unsigned long long four, Float4 v) {
+    store2(static_cast<float*>(dst) + 2 * four,
+           {float_of(to_bf16(v.x, v.y)), float_of(to_bf16(v.z, v.w))});
+  }
+};
+
+template <class Type>
+UNMAR_DEVICE void prepare(const Prepare& a) {
+  const unsigned i = element();
+  if (i >= a.count) return;
+  const unsigned fours = static_cast<unsigned>(a.dst_c) / 4, p = i / fours;
+  const int c = static_cast<int>(i - p * fours) * 4;
+  const PixelSpot to = spot_of(p, a.high, a.wide);
+  const int y = source_index(to.y - a.top, a.h, a.reflect);
+  const int x = source_index(to.x - a.left, a.w, a.reflect);
+  Float4 v{0.f, 0.f, 0.f, 0.f};
+  if (y >= 0 && x >= 0 && c < a.c) {
+    const long long pixel = (static_cast<long long>(to.n) * a.h + y) * a.w + x;
+    const FoldedLanes fold(a.fold, static_cast<unsigned>(to.n * a.c + c), a.c - c, a.c % 4 == 0);
+    v = fold(read4(a.src + pixel * a.src_ld + c, a.c - c, a.wide_src));
+    if (a.c - c < 4) v = {v.x, a.c - c > 1 ? v.y : 0.f, a.c - c > 2 ? v.z : 0.f, 0.f};
+  }
+  Type::store(a.dst, i, v);
+}
+
+/// A thread for each group: which segment it is of is looked for.
+template <class Type>
+UNMAR_DEVICE void prepare_weights(const PrepareWeights& a) {
+  const unsigned i = element();
+  if (i >= a.count) return;
+  int low = 0, high = a.segment_count;
+  while (high - low > 1) {
+    const int middle = (low + high) / 2;
+    if (a.segments[middle].first <= i)
+      low = middle;
+    else
+      high = middle;
+  }
+  const WeightSegment& s = a.segments[low];
+  const unsigned across = static_cast<unsigned>(s.column_groups), column = (i - s.first) / across;
+  const int* group = a.groups + s.groups + 2 * ((i - s.first) - column * across);
+  const int valid = column < static_cast<unsigned>(s.columns) ? group[1] : 0;
+  const float* from = s.weight + group[0] + static_cast<int>(column) * s.column_step;
+#pragma unroll
+  for (int k = 0; k < Type::kGroup; k += 4) {
+    const auto one = [&](int e) { return k + e < valid ? from[(k + e) * s.step] : 0.f; };
+    Type::store(a.dst, (static_cast<unsigned long long>(i) * Type::kGroup + k) / 4,
+                {one(0), one(1), one(2), one(3)});
+  }
+}
+
+#define UNMAR_PREPARE(type, Type)                                  \
+  UNMAR_KERNEL(prepare_##type, Prepare, 256) { prepare<Type>(a); } \
+  UNMAR_KERNEL(prepare_weights_##type, PrepareWeights, 256) { prepare_weights<Type>(a); }
+
+}  // namespace unmar::cuda
