@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """PyTorch's time per iteration of the standard network, to set beside that of the engine `cuda`.
 
-    torch_gpu.py [--sizes 256,512,1024] [--count 50] [--json FILE]
+    torch_gpu.py [--cases 512:eager,512:compiled] [--count 30] [--json FILE]
 
-One iteration is fresh jitter, forward, mean squared error, backward, Adam. Modes: eager and
-channels_last, compiled with CUDA graphs, both with tf32 and with bf16 autocast. Without a card it
-runs eagerly on the CPU, to check the script.
+One iteration is fresh jitter, forward, mean squared error, backward, Adam. Modes: eager,
+channels_last, compiled and bf16_compiled (with CUDA graphs; the latter with bf16 autocast); all but
+the last with tf32. Without a card it runs eagerly on the CPU, to check the script.
 """
 
 import argparse
@@ -78,31 +78,40 @@ def milliseconds(size, device, bf16, compiled, layout, count):
     return sorted(rounds)[1]
 
 
+MODES = {  # bf16, compiled, layout
+    "eager": (False, False, torch.contiguous_format),
+    "channels_last": (False, False, torch.channels_last),
+    "compiled": (False, True, torch.channels_last),
+    "bf16_compiled": (True, True, torch.channels_last),
+}
+
+
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--sizes", default="")
-    arguments.add_argument("--count", type=int, default=50)
+    arguments.add_argument("--cases", default="")
+    arguments.add_argument("--count", type=int, default=30)
     arguments.add_argument("--json")
     a = arguments.parse_args()
     on_card = torch.cuda.is_available()
     device = "cuda" if on_card else "cpu"
-    sizes = a.sizes or ("256,512,1024" if on_card else "32")
+    everything = ",".join(f"{size}:{mode}" for size in (512, 256, 1024) for mode in MODES)
+    cases = a.cases or (everything if on_card else "64:eager")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
-    modes = {"eager": (False, False, torch.contiguous_format)}
-    modes["channels_last"] = (False, False, torch.channels_last)
-    if on_card:
-        modes["compiled"] = (False, True, torch.channels_last)
-        modes["bf16 compiled"] = (True, True, torch.channels_last)
     rows = []
-    for size in map(int, sizes.split(",")):
-        for mode, (bf16, compiled, layout) in modes.items():
-            ms = milliseconds(size, device, bf16, compiled, layout, a.count if on_card else 1)
-            rows.append({"what": "step", "engine": f"torch {mode}", "size": size, "ms": ms})
-            print(f"{mode:14} {size:5} {ms:9.3f} ms", flush=True)
-    if a.json:
-        with open(a.json, "w", encoding="utf-8") as file:
-            json.dump({"torch": torch.__version__, "rows": rows}, file, indent=1)
+    for case in cases.split(","):
+        size, mode = int(case.split(":")[0]), case.split(":")[1]
+        ms = milliseconds(size, device, *MODES[mode], a.count if on_card else 1)
+        peak = torch.cuda.max_memory_allocated() >> 20 if on_card else 0
+        row = {"what": "step", "engine": f"torch {mode}", "size": size, "ms": ms, "MiB": peak}
+        rows.append(row)
+        print(f"{mode:14} {size:5} {ms:9.3f} ms {peak:6} MiB", flush=True)
+        if on_card:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        if a.json:
+            with open(a.json, "w", encoding="utf-8") as file:
+                json.dump({"torch": torch.__version__, "rows": rows}, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -44,13 +44,16 @@ mkdir -p "$out"
 export LD_LIBRARY_PATH=$here/lib${UNMAR_FAKE:+:$here/fake}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fake=${UNMAR_FAKE:-}
 only=${UNMAR_ONLY:-start tests speed profile fits torch sanitizer counters}
-start_size=256 sizes=(512 256 1024) count=100 loop=400 limit=60 shards=14
-tests='*cuda*' torch=(--sizes 512,256,1024)
+start_size=256 sizes=(512 256 1024) count=100 loop=400 resumed=60 limit=60 shards=14
+compile_limit=${UNMAR_COMPILE_LIMIT:-180} torch_limit=${UNMAR_TORCH_LIMIT:-180} sanitizer_limit=${UNMAR_SANITIZER_LIMIT:-60}
+tests='*cuda*'
+torch=512:channels_last,512:compiled,512:bf16_compiled,256:channels_last,256:compiled,1024:channels_last,1024:compiled,512:eager
 sanitized='*Parity*cuda_conv_k3_s1_reflect_o24*:*Parity*cuda_batch_norm_c24*:*Parity*cuda_chain_skip_net'
 if [[ $fake ]]; then
-  start_size=32 sizes=(32) count=1 loop=3 limit=200 shards=2 tests=$sanitized torch=(--sizes 32)
+  start_size=32 sizes=(32) count=1 loop=1 resumed=3 limit=200 shards=2 tests=$sanitized torch=64:eager
 fi
 
+counters=gpu__time_duration.sum,launch__grid_size,sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_active,sm__inst_executed_pipe_tensor.avg.pct_of_peak_sustained_active,lts__t_sectors.avg.pct_of_peak_sustained_elapsed,l1tex__t_sector_hit_rate.pct,dram__throughput.avg.pct_of_peak_sustained_elapsed,sm__warps_active.avg.pct_of_peak_sustained_active,smsp__issue_active.avg.pct,l1tex__data_pipe_lsu_wavefronts.avg.pct_of_peak_sustained_elapsed,smsp__average_warps_issue_stalled_long_scoreboard_per_issue_active.ratio,smsp__average_warps_issue_stalled_short_scoreboard_per_issue_active.ratio,smsp__average_warps_issue_stalled_barrier_per_issue_active.ratio,smsp__average_warps_issue_stalled_math_pipe_throttle_per_issue_active.ratio,smsp__average_warps_issue_stalled_mio_throttle_per_issue_active.ratio,smsp__average_warps_issue_stalled_lg_throttle_per_issue_active.ratio,smsp__average_warps_issue_stalled_wait_per_issue_active.ratio
 results=()
 wants() { [[ " $only " == *" $1 "* ]]; }
 note() { echo "$*" | tee -a "$out/table.txt"; }
@@ -89,43 +92,65 @@ op_table() {
 export -f op_table
 
 : >"$out/table.txt"
+export here out shards tests
 note "commit $(cat "$here/commit"), $(date -u +%F), $(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null || echo 'no nvidia-smi')"
 # The first start compiles the kernels, the second finds them in the driver's cache.
 if wants start; then
   measure cuda start "$start_size" tf32 1
   measure cuda start "$start_size" tf32 1
 fi
+
+# What is not timed: while PyTorch compiles for its cache, which takes minutes, all tests run.
+has_torch=
+if wants torch && python3 -c 'import torch' 2>/dev/null; then
+  has_torch=1
+  if [[ ! $fake ]]; then
+    for case in ${torch//,/ }; do
+      [[ $case == *compiled ]] || continue
+      TORCHINDUCTOR_COMPILE_THREADS=4 timeout "$compile_limit" python3 "$here/torch_gpu.py" \
+        --cases "$case" --count 1 >"$out/compile_${case/:/_}.txt" 2>&1 &
+    done
+  fi
+fi
+wants tests && check op_table 180 bash -c op_table
+if wants sanitizer && command -v compute-sanitizer >/dev/null && [[ ! $fake ]]; then
+  check memcheck "$sanitizer_limit" compute-sanitizer --tool memcheck --error-exitcode 9 "$here/test_engine" --gtest_filter="$sanitized"
+  check racecheck "$sanitizer_limit" compute-sanitizer --tool racecheck --error-exitcode 9 "$here/test_engine" --gtest_filter="$sanitized"
+fi
+if wants fits; then
+  measure cuda resume "${sizes[0]}" tf32 "$resumed"
+  for precision in fp32 tf32 bf16; do measure cuda gradients "${sizes[0]}" $precision 1; done
+  if [[ -f $here/pictures.f32 && ! $fake ]]; then
+    for precision in tf32 bf16; do
+      measure cuda fit "$(cat "$here/pictures.size")" $precision 1000 "$here/pictures.f32" 5
+    done
+  fi
+fi
+wait
+
 if wants speed; then
   for size in "${sizes[@]}"; do
-    measure cuda step "$size" tf32 "$count"
-    measure cuda loop "$size" tf32 "$loop"
+    for precision in tf32 bf16; do
+      measure cuda step "$size" $precision $((count * 256 / size))
+      measure cuda loop "$size" $precision $((loop * 256 / size))
+    done
   done
-  measure cuda step "${sizes[0]}" fp32 "$count"
-  measure cuda resume "${sizes[0]}" tf32 "$loop"
-  [[ $fake ]] || measure cuda step 2048 tf32 10
+  measure cuda step "${sizes[0]}" fp32 $((count / 5 + 1))
+  [[ $fake ]] || measure cuda step 2048 tf32 5
+fi
+if [[ $has_torch ]]; then
+  check torch "$torch_limit" python3 "$here/torch_gpu.py" --json "$out/torch.json" --cases "$torch"
+  grep ' ms ' "$out/torch.log" | tee -a "$out/table.txt"
 fi
 if wants profile; then
-  for size in "${sizes[@]}"; do measure cuda profile "$size" tf32 $((count / 5 + 1)); done
-fi
-if wants fits && [[ -f $here/pictures.f32 && ! $fake ]]; then
-  for precision in tf32 fp32; do
-    measure cuda fit "$(cat "$here/pictures.size")" $precision 1000 "$here/pictures.f32" 5
+  for size in "${sizes[@]}"; do
+    for precision in tf32 bf16; do measure cuda profile "$size" $precision 10; done
   done
 fi
-export here out shards tests
-wants tests && check op_table 180 bash -c op_table
-if wants torch && python3 -c 'import torch' 2>/dev/null; then
-  check torch 170 python3 "$here/torch_gpu.py" --json "$out/torch.json" "${torch[@]}"
-  grep ' ms$' "$out/torch.log" | tee -a "$out/table.txt"
-fi
-if wants sanitizer && command -v compute-sanitizer >/dev/null && [[ ! $fake ]]; then
-  check memcheck 60 compute-sanitizer --tool memcheck --error-exitcode 9 "$here/test_engine" --gtest_filter="$sanitized"
-  check racecheck 60 compute-sanitizer --tool racecheck --error-exitcode 9 "$here/test_engine" --gtest_filter="$sanitized"
-fi
 if wants counters && command -v ncu >/dev/null && [[ ! $fake ]]; then
-  check counters 60 ncu --clock-control none --kernel-name 'regex:conv_' --launch-skip 60 --launch-count 6 \
-    --section SpeedOfLight --section WarpStateStats --section MemoryWorkloadAnalysis \
-    "$here/bench_card" cuda step 512 tf32 1
+  # Of the largest products: how long, how much of the tensor cores, caches and memory, what waits.
+  check counters 60 ncu --clock-control none --kernel-name 'regex:(conv|weight)_tf32_1' --launch-count 50 \
+    --csv --page raw --metrics "$counters" "$here/bench_card" cuda step 512 tf32 1
 fi
 {
   echo "{\"commit\": \"$(cat "$here/commit")\", \"results\": ["

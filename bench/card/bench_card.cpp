@@ -6,6 +6,10 @@
 //   bench_card ENGINE profile SIZE PRECISION COUNT  the same by step; the dearest ones on stderr
 //   bench_card ENGINE resume SIZE PRECISION COUNT   whether a fit that was saved half way and taken
 //                                                   up again ends in the same bits
+//   bench_card ENGINE gradients SIZE PRECISION 1    |difference to the CPU's| / |gradient| of all
+//                                                   parameters at the start. Rounding turns some
+//                                                   activations over their kink: 0.01 for fp32,
+//                                                   0.1 for tf32, 0.2 for bf16 is its size
 //   bench_card ENGINE fit SIZE PRECISION COUNT PICTURES SEEDS   PSNR of the average by seed, in dB.
 //                 PICTURES: observation and truth, [3,SIZE,SIZE] float32 each, in one file
 #include <fmt/format.h>
@@ -13,6 +17,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -97,7 +102,9 @@ std::string profile(const Job& job) {
   program->start_profile();
   for (int k = 0; k < job.count; ++k) program->step({}, i++);
   auto rows = program->profile();
-  const auto time = [](const unmar::StepProfile& r) { return r.forward_seconds + r.backward_seconds; };
+  const auto time = [](const unmar::StepProfile& r) {
+    return r.forward_seconds + r.backward_seconds;
+  };
   std::ranges::stable_sort(rows, [&](const auto& a, const auto& b) { return time(a) > time(b); });
   std::map<std::string, double> kinds;
   fmt::print(stderr, "{}x{}: ms forward, backward, GMAC, GB, launches\n", job.size, job.size);
@@ -133,6 +140,27 @@ std::string resume(const Job& job) {
   return R"("same_bits": true)";
 }
 
+std::string gradients(const Job& job) {
+  const auto problem = job.problem();
+  const auto cpu = unmar::make_engine("cpu");
+  const auto reference = cpu->compile(problem.graph, {});
+  const auto program = job.engine->compile(problem.graph, {.precision = job.precision});
+  program->restore(reference->state());
+  for (const auto& p : {reference.get(), program.get()}) {
+    p->forward(0);
+    p->backward();
+  }
+  const auto expected = reference->param_grads(), actual = program->param_grads();
+  double off = 0, of = 0;
+  for (std::size_t k = 0; k < expected.size(); ++k)
+    for (std::size_t i = 0; i < expected[k].count(); ++i) {
+      const double e = double{expected[k].data()[i]}, d = double{actual[k].data()[i]} - e;
+      off += d * d;
+      of += e * e;
+    }
+  return fmt::format(R"("off": {:.2e})", std::sqrt(off / of));
+}
+
 unmar::Tensor read_picture(std::ifstream& file, int size) {
   unmar::Tensor picture({1, 3, size, size});
   file.read(reinterpret_cast<char*>(picture.data()),
@@ -163,12 +191,15 @@ std::string fits(const Job& job, const char* pictures, int seeds) {
 std::string measure(int argc, char** argv, Clock::time_point start) {
   const std::string precision = argv[4];
   const Job job{unmar::make_engine(argv[1]), argv[2], std::atoi(argv[3]),
-                precision == "fp32" ? unmar::Precision::fp32 : unmar::Precision::tf32,
+                precision == "fp32"   ? unmar::Precision::fp32
+                : precision == "bf16" ? unmar::Precision::bf16
+                                      : unmar::Precision::tf32,
                 std::atoi(argv[5])};
   const std::string device = job.engine->info().description;
-  const std::string measured = job.what == "loop"      ? loop(job)
-                               : job.what == "profile" ? profile(job)
-                               : job.what == "resume"  ? resume(job)
+  const std::string measured = job.what == "loop"        ? loop(job)
+                               : job.what == "profile"   ? profile(job)
+                               : job.what == "resume"    ? resume(job)
+                               : job.what == "gradients" ? gradients(job)
                                : job.what == "fit" && argc == 8
                                    ? fits(job, argv[6], std::atoi(argv[7]))
                                    : steps(job, start);
@@ -183,8 +214,9 @@ int main(int argc, char** argv) {
   const auto start = Clock::now();
   if (argc != 6 && argc != 8) {
     std::fprintf(stderr,
-                 "usage: bench_card ENGINE step|loop|start|profile|resume SIZE fp32|tf32 COUNT\n"
-                 "       bench_card ENGINE fit SIZE fp32|tf32 COUNT PICTURES SEEDS\n");
+                 "usage: bench_card ENGINE step|loop|start|profile|resume|gradients SIZE "
+                 "fp32|tf32|bf16 COUNT\n"
+                 "       bench_card ENGINE fit SIZE fp32|tf32|bf16 COUNT PICTURES SEEDS\n");
     return 2;
   }
   try {
