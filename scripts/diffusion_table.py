@@ -17,19 +17,17 @@ DIR/*.json, DIR/sheet.png shows the first pictures. Prints Markdown.
 """
 
 import argparse
-import gzip
 import json
 import pathlib
 import statistics
-import struct
 import subprocess
 import sys
-import zlib
 from concurrent.futures import ThreadPoolExecutor
+
+from small_pictures import SIDE, from_idx, write_png
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNMAR = ROOT / "build/release/apps/cli/unmar"
-SIDE = 28
 HOLE = 10
 
 # name: degrade's options, refine's options, whether there is a mask
@@ -50,25 +48,9 @@ SAMPLERS = (
 STARTS = (25, 50, 100, 200, 300, 500, 700)
 
 
-def write_png(path, rows):
-    """Gray, 8 bit."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 0, 0, 0, 0)
-    data = zlib.compress(b"".join(b"\0" + bytes(row) for row in rows))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
-
-
 def make_pictures(a):
-    with gzip.open(a.data) as file:
-        magic, _, height, width = struct.unpack(">IIII", file.read(16))
-        if (magic, height, width) != (0x803, SIDE, SIDE):
-            sys.exit(f"{a.data}: not the pictures of Fashion-MNIST")
-        for i in range(a.pictures):
-            values = file.read(SIDE * SIDE)
-            write_png(a.out / f"clean_{i}.png", [values[y * SIDE : (y + 1) * SIDE] for y in range(SIDE)])
+    for i, rows in enumerate(from_idx(a.data, a.pictures)):
+        write_png(a.out / f"clean_{i}.png", rows)
     inside = range((SIDE - HOLE) // 2, (SIDE + HOLE) // 2)
     hole = [[0 if x in inside and y in inside else 255 for x in range(SIDE)] for y in range(SIDE)]
     write_png(a.out / "hole.png", hole)
@@ -263,7 +245,7 @@ def main():
     parser.add_argument("--model", required=True, type=lambda p: str(pathlib.Path(p).resolve()) if pathlib.Path(p).exists() else p)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--unmar", default=UNMAR, type=lambda p: pathlib.Path(p).resolve())
-    parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
+    parser.add_argument("--data", type=pathlib.Path, default="/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
     parser.add_argument("--pictures", type=int, default=12)
     parser.add_argument("--swept", type=int, default=6, help="pictures of the tables over t0 and sampler")
     parser.add_argument("--shown", type=int, default=0, help="picture of the sheet")
