@@ -2,15 +2,15 @@
 """Makes the tables and the picture of docs/priors.md: four priors on many small pictures.
 
     sudo apt-get install --no-install-recommends dataset-fashion-mnist python3-pil
-    ./run build && scripts/priors_table.py OUT [--set NAME=PATH ...] [--pictures 50]
+    ./run build && scripts/priors_table.py OUT [--set NAME=PATH[:N] ...] [--pictures 50]
 
 PATH is a file in MNIST's format, of which the first pictures are taken, or a folder of PNG
-photographs, of which gray crops are taken in turn. Without --set: the test pictures of
-Fashion-MNIST, which the models that come with Unmar never saw. Each picture is damaged and restored
-by unmar compare-priors, with seed I + 1 for picture I: for its damage, the fit, the search and the
-chain. OUT gets a page and its numbers, a JSON file, of each run. What is done is not done
-again: a long table can be made in parts, and --table only tells what there is. Prints Markdown. The
-intervals are those of Student's t for the mean of the paired differences.
+photographs, of which gray crops are taken in turn; with :N each pixel of a crop is the mean of NxN.
+Without --set: the test pictures of Fashion-MNIST, which the models that come with Unmar never saw.
+Each picture is damaged and restored by unmar compare-priors, with seed I + 1 for picture I: for its
+damage, the fit, the search and the chain. OUT gets a page and its numbers, a JSON file, of each run.
+What is done is not done again: a long table can be made in parts, and --table only tells what there
+is. Prints Markdown. The intervals are those of Student's t for the mean of the paired differences.
 """
 
 import argparse
@@ -96,13 +96,18 @@ class Case:
             yield caption, file
 
 
-def make_pictures(arguments, name, path):
+def make_pictures(arguments, name, text):
+    path, _, reduction = text.partition(":")
+    path, reduction = pathlib.Path(path), int(reduction or 1)
     folder = arguments.out / name
     if (folder / f"clean_{arguments.pictures - 1}.png").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    source = from_photographs if path.is_dir() else from_idx
-    for i, rows in enumerate(source(path, arguments.pictures)):
+    if path.is_dir():
+        source = from_photographs(path, arguments.pictures, reduction)
+    else:
+        source = from_idx(path, arguments.pictures)
+    for i, rows in enumerate(source):
         write_png(folder / f"clean_{i}.png", rows)
 
 
@@ -147,7 +152,7 @@ def sheet(cases, target):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--set", action="append", metavar="NAME=PATH", help=f"default: {FASHION}")
+    parser.add_argument("--set", action="append", metavar="NAME=PATH[:N]", help=f"default: {FASHION}")
     parser.add_argument("--pictures", type=int, default=50, help="of each set")
     parser.add_argument("--gan", default="fashion-mnist-gan", help="name or folder, or none")
     parser.add_argument("--ddpm", default="fashion-mnist", help="name or folder, or none")
@@ -160,7 +165,7 @@ def main():
              for i in range(arguments.pictures) for name in sets for damage in DAMAGES]  # fmt: skip
     if not arguments.table:
         for name, path in sets.items():
-            make_pictures(arguments, name, pathlib.Path(path))
+            make_pictures(arguments, name, path)
         for case in cases:
             case.run()
     for name in sets:

@@ -33,16 +33,21 @@ def from_idx(path, count):
             yield [values[y * SIDE : (y + 1) * SIDE] for y in range(SIDE)]
 
 
-def from_photographs(folder, count):
-    """Gray crops from the PNG files of a folder in turn, at random places that are always the same."""
+def from_photographs(folder, count, reduction):
+    """Gray crops from the PNG files of a folder in turn, at random places that are always the same.
+
+    reduction: each pixel is the mean of so many by so many.
+    """
     from PIL import Image
 
     photographs = [Image.open(path).convert("L") for path in sorted(folder.glob("*.png"))]
-    if not photographs:
-        sys.exit(f"{folder}: no PNG file")
+    side = SIDE * reduction
+    if not photographs or min(min(photograph.size) for photograph in photographs) < side:
+        sys.exit(f"{folder}: no PNG files, or not all of {side}x{side} pixels")
     for i in range(count):
         photograph = photographs[i % len(photographs)]
         place = random.Random(i)
-        left, top = (place.randrange(size - SIDE + 1) for size in photograph.size)
-        values = photograph.crop((left, top, left + SIDE, top + SIDE)).tobytes()
+        left, top = (place.randrange(size - side + 1) for size in photograph.size)
+        crop = photograph.crop((left, top, left + side, top + side)).reduce(reduction)
+        values = crop.tobytes()
         yield [values[y * SIDE : (y + 1) * SIDE] for y in range(SIDE)]
