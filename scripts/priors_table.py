@@ -15,6 +15,7 @@ is. Prints Markdown. The intervals are those of Student's t for the mean of the 
 
 import argparse
 import base64
+import csv
 import json
 import math
 import pathlib
@@ -27,6 +28,7 @@ from small_pictures import from_idx, from_photographs, write_png
 
 DAMAGES = {"half missing": "missing:0.5", "noise 50": "noise:50"}
 FASHION = "fashion-mnist=/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz"
+UNSTOPPED = 600  # iterations of curve(); the best is before 300
 FEWEST = 5  # pictures for which quantile() is good enough
 BASE = "DIP"
 
@@ -45,7 +47,7 @@ def spread(values):
 
 def interval(differences, digits):
     """Mean and half of the 95 % interval."""
-    mean = f"{statistics.fmean(differences):+.{digits}f}"
+    mean = f"{statistics.fmean(differences):+.{digits}f}".replace("-", "−")
     if len(differences) < FEWEST:
         return mean
     error = spread(differences) / math.sqrt(len(differences))
@@ -74,6 +76,21 @@ class Case:
         part.rename(self.numbers)
         each = ", ".join(f"{name} {facts['psnr']:.2f}" for name, facts in self.told().items() if name)
         print(f"{self.folder.name} {self.base}: {each}", file=sys.stderr, flush=True)
+
+    def curve(self):
+        """Without a stop, against noise: PSNR of the iterates, and of their running average."""
+        history = self.folder / f"{self.base}.csv"
+        if not history.exists():
+            damaged, part = self.folder / f"{self.base}.png", history.with_suffix(".part")
+            sigma, seed = DAMAGES[self.damage].partition(":")[2], self.index + 1
+            unmar("degrade", self.clean, "-o", damaged, "--noise", sigma, "--seed", seed)
+            unmar("denoise", damaged, "-o", self.folder / f"{self.base}_fit.png", "--method", "dip",
+                  "--sigma", sigma, "--seed", seed, "--stop", "none", "--iterations", UNSTOPPED,
+                  "--threads", self.arguments.threads, "--reference", self.clean, "--history", part,
+                  "--quiet")  # fmt: skip
+            part.rename(history)
+        rows = list(csv.DictReader(history.open()))
+        return [[float(row[key] or row["psnr"]) for row in rows] for key in ("psnr", "psnr_average")]
 
     def told(self):
         """name -> facts of each prior that made a picture; "" is the damaged picture."""
@@ -144,6 +161,22 @@ def table(name, damage, cases):
         print(f"| {row or 'damaged'} | " + " | ".join(cells) + " |")
 
 
+def stop_table(name, cases):
+    """What the stop of the fit costs: the best of its curve is chosen by the clean picture."""
+    print(f"\n{name}, {cases[0].damage}, the first {len(cases)}: what DIP would have at its best\n")
+    print("| | PSNR | iteration, median |\n|---|---|---|")
+    told, curves = [c.told() for c in cases], [c.curve() for c in cases]
+    rows = {"DIP, as it stopped": [(t[BASE]["psnr"], t[BASE]["iterations"]) for t in told]}
+    for i, label in ((1, "best running average"), (0, "best iterate")):
+        rows[label] = [(max(c[i]), c[i].index(max(c[i])) + 1) for c in curves]
+    for label, values in rows.items():
+        psnr, iteration = zip(*values)
+        print(f"| {label} | {statistics.fmean(psnr):.2f} | {statistics.median(iteration):.0f} |")
+    for other in told[0]:
+        if other not in ("", BASE):
+            print(f"| {other} | {statistics.fmean(t[other]['psnr'] for t in told):.2f} | |")
+
+
 def sheet(cases, target):
     cells = [f"{file}={caption}" for c in cases for caption, file in c.pictures()]
     unmar("sheet", *cells, "-o", target, "--columns", len(cells) // len(cases), "--height", 140)
@@ -157,6 +190,8 @@ def main():
     parser.add_argument("--gan", default="fashion-mnist-gan", help="name or folder, or none")
     parser.add_argument("--ddpm", default="fashion-mnist", help="name or folder, or none")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--stops", type=int, default=0, metavar="N",
+                        help="fit the first N noisy pictures of each set once more, without a stop")  # fmt: skip
     parser.add_argument("--table", action="store_true", help="only tell of what is done")
     parser.add_argument("--sheet", default="", metavar="I,J", help="pictures of the first set for OUT/priors.png")
     arguments = parser.parse_args()
@@ -171,6 +206,9 @@ def main():
     for name in sets:
         for damage in DAMAGES:
             table(name, damage, [c for c in cases if c.folder.name == name and c.damage == damage])
+    for name in sets if arguments.stops else ():
+        noisy = [c for c in cases if c.folder.name == name and c.damage == "noise 50"]
+        stop_table(name, [c for c in noisy if c.told()][: arguments.stops])
     if arguments.sheet:
         shown = [int(text) for text in arguments.sheet.split(",")]
         first = [c for c in cases if c.folder.name == next(iter(sets))]

@@ -20,8 +20,14 @@ open({calls!r}, "a").write(" ".join(words) + "\\n")
 seed = int(words[words.index("--seed") + 1])
 if seed == {fails}:
     sys.exit("error: planted")
+if words[0] == "degrade":
+    sys.exit()
+if words[0] == "denoise":
+    open(words[words.index("--history") + 1], "w").write("psnr,psnr_average\\n1,\\n25,2\\n3,24\\n")
+    sys.exit()
 open(words[words.index("-o") + 1], "w").write("page")
-result = lambda name, psnr: dict(name=name, psnr=psnr, ssim=psnr / 100, macs=2e9, cpu_seconds=1.5)
+result = lambda name, psnr: dict(name=name, psnr=psnr, ssim=psnr / 100, macs=2e9, cpu_seconds=1.5,
+                                  iterations=7)
 results = [result("DIP", 20 + seed), result("GAN", 21 + 2 * seed), result("DDPM", 18 + seed)]
 results[2]["macs"] = 1e9
 print(json.dumps(dict(psnr_input=10 + seed, ssim_input=0.1, results=results)))
@@ -57,7 +63,7 @@ class PriorsTable(unittest.TestCase):
         self.assertIn("| DIP | 23.50 | 1.87 | 0.235 | 0.019 |  |  |  | 0 | 1.00 | 1.5 |", done.stdout)
         # Differences 2 to 7: mean 4.5, SD 1.871, t of 5 degrees of freedom 2.571.
         self.assertIn("| +4.50 ± 1.96 | +0.045 ± 0.020 | 6 | 6 | 1.00 |", done.stdout)
-        self.assertIn("| -2.00 ± 0.00 | -0.020 ± 0.000 | 0 | 0 | 0.50 |", done.stdout)
+        self.assertIn("| −2.00 ± 0.00 | −0.020 ± 0.000 | 0 | 0 | 0.50 |", done.stdout)
 
     def test_does_not_do_again_what_is_done(self):
         self.table(pictures=2)
@@ -66,6 +72,13 @@ class PriorsTable(unittest.TestCase):
         self.assertEqual(self.count_calls(), 6)
         self.assertIn("2 pictures", self.table("--table", pictures=2).stdout)
         self.assertEqual(self.count_calls(), 6)
+
+    def test_tells_what_the_stop_of_the_fit_costs(self):
+        done = self.table("--stops", "2", pictures=3)
+        self.assertIn("some, noise 50, the first 2: what DIP would have at its best", done.stdout)
+        self.assertIn("| DIP, as it stopped | 21.50 | 7 |\n| best running average | 24.00 | 3 |\n"
+                      "| best iterate | 25.00 | 2 |\n| GAN | 24.00 | |\n", done.stdout)  # fmt: skip
+        self.assertEqual(self.count_calls(), 2 * 3 + 2 * 2)
 
     def test_goes_on_where_a_run_failed(self):
         done = self.table(pictures=3, fails=2)
