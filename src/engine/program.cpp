@@ -5,6 +5,23 @@
 
 namespace unmar {
 
+namespace {
+
+struct HostSnapshot : Program::Snapshot {
+  explicit HostSnapshot(TrainState s) : state(std::move(s)) {}
+  TrainState state;
+};
+
+}  // namespace
+
+std::shared_ptr<const Program::Snapshot> Program::take_snapshot() const {
+  return std::make_shared<HostSnapshot>(state());
+}
+void Program::restore_snapshot(const Snapshot& snapshot) { restore(state_of(snapshot)); }
+TrainState Program::state_of(const Snapshot& snapshot) const {
+  return static_cast<const HostSnapshot&>(snapshot).state;
+}
+
 void Program::start_step(const Adam& adam, std::int64_t iteration, const std::stop_token& cancel) {
   started_ = {adam, iteration, cancel};
 }

@@ -292,9 +292,8 @@ class Fit {
       fail(ErrorCode::bad_input, "fit: the state to resume is of stopper '{}', this fit has '{}'",
            stopper, stopper_.name());
     archive(state);
-    const TrainState own = archive.reading() ? program_->state() : TrainState{};
-    if (archive.reading()) require_same_network(state, own);
-    rollback_.serialize(archive, own);
+    if (archive.reading()) require_same_network(state, program_->state());
+    rollback_.serialize(archive, *program_);
     archive(average_, out_);
     const Shape& picture = average_.value().shape();
     archive.require(out_.shape() == picture, "it is of a picture of another size");

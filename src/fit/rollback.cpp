@@ -9,7 +9,7 @@ Rollback::Rollback(const FitOptions& options, const Shape& picture)
 
 // A candidate that spiked is replaced here: until a snapshot is taken, it stays due.
 void Rollback::before_step(int iteration, const Program& program) {
-  if (on() && (!state_ || iteration - iteration_ >= every_)) candidate_ = program.state();
+  if (on() && (!state_ || iteration - iteration_ >= every_)) candidate_ = program.take_snapshot();
 }
 
 bool Rollback::spiked(double fidelity) const {
@@ -29,19 +29,28 @@ void Rollback::accept(int iteration, double fidelity, const RunningAverage& aver
 }
 
 int Rollback::undo(Program& program, RunningAverage& average) {
-  program.restore(*state_);
+  program.restore_snapshot(*state_);
   average.assign(*average_);
   last_fidelity_ = snapshot_fidelity_;
   ++undos_;
   return iteration_;
 }
 
-void Rollback::serialize(Archive& archive, const TrainState& program) {
-  archive(state_, iteration_, snapshot_fidelity_, last_fidelity_, undos_);
-  archive.require(on() || !state_, "it can roll back but this fit does not");
-  archive.require(!archive.reading() || !state_ || same_shapes(*state_, program),
-                  "its snapshot is of another network");
-  if (state_) archive(*average_);
+void Rollback::serialize(Archive& archive, Program& program) {
+  std::optional<TrainState> state;
+  if (state_) state = program.state_of(*state_);
+  archive(state, iteration_, snapshot_fidelity_, last_fidelity_, undos_);
+  archive.require(on() || !state, "it can roll back but this fit does not");
+  if (archive.reading()) {
+    const TrainState own = program.state();
+    archive.require(!state || same_shapes(*state, own), "its snapshot is of another network");
+    if (state) {
+      program.restore(*state);
+      state_ = program.take_snapshot();
+      program.restore(own);
+    }
+  }
+  if (state) archive(*average_);
 }
 
 }  // namespace unmar

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "fit/running_average.h"
@@ -23,7 +24,7 @@ class Rollback {
   /// After it, with the data fidelity in dB: is this a spike that undo() should be called for?
   /// After kMaxUndos from one snapshot it is accepted: the fit cannot get past it otherwise.
   bool spiked(double fidelity) const;
-  bool can_undo() const { return state_.has_value(); }
+  bool can_undo() const { return state_ != nullptr; }
 
   /// After a step that stands. `average` is that of the iterates before it.
   void accept(int iteration, double fidelity, const RunningAverage& average);
@@ -32,8 +33,7 @@ class Rollback {
   int undo(Program& program, RunningAverage& average);
 
   /// Between steps. Without the candidate: if there is one, before_step() replaces it.
-  /// `program`: a state with the shapes of this fit.
-  void serialize(Archive& archive, const TrainState& program);
+  void serialize(Archive& archive, Program& program);
 
   static constexpr int kMaxUndos = 3;
 
@@ -42,7 +42,7 @@ class Rollback {
 
   double drop_;
   int every_;
-  std::optional<TrainState> candidate_, state_;
+  std::shared_ptr<const Program::Snapshot> candidate_, state_;
   std::optional<RunningAverage> average_;  ///< of the snapshot
   int iteration_ = 0;                      ///< of the snapshot
   double snapshot_fidelity_ = 0;

@@ -235,6 +235,29 @@ TEST_P(ProgramOf, averages_the_parameters_from_the_first_step_on) {
         std::ranges::equal(program->state().averages[k].values(), expected.averages[k].values()));
 }
 
+TEST_P(ProgramOf, goes_back_to_a_snapshot_taken_between_steps_or_during_one) {
+  auto program = make_engine(GetParam())->compile(graph_, {.seed = 7, .ema_decay = 0.75f});
+  program->set_input(x_, value_);
+  program->step({}, 0);
+  const TrainState first = program->state();
+  const auto between = program->take_snapshot();
+  program->start_step({}, 1);
+  const auto during = program->take_snapshot();
+  program->finish_step();
+  program->step({}, 2);
+  const TrainState last = program->state();
+  ASSERT_NE(bit_difference(all_of(first), all_of(last)), "");
+  for (const auto& snapshot : {between, during}) {
+    EXPECT_EQ(bit_difference(all_of(first), all_of(program->state_of(*snapshot))), "");
+    program->restore_snapshot(*snapshot);
+    EXPECT_EQ(bit_difference(all_of(first), all_of(program->state())), "");
+    EXPECT_EQ(program->state().updates, 1);
+    program->step({}, 1);
+    program->step({}, 2);
+    EXPECT_EQ(bit_difference(all_of(last), all_of(program->state())), "");
+  }
+}
+
 TEST_P(ProgramOf, averages_from_the_parameters_of_a_state_without_averages) {
   const TrainState plain = compile()->state();
   EXPECT_TRUE(plain.averages.empty());

@@ -120,6 +120,16 @@ class Program {
 
   virtual TrainState state() const = 0;
   virtual void restore(const TrainState& state) = 0;
+  /// A state that stays where the program computes: on a device, it never comes to the host.
+  class Snapshot {
+   public:
+    virtual ~Snapshot() = default;
+  };
+  /// Of the state that state() would give. It must not outlive the program.
+  virtual std::shared_ptr<const Snapshot> take_snapshot() const;
+  /// As restore() with what state_of() gives; `snapshot` is of this program.
+  virtual void restore_snapshot(const Snapshot& snapshot);
+  virtual TrainState state_of(const Snapshot& snapshot) const;
 
   virtual std::size_t memory_bytes() const = 0;  ///< held by this program
 

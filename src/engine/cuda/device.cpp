@@ -134,6 +134,11 @@ void Queue::upload(const void* src, void* dst, std::size_t bytes) {
 void Queue::download(const void* src, void* dst, std::size_t bytes) {
   if (bytes > 0) card_->call<&Driver::download>("give data", dst, address_of(src), bytes, stream_);
 }
+void Queue::copy(const DeviceMemory& src, const DeviceMemory& dst) {
+  if (src.floats() > 0)
+    card_->call<&Driver::copy>("copy data", address_of(dst.data()), address_of(src.data()),
+                               src.floats() * sizeof(float), stream_);
+}
 void Queue::fill(float* dst, std::size_t floats, float value) {
   if (floats > 0)
     card_->call<&Driver::set_words>("fill memory", address_of(dst), std::bit_cast<unsigned>(value),

@@ -80,6 +80,7 @@ class Queue {
   void launch(std::span<const Launch> launches);
   void upload(const void* src, void* dst, std::size_t bytes);
   void download(const void* src, void* dst, std::size_t bytes);
+  void copy(const DeviceMemory& src, const DeviceMemory& dst);
   void fill(float* dst, std::size_t floats, float value);
   void wait();
 

@@ -36,6 +36,34 @@ TrainState DeviceParams::download_state(Queue& queue, std::int64_t updates) cons
           averages_.floats() > 0 ? download(queue, averages_) : std::vector<Tensor>()};
 }
 
+TrainState DeviceParams::download(Queue& queue, const DeviceSnapshot& s) const {
+  return {download(queue, s.values), download(queue, s.m), download(queue, s.v), s.updates,
+          s.averages.floats() > 0 ? download(queue, s.averages) : std::vector<Tensor>()};
+}
+
+std::unique_ptr<DeviceSnapshot> DeviceParams::make_snapshot(
+    const std::shared_ptr<CardInUse>& card) const {
+  auto snapshot = std::make_unique<DeviceSnapshot>();
+  for (DeviceMemory* memory : {&snapshot->values, &snapshot->m, &snapshot->v})
+    *memory = DeviceMemory(card, floats());
+  snapshot->averages = DeviceMemory(card, averages_.floats());
+  return snapshot;
+}
+
+void DeviceParams::copy_to(Queue& queue, DeviceSnapshot& s) const {
+  queue.copy(values_, s.values);
+  queue.copy(m_, s.m);
+  queue.copy(v_, s.v);
+  queue.copy(averages_, s.averages);
+}
+
+void DeviceParams::copy_from(Queue& queue, const DeviceSnapshot& s) const {
+  queue.copy(s.values, values_);
+  queue.copy(s.m, m_);
+  queue.copy(s.v, v_);
+  queue.copy(s.averages, averages_);
+}
+
 void DeviceParams::require(const TrainState& state) const {
   for (const auto* tensors : {&state.params, &state.m, &state.v}) layout_.require(*tensors);
   if (!state.averages.empty()) layout_.require(state.averages);

@@ -11,6 +11,12 @@
 
 namespace unmar::cuda {
 
+/// A state that stays on the card.
+struct DeviceSnapshot : Program::Snapshot {
+  DeviceMemory values, m, v, averages;
+  std::int64_t updates = 0;
+};
+
 /// The parameters of a program on the card, flat, with gradients, Adam's moments and averages.
 class DeviceParams {
  public:
@@ -29,6 +35,11 @@ class DeviceParams {
   /// Each waits until it is done.
   std::vector<Tensor> download_grads(Queue& queue) const { return download(queue, grads_); }
   TrainState download_state(Queue& queue, std::int64_t updates) const;
+  TrainState download(Queue& queue, const DeviceSnapshot& snapshot) const;
+  /// These do not wait.
+  void copy_to(Queue& queue, DeviceSnapshot& snapshot) const;
+  void copy_from(Queue& queue, const DeviceSnapshot& snapshot) const;
+  std::unique_ptr<DeviceSnapshot> make_snapshot(const std::shared_ptr<CardInUse>& card) const;
   void require(const TrainState& state) const;
   void upload_state(Queue& queue, const TrainState& state) const;
 

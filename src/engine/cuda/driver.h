@@ -40,6 +40,7 @@ using GraphExec = struct GraphExecHandle*;
   CALL(release_host, cuMemFreeHost, (void*))                                                    \
   CALL(upload, cuMemcpyHtoDAsync_v2, (Address, const void*, std::size_t, Stream))               \
   CALL(download, cuMemcpyDtoHAsync_v2, (void*, Address, std::size_t, Stream))                   \
+  CALL(copy, cuMemcpyDtoDAsync_v2, (Address, Address, std::size_t, Stream))                     \
   CALL(set_words, cuMemsetD32Async, (Address, unsigned, std::size_t, Stream))                   \
   CALL(stream_create, cuStreamCreate, (Stream*, unsigned))                                      \
   CALL(stream_destroy, cuStreamDestroy_v2, (Stream))                                            \

@@ -171,6 +171,30 @@ class CudaProgram final : public Program {
     updates_ = state.updates;
   }
 
+  /// While a step runs, of the state that it began with: its update was the first it did.
+  std::shared_ptr<const Snapshot> take_snapshot() const override {
+    card_->make_current();
+    apply_update();
+    auto unused = std::ranges::find(snapshots_, 1, &std::shared_ptr<DeviceSnapshot>::use_count);
+    if (unused == snapshots_.end())
+      unused = snapshots_.insert(unused, params_.make_snapshot(card_));
+    (*unused)->updates = updates_;
+    params_.copy_to(queue_, **unused);
+    return *unused;
+  }
+  void restore_snapshot(const Snapshot& snapshot) override {
+    const auto& s = static_cast<const DeviceSnapshot&>(snapshot);
+    settle();
+    params_.copy_from(queue_, s);
+    queue_.wait();
+    updates_ = s.updates;
+  }
+  TrainState state_of(const Snapshot& snapshot) const override {
+    card_->make_current();
+    queue_.wait();
+    return params_.download(copies_, static_cast<const DeviceSnapshot&>(snapshot));
+  }
+
   void start_profile() override {
     settle();
     clock_.emplace(graph_, plan_, passes_, params_.floats(), card_);
@@ -313,6 +337,8 @@ class CudaProgram final : public Program {
   mutable bool running_ = false;
   Adam next_adam_;
   std::stop_token cancel_;
+  /// Those that nobody holds are used again.
+  mutable std::vector<std::shared_ptr<DeviceSnapshot>> snapshots_;
   mutable std::optional<AdamStep> pending_;  ///< the update of the last finished step
   std::int64_t updates_ = 0;
 };

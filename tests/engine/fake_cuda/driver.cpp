@@ -242,6 +242,16 @@ int cuMemcpyDtoHAsync_v2(void* dst, Address src, std::size_t bytes, FakeStream* 
   add(stream, [=] { std::memcpy(dst, reinterpret_cast<const void*>(src), bytes); });
   return ok;
 }
+int cuMemcpyDtoDAsync_v2(Address dst, Address src, std::size_t bytes, FakeStream* stream) {
+  if (lost()) return launch_failed;
+  const std::lock_guard lock(mutex);
+  require_allocated(dst, bytes);
+  require_allocated(src, bytes);
+  add(stream, [=] {
+    std::memcpy(reinterpret_cast<void*>(dst), reinterpret_cast<const void*>(src), bytes);
+  });
+  return ok;
+}
 int cuMemsetD32Async(Address dst, unsigned word, std::size_t count, FakeStream* stream) {
   if (lost()) return launch_failed;
   const std::lock_guard lock(mutex);

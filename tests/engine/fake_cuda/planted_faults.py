@@ -41,7 +41,6 @@ FAULTS = {
         "at = (y - to.h + 1) * to.wide + x;",
         CONV,
     ),
-    "channels beyond the last are read": ("lanes.h", "valid > 1 ? p[1] : 0.f", "p[1]", CONV),
     "the wrong half of a warp's rows gets the last columns": (
         "conv.h",
         "tiles.half ? f.a[(2 + i) % Tiles::kM][e] : f.a[i][e]",
