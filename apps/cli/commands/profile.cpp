@@ -34,7 +34,6 @@ ProfiledFit measure(const ProfileArguments& a) {
   fit.options = resolve(Task::denoise, given);
   fit.iterations = a.iterations;
   const auto engine = make_engine(*fit.options.engine);
-  fit.engine = engine->info();
   const FitOptions options = fit_options(fit.options);
   fit.threads =
       options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
@@ -48,8 +47,12 @@ ProfiledFit measure(const ProfileArguments& a) {
   const Problem problem = make_problem(y, fit.picture, *identity, problem_with);
   fit.parameters = problem.graph.param_count();
   fit.forward_macs = count_macs(problem.graph);
+  fit.engine = engine->chosen_for(problem.graph).info();
 
-  const auto program = engine->compile(problem.graph, {options.seed, options.threads});
+  const auto program = engine->compile(problem.graph, {.seed = options.seed,
+                                                       .threads = options.threads,
+                                                       .device = options.device,
+                                                       .precision = options.precision});
   fit.memory_bytes = program->memory_bytes();
   program->step(options.adam, 0);  // touches the memory
   program->start_profile();
