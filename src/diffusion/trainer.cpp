@@ -35,7 +35,10 @@ struct Trainer::Impl {
   }
 
   CompileOptions compile_options() const {
-    return {.seed = options.seed, .threads = options.threads, .ema_decay = options.ema_decay};
+    return {.seed = options.seed,
+            .threads = options.threads,
+            .ema_decay = options.ema_decay,
+            .precision = options.precision};
   }
   void compile() { program = make_engine(options.engine)->compile(graph, compile_options()); }
 

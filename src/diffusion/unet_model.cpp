@@ -41,7 +41,7 @@ struct UnetModel::Impl {
     Graph graph;
     Compiled c = write(graph, unet, options, with_gradient);
     set_weights(graph);
-    CompileOptions compile{.threads = options.threads};
+    CompileOptions compile{.threads = options.threads, .precision = options.precision};
     if (with_gradient) compile.backward_from = {c.output};
     c.program = make_engine(options.engine)->compile(graph, compile);
     return c;
@@ -75,7 +75,7 @@ UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options, b
     Graph graph;
     const UnetModel::Impl::Compiled c = UnetModel::Impl::write(graph, unet, options, with_gradient);
     for (std::size_t i = 0; i < graph.params().size(); ++i) graph.freeze(static_cast<int>(i));
-    CompileOptions compile{.threads = options.threads};
+    CompileOptions compile{.threads = options.threads, .precision = options.precision};
     if (with_gradient) compile.backward_from = {c.output};
     return UnetCost{.memory = engine->memory_needed(graph, compile),
                     .memory_free = memory_free(*engine, graph),

@@ -51,7 +51,10 @@ std::unique_ptr<Sampler> sampler_of(const DiffusersModel& model, const SamplesRe
 }
 
 UnetModelOptions options_for(const SamplesRequest& r, int batch, int channels, int size) {
-  return {.sample = {batch, channels, size, size}, .engine = r.engine, .threads = r.threads};
+  return {.sample = {batch, channels, size, size},
+          .engine = r.engine,
+          .threads = r.threads,
+          .precision = r.precision};
 }
 
 /// How many pictures can be drawn at once. throws Error{too_large} if not even one.

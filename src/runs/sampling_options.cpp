@@ -1,3 +1,4 @@
+#include "engine/precision_option.h"
 #include "unmar/runs/samples.h"
 
 namespace unmar {
@@ -30,7 +31,8 @@ std::vector<Option<S>> sampling_table() {
        integer("threads", &S::threads, 0, 1024,
                "cores to use, 0 for all; the result does not depend on it"),
        text("engine", &S::engine,
-            "what computes; auto is the fastest, 'unmar info' lists the others")});
+            "what computes; auto is the fastest, 'unmar info' lists the others"),
+       precision_choice(&S::precision)});
   return table;
 }
 

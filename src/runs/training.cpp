@@ -120,7 +120,8 @@ TrainerOptions trainer_options(const TrainingRequest& a, const DdpmUnetOptions& 
           .ema_decay = static_cast<float>(a.ema),
           .seed = a.seed,
           .threads = a.threads,
-          .engine = a.engine};
+          .engine = a.engine,
+          .precision = a.precision};
 }
 
 GanTrainerOptions gan_trainer_options(const GanTrainingRequest& a, const Dataset& pictures) {

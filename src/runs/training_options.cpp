@@ -1,3 +1,4 @@
+#include "engine/precision_option.h"
 #include "runs/training_rows.h"
 #include "unmar/runs/training.h"
 
@@ -44,6 +45,7 @@ std::vector<Option<T>> training() {
               "start of the random numbers; same seed, same model"),
       text("engine", &T::engine,
            "what computes; auto is the fastest, 'unmar info' lists the others"),
+      precision_choice(&T::precision),
       choice("weights", &T::type, {{"f32", WeightType::f32}, {"f16", WeightType::f16}},
              "how the model's numbers are stored: in 4 bytes or in 2"),
   };

@@ -59,8 +59,11 @@ class DdpmLearner : public runs::Learner {
   }
 
   Image sheet() const override {
-    return sheet_of(draw_samples(
-        model(), {.count = kSheet, .seed = a_.seed, .threads = a_.threads, .engine = a_.engine}));
+    return sheet_of(draw_samples(model(), {.count = kSheet,
+                                           .seed = a_.seed,
+                                           .threads = a_.threads,
+                                           .engine = a_.engine,
+                                           .precision = a_.precision}));
   }
 
   void save(Archive& archive) const override {

@@ -1,3 +1,4 @@
+#include "engine/precision_option.h"
 #include "tasks/option_builders.h"
 
 // Every option of the tasks. A help text is one phrase of what the option is, then ';' and more.
@@ -244,10 +245,7 @@ std::vector<OptionSpec> run() {
       text("engine", &R::engine,
            "what computes; auto is the fastest that is worth its start, 'unmar info' lists the "
            "others; cuda:1 is a second card"),
-      choice("precision", &R::precision,
-             {{"fp32", Precision::fp32}, {"tf32", Precision::tf32}, {"bf16", Precision::bf16}},
-             "of the factors of products on a graphics card, where fewer bits are faster; sums are "
-             "fp32"),
+      precision_choice(&R::precision),
       in_unit("GiB", number("max-memory", &R::max_memory, 0.001, 1'000'000,
                             "memory that the fit may take; otherwise what the machine has "
                             "available")),

@@ -204,7 +204,8 @@ class Refinement {
     unet_.emplace(model_.unet, std::move(model_.weights),
                   UnetModelOptions{.sample = window,
                                    .engine = restoring().engine.value(),
-                                   .threads = restoring().threads.value()});
+                                   .threads = restoring().threads.value(),
+                                   .precision = restoring().precision.value_or(Precision::tf32)});
     predict_ = [this](const Tensor& x, int t) {
       ++result_.evaluations;
       return unet_->predict(x, t, context_.restore.cancel);

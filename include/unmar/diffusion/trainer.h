@@ -23,6 +23,7 @@ struct TrainerOptions {
   std::uint64_t seed = 0;       ///< draws the weights and what dropout drops
   int threads = 0;              ///< 0: as many as the machine has
   std::string engine = "auto";
+  Precision precision = Precision::tf32;  ///< CompileOptions::precision
 };
 
 /// All that a trainer has learned; restoring it continues to the same bits.

@@ -7,13 +7,15 @@
 #include <string>
 
 #include "unmar/diffusion/weights.h"
+#include "unmar/engine/engine.h"
 
 namespace unmar {
 
 struct UnetModelOptions {
   Shape sample{1, 3, 32, 32};  ///< the only shape that the model takes; see tiled()
   std::string engine = "auto";
-  int threads = 0;  ///< 0: as many as the machine has
+  int threads = 0;                        ///< 0: as many as the machine has
+  Precision precision = Precision::tf32;  ///< CompileOptions::precision
 };
 
 /// What a UnetModel will take, found without making it.

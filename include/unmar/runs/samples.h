@@ -8,6 +8,7 @@
 
 #include "unmar/base/option.h"
 #include "unmar/diffusion/weights.h"
+#include "unmar/engine/engine.h"
 #include "unmar/image/image.h"
 
 namespace unmar {
@@ -22,6 +23,7 @@ struct SamplesRequest {
   std::uint64_t seed = 0;
   int threads = 0;
   std::string engine = "auto";
+  Precision precision = Precision::tf32;  ///< CompileOptions::precision
 };
 
 const std::vector<Option<SamplesRequest>>& sampling_options();  ///< all of its members

@@ -11,6 +11,7 @@
 #include "unmar/data/dataset.h"
 #include "unmar/diffusion/trainer.h"
 #include "unmar/diffusion/weights.h"
+#include "unmar/engine/engine.h"
 #include "unmar/gan/trainer.h"
 
 namespace unmar {
@@ -39,6 +40,7 @@ struct TrainingRequest {
   WeightType type = WeightType::f32;
   int samples = 0;  ///< iterations between the sheets of samples; 0: none
   std::string engine = "auto";
+  Precision precision = Precision::tf32;  ///< CompileOptions::precision
 
   std::filesystem::path output;
   int threads = 0;
