@@ -16,9 +16,9 @@
 /// phases, each of which lies under its own taps.
 ///
 /// A block makes 128 rows by 128 or, where there are few columns, 32; the last few beyond 128 may
-/// be in a block of 136. While its four warps multiply
-/// one step of the sum, three more are on their way to shared memory. With few blocks the sum is
-/// split among blocks, and sum_parts adds up the parts in order.
+/// be in a block of 136. While its four warps multiply one step of the sum, three more are on their
+/// way to shared memory. With few blocks the sum is split among blocks, and sum_parts adds up the
+/// parts in order.
 namespace unmar::cuda {
 
 constexpr int kRows = 128;

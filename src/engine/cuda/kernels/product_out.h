@@ -20,7 +20,7 @@ UNMAR_DEVICE unsigned ring_index(const ProductRows& to, int n, int y, int x) {
   return static_cast<unsigned>(n) * static_cast<unsigned>(picture) + static_cast<unsigned>(at);
 }
 
-/// Where a row of a product goes; null: nowhere. `own`: not to what others add to.
+/// Where a row of a product goes; null: nowhere. In the ring it is written, never added to.
 struct RowPlace {
   float* data;
   bool in_ring;
