@@ -27,8 +27,8 @@ constexpr int kRows = 128;
 /// `extra`: two tiles of each warp, of half its rows.
 template <int kColumns>
 struct WarpTiles {
-  static constexpr bool kWide = kColumns >= 128;
-  static constexpr int kM = kWide ? 4 : 2, kN = kWide ? 8 : 4, kExtra = kColumns > 128 ? 2 : 0;
+  static constexpr bool kWide = kColumns >= 128, kExtra = kColumns > 128;
+  static constexpr int kM = kWide ? 4 : 2, kN = kWide ? 8 : 4;
   int row, column;  ///< the first
   int half;         ///< of its rows, for extra tiles
   UNMAR_DEVICE explicit WarpTiles(int warp)

@@ -51,6 +51,11 @@ UNMAR_DEVICE PixelSpot spot_of(unsigned p, int h, int w) {
           static_cast<int>(p - row * static_cast<unsigned>(w))};
 }
 
+/// Four channels, or one.
+UNMAR_DEVICE Float4 read_lanes(const float* p, int count) {
+  return count == 4 ? load4(p) : Float4{*p, 0.f, 0.f, 0.f};
+}
+
 /// What a thread of a pass over channels has: four of a pixel where all its places allow it
 /// (`wide`), else one.
 struct Lanes {
@@ -65,9 +70,7 @@ struct Lanes {
     is_there = pixel < pixels;
   }
   UNMAR_DEVICE long long place(long long ld) const { return pixel * ld + channel; }
-  UNMAR_DEVICE Float4 read(const float* p) const {
-    return count == 4 ? load4(p) : Float4{*p, 0.f, 0.f, 0.f};
-  }
+  UNMAR_DEVICE Float4 read(const float* p) const { return read_lanes(p, count); }
   UNMAR_DEVICE void put(float* p, Float4 v, int accumulate) const {
     if (count == 1) return cuda::put(p, v.x, accumulate);
     if (accumulate) {

@@ -45,9 +45,6 @@ UNMAR_DEVICE ChunkRange chunk_range(unsigned chunk, unsigned pixels, int c, int 
   r.count = r.channel >= c ? 0 : wide ? 4 : 1;
   return r;
 }
-UNMAR_DEVICE Float4 read_lanes(const float* p, int count) {
-  return count == 4 ? load4(p) : Float4{*p, 0.f, 0.f, 0.f};
-}
 UNMAR_DEVICE void write_lanes(float* p, Float4 v, int count) {
   p[0] = v.x;
   if (count == 1) return;
