@@ -20,7 +20,7 @@ class Declaration {
   }
   /// A file without a dash in front.
   template <class T>
-  CLI::Option* positional(const char* name, T& value, const char* help) {
+  CLI::Option* positional(const char* name, T& value, const std::string& help) {
     return keep(command_.add_option(name, value, help));
   }
   CLI::Option* flag(const char* name, bool& value, const char* help) {

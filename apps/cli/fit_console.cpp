@@ -10,6 +10,16 @@
 namespace unmar::cli {
 namespace {
 
+std::string fits_in_words(const RestoreOptions& o) {
+  if (o.prior == FitPrior::gan)
+    return fmt::format("{} starts of {} iterations, then {}{} of the weights", *o.starts,
+                       *o.iterations, o.stop == StopRule::none ? "" : "at most ",
+                       *o.weight_iterations);
+  const std::string count = *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "";
+  return fmt::format("{}{}{} iterations", count, o.stop == StopRule::none ? "" : "at most ",
+                     *o.iterations);
+}
+
 void announce(const RunStart& run) {
   const Restored& start = run.start;
   const RestoreOptions& o = start.options;
@@ -23,10 +33,9 @@ void announce(const RunStart& run) {
     say("in {} tiles of {} px, each with a fit of its own", run.tiles->count, run.tiles->size);
     return say("Ctrl-C stops and writes what is done");
   }
-  say("{} preset: network {}, {} parameters, {}{}{} iterations, engine {}",
-      to_text(option_spec("preset").get(o).value()), network_name(start.network), start.params,
-      *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "",
-      o.stop == StopRule::none ? "" : "at most ", *o.iterations, start.engine.name);
+  say("{} preset: network {}, {} parameters, {}, engine {}",
+      to_text(option_spec("preset").get(o).value()), fitted_network(start), start.params,
+      fits_in_words(o), start.engine.name);
   if (task_info(request.task).needs_mask && !request.options.skip && o.skip == 0)
     say("a large hole: as with --skip 0 --input meshgrid");
   say("Ctrl-C stops and writes the best result so far");

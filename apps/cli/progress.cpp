@@ -40,13 +40,12 @@ std::vector<std::string> progress_parts(const std::string& label, const FitProgr
   const HistoryRow& row = progress.row;
   const int done = row.iteration + 1;
   std::vector<std::string> parts = {fmt::format("{} {}/{}", label, done, progress.iterations)};
-  if (progress.runs > 1)
-    parts.push_back(fmt::format("run {} of {}", progress.run + 1, progress.runs));
+  if (progress.parts > 1)
+    parts.push_back(fmt::format("{} {} of {}", progress.phase, progress.part + 1, progress.parts));
   const double rate = rate_of(done, progress.seconds);
   if (page.all > 1) {
-    const double run = (progress.run + static_cast<double>(done) / progress.iterations) /
-                       std::max(progress.runs, 1);
-    const double share = (page.number - 1 + run) / page.all;
+    const double share =
+        (page.number - 1 + static_cast<double>(done) / progress.iterations) / page.all;
     parts.front() =
         fmt::format("{} page {}/{} {}/{}", label, page.number, page.all, done, progress.iterations);
     parts.push_back(fmt::format("{:.0f} % of all", 100 * share));

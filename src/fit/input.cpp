@@ -108,6 +108,7 @@ bool is_picture(InputKind kind) { return kind == InputKind::observed || kind == 
 }  // namespace
 
 Shape input_shape(const Shape& image, const ProblemOptions& options) {
+  if (!options.own_input.empty()) return options.own_input.shape();
   const Size size = input_size(image, options);
   if (!is_picture(options.input)) return {image.n, input_channels(options), size.h, size.w};
   const int channels = options.picture.empty() ? image.c : options.picture.shape().c;
@@ -115,6 +116,7 @@ Shape input_shape(const Shape& image, const ProblemOptions& options) {
 }
 
 Tensor make_input(const Shape& image, const ProblemOptions& options) {
+  if (!options.own_input.empty()) return options.own_input;
   if (is_picture(options.input))
     return picture_input(image, input_size(image, options), options.picture);
   Tensor z(input_shape(image, options));

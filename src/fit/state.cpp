@@ -22,8 +22,8 @@ std::size_t numbers_in(const std::vector<Tensor>& tensors) {
 // The names in brackets make a new member an error here until it is saved too.
 
 void serialize(Archive& archive, HistoryRow& row) {
-  auto& [iteration, loss, psnr, psnr_average, signal, rolled_back, watched] = row;
-  archive(iteration, loss, psnr, psnr_average, signal, rolled_back, watched);
+  auto& [iteration, loss, psnr, psnr_average, signal, rolled_back, part, watched] = row;
+  archive(iteration, loss, psnr, psnr_average, signal, rolled_back, part, watched);
 }
 
 void serialize(Archive& archive, WatchedRow& row) {
@@ -34,6 +34,11 @@ void serialize(Archive& archive, WatchedRow& row) {
 void serialize(Archive& archive, Watched& watched) {
   auto& [name, best_iteration, stopped_at, seconds] = watched;
   archive(name, best_iteration, stopped_at, seconds);
+}
+
+void serialize(Archive& archive, FittedPart& part) {
+  auto& [phase, iterations, best_iteration, final_loss] = part;
+  archive(phase, iterations, best_iteration, final_loss);
 }
 
 bool same_shapes(const TrainState& a, const TrainState& b) {

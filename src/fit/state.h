@@ -8,6 +8,7 @@ namespace unmar {
 void serialize(Archive& archive, HistoryRow& row);
 void serialize(Archive& archive, WatchedRow& row);
 void serialize(Archive& archive, Watched& watched);
+void serialize(Archive& archive, FittedPart& part);
 
 bool same_shapes(const TrainState& a, const TrainState& b);
 /// throws Error{bad_input} telling the sizes of both networks if what was read is not like `own`.

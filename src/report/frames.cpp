@@ -15,9 +15,18 @@ constexpr std::size_t kExactPixels = 100'000;
 
 Image picture_of(const Tensor& tensor) { return clamped(to_image(tensor)); }
 
+/// A vector in the smallest square that holds it.
+Tensor as_square(const Tensor& vector) {
+  const auto side = static_cast<int>(std::ceil(std::sqrt(vector.shape().c)));
+  Tensor square({1, 1, side, side}, *std::ranges::min_element(vector.values()));
+  std::ranges::copy(vector.values(), square.values().begin());
+  return square;
+}
+
 /// The first three channels of the network's input, or the first one, from black to white.
 Image noise_picture(const Tensor& z) {
   const Shape& s = z.shape();
+  if (s.c > 1 && s.h == 1 && s.w == 1) return noise_picture(as_square(z));
   const int channels = s.c >= 3 ? 3 : 1;
   Image image(channels, s.h, s.w);
   const auto size = image.count();
@@ -86,7 +95,7 @@ struct FrameRecorder::Work {
 };
 
 void ReportFrame::serialize(Archive& archive) {
-  archive(iteration, loss, psnr, update_gain, output, misfit, update, result);
+  archive(iteration, part, loss, psnr, update_gain, output, misfit, update, result);
 }
 
 std::vector<int> FrameRecorder::chosen(int iterations) {
@@ -115,7 +124,9 @@ FrameRecorder::~FrameRecorder() {
 }
 
 bool FrameRecorder::shows(int iteration) const {
-  return std::ranges::binary_search(chosen_, iteration);
+  constexpr int kOfPart[] = {5, 10, 20, 40, 80};
+  return std::ranges::binary_search(chosen_, iteration) ||
+         (part_ > 0 && std::ranges::binary_search(kOfPart, iteration - first_));
 }
 
 void FrameRecorder::watch(const FitScene& scene) {
@@ -129,8 +140,10 @@ void FrameRecorder::watch(const FitScene& scene) {
 
 void FrameRecorder::observe(const FitProgress& p) {
   const int iteration = p.row.iteration;
+  if (p.part != part_) part_ = p.part, first_ = iteration;
   if (shows(iteration)) {
     Work work{.frame = {.iteration = iteration,
+                        .part = p.part,
                         .loss = static_cast<double>(p.row.loss),
                         .psnr = p.row.psnr_average ? p.row.psnr_average : p.row.psnr},
               .output = p.restored,
@@ -195,7 +208,7 @@ void FrameRecorder::wait() const {
 
 void FrameRecorder::serialize(Archive& archive) {
   wait();
-  archive(frames_, previous_);
+  archive(frames_, previous_, part_, first_);
 }
 
 const std::vector<ReportFrame>& FrameRecorder::frames() const {

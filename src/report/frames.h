@@ -17,6 +17,7 @@ namespace unmar {
 /// How a fit stood after one iteration. Pictures are WebP bytes, small enough for a page.
 struct ReportFrame {
   int iteration = 0;
+  int part = 0;  ///< of several fits
   double loss = 0;
   std::optional<double> psnr;  ///< of the result so far
   double update_gain = 1;      ///< how many times the update is exaggerated
@@ -28,7 +29,8 @@ struct ReportFrame {
 };
 
 /// Records for the report how the picture formed: some 30 iterations, close together at first, when
-/// most happens. Pictures are made on a thread of its own, so that the fit does not wait.
+/// most happens, and five more of each further fit. Pictures are made on a thread of its own, so
+/// that the fit does not wait.
 class FrameRecorder {
  public:
   static constexpr double kMisfitGain = 4;
@@ -62,7 +64,8 @@ class FrameRecorder {
   std::optional<CompiledOperator> damage_;
   Tensor observation_;
   std::string network_input_, before_;
-  Tensor previous_;  ///< f(z) one iteration before one that is shown
+  int part_ = 0, first_ = 0;  ///< of several fits: the one that goes on, and its first iteration
+  Tensor previous_;           ///< f(z) one iteration before one that is shown
 
   // Shared with the thread.
   mutable std::mutex mutex_;

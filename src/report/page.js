@@ -54,6 +54,12 @@ function facts(report) {
   return h("dl", { class: "facts" }, list);
 }
 
+/** "start 2 of 5", or nothing for a single fit. */
+function partName(report, part) {
+  const { parts = [] } = report.manifest.result;
+  return parts.length > 1 && parts[part] ? `${parts[part].phase} ${part + 1} of ${parts.length}` : null;
+}
+
 /** The sentences for people, without what the page shows anyway. */
 function lead(report) {
   const [end, ...lines] = report.summary.split("\n");
@@ -158,7 +164,21 @@ function tileMap(report) {
 
 const INPUTS = { uniform: "noise", normal: "noise", meshgrid: "coordinates", fourier: "waves", observed: "the picture", guide: "the guide" };
 
+function aboutFit(report) {
+  const { options, result } = report.manifest;
+  if (options.prior === "gan") {
+    const { parts } = result, starts = parts.filter(p => p.phase === "start");
+    return "The network is the generator of a GAN, which learnt from many other pictures to turn numbers z into a picture. " +
+      `From ${starts.length} random ${starts.length > 1 ? "starts" : "start"} z alone was fitted until the picture explains the given one` +
+      (parts.length > starts.length ? "; from the best of them the weights then learn, too, what no z can say." : ".");
+  }
+  return "Nothing was learnt from other pictures. A network with random weights turns noise into a picture; at every iteration " +
+    "the weights take a step that brings it closer to the one picture there is. Structure is learnt before noise, so the fit ends in between." +
+    (result.runs > 1 ? ` The result is the mean of ${result.runs} such fits, whose mistakes differ.` : "");
+}
+
 function aboutInput(options) {
+  if (options.prior === "gan") return "The random numbers of the first start. They are fitted, and shown as they began.";
   if (/input/.test(options.optimise ?? "")) return "What the network starts from; here it is fitted too, and shown as it began.";
   const jitter = options["reg-noise-std"] > 0 ? ", but for a little fresh jitter each time" : "";
   return `What the network starts from. It stays the same for the whole fit${jitter}.`;
@@ -195,7 +215,7 @@ function formation(report) {
     if (f.result) result.src = f.result;
     gain.textContent = f.update ? `exaggerated ${f.update_gain}×` : "exaggerated";
     const fact = (name, value) => h("span", {}, name + " ", h("b", {}, value));
-    now.replaceChildren(...[fact("iteration", f.iteration), known(f.loss) ? fact("loss", f.loss.toPrecision(3)) : null,
+    now.replaceChildren(...[fact("iteration", f.iteration), partName(report, f.part) ? fact("fit", partName(report, f.part)) : null, known(f.loss) ? fact("loss", f.loss.toPrecision(3)) : null,
       known(f.psnr) ? fact("PSNR", f.psnr.toFixed(2) + " dB") : null].filter(known));
     for (const watcher of watchers) watcher(f.iteration);
   };
@@ -219,15 +239,15 @@ function formation(report) {
   const averaged = frames.some(f => f.result);
   const options = report.manifest.options;
   const element = section("flow-title", "How the picture formed",
-    h("p", {}, "Nothing was learnt from other pictures. A network with random weights turns noise into a picture; at every iteration " +
-      "the weights take a step that brings it closer to the one picture there is. Structure is learnt before noise, so the fit ends in between."),
+    h("p", {}, aboutFit(report)),
     h("div", { class: "player" }, play, h("div", { class: "track" }, slider),
       h("button", { type: "button", id: "best", onclick: () => go(chosen) }, "Chosen iteration")),
     now,
     h("ol", { class: "flow", style: `--panels: ${averaged ? 5 : 4}` },
       panel(h("img", { src: report.pictures.network_input, alt: "the input of the network" }),
         [h("i", {}, "z"), ` \u2002${INPUTS[options.input] ?? "input"}`], aboutInput(options)),
-      panel(output, [h("i", {}, "f(z)"), " \u2002network"], "What the network makes of z with its weights of this iteration."),
+      panel(output, [h("i", {}, "f(z)"), options.prior === "gan" ? " \u2002generator" : " \u2002network"],
+        "What the network makes of z with its weights of this iteration."),
       panel(misfit, "Loss", aboutMisfit(report)),
       panel([update, noUpdate], "Update", ["What the last step changed in f(z), ", gain, "; gray is no change."]),
       averaged ? panel(result, "Result so far", "The running average of f(z), calmer than one iteration: what ending here would give.") : null));
@@ -289,7 +309,7 @@ function scale(series, logarithmic) {
 const short = value => String(Number(value.toPrecision(4)));
 
 /** One figure, or null if there is nothing finite to draw. */
-function plot({ title, unit, about, series, logarithmic, last, chosen }, formed) {
+function plot({ title, unit, about, series, logarithmic, last, chosen, borders }, formed) {
   series = series.map(s => ({ ...s, points: s.points.filter(([, y]) => known(y)) })).filter(s => s.points.length);
   if (!series.length) return null;
   const y = scale(series, logarithmic), name = unit ? `${title}, ${unit}` : title;
@@ -306,6 +326,7 @@ function plot({ title, unit, about, series, logarithmic, last, chosen }, formed)
   const area = h("div", { class: "area" }, drawing,
     rows.map(v => h("span", { class: "y", style: `top:${(100 * (1 - y.at(v))).toFixed(2)}%` }, short(v))),
     ticks(0, last, 4, false).map(v => h("span", { class: "x", style: `left:${(100 * v / last).toFixed(2)}%` }, short(v))),
+    borders.map(b => h("span", { class: "border", style: `left:${(100 * b / last).toFixed(2)}%` })),
     chosen >= 0 ? h("span", { class: at > 60 ? "chosen flip" : "chosen", style: `left:${at.toFixed(2)}%` }, h("b", {}, `chosen: ${chosen}`)) : null,
     cursor);
   area.addEventListener("click", event => {
@@ -323,7 +344,9 @@ function curves(report, formed) {
   const { history, manifest } = report, rule = manifest.options.stop;
   const column = (name, label, faint = false) =>
     ({ name: label, faint, points: history[name].map((value, k) => [history.iteration[k], value]) });
-  const common = { last: Math.max(manifest.result.iterations - 1, 1), chosen: manifest.result.best_iteration };
+  const { iterations, best_iteration, parts = [] } = manifest.result;
+  const borders = parts.slice(0, -1).reduce((all, p) => [...all, (all.at(-1) ?? 0) + p.iterations], []);
+  const common = { last: Math.max(iterations - 1, 1), chosen: best_iteration, borders };
   const figures = [
     { title: "Loss", about: "How far f(z) is from the given picture, noise included: it goes on falling.", series: [column("loss", "loss")], logarithmic: true },
     { title: "Stopper", about: `What --stop ${rule} watches to choose the iteration.`, series: [column("signal", rule)], logarithmic: true },
@@ -331,7 +354,8 @@ function curves(report, formed) {
       series: [column("psnr", "this iteration", true), column("psnr_average", "running average")], logarithmic: false },
   ];
   return section("curves-title", "Curves",
-    h("p", {}, "The dashed line marks the iteration that became the result; the gray one follows the slider above."),
+    h("p", {}, "The dashed line marks the iteration that became the result; the gray one follows the slider above." +
+      (borders.length ? ` Thin lines part the ${parts.length} fits.` : "")),
     h("div", { class: "plots" }, figures.map(figure => plot({ ...figure, ...common }, formed))));
 }
 

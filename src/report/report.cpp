@@ -83,6 +83,7 @@ Json frames(const FrameRecorder* recorder) {
   if (!recorder) return list;
   for (const ReportFrame& f : recorder->frames())
     list.push_back({{"iteration", f.iteration},
+                    {"part", f.part},
                     {"loss", rounded(f.loss)},
                     {"psnr", rounded(f.psnr)},
                     {"update_gain", f.update_gain},
@@ -120,7 +121,7 @@ std::string report_json(const ReportSource& source) {
       {"command", source.command},
       {"summary", source.summary},
       {"engine", r.engine.name},
-      {"network", network_name(r.network)},
+      {"network", fitted_network(r)},
       {"width", source.output.width},
       {"height", source.output.height},
       {"kind", depth.substr(depth.find(',') + 2)},

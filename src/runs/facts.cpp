@@ -7,6 +7,7 @@
 #include "runs/json.h"
 #include "runs/manifest.h"
 #include "unmar/base/process.h"
+#include "unmar/gan/model.h"
 #include "unmar/runs/run.h"
 
 namespace unmar {
@@ -176,8 +177,10 @@ std::string manifest_json(const FitRequest& request, const RunResult& run) {
                                                    .options = r.options});
   manifest.update(Json{
       {"guide", in.guide.empty() ? Json(nullptr) : Json(in.guide.string())},
+      {"model", in.model.empty() ? Json(nullptr) : Json(in.model.string())},
       {"blur_kernel", in.blur.empty() ? Json(nullptr) : Json(in.blur.string())},
-      {"network", Json::parse(network_to_json(r.network))},
+      {"network",
+       Json::parse(r.options.gan ? gan_to_json(r.options.gan->gan) : network_to_json(r.network))},
       {"parameters", r.params},
       {"noise", noise_facts(r.noise)},
       {"result", facts(request, run)},

@@ -277,7 +277,8 @@ JobList plan_jobs(const fs::path& file, const std::vector<FitRequest>& requests)
   for (const FitRequest& given : requests) {
     check_listed(given);
     const FitRequest request = with_absolute_paths(given);
-    check_outputs(request, resolve(request.task, request.options), nullptr, false);
+    check_outputs(request, resolve(request.task, runs::options_with_files(request)), nullptr,
+                  false);
     list.pictures.push_back({.request = request,
                              .sha256 = runs::checksums_of(request.in).dump(),
                              .tiles = runs::tile_count(request)});
@@ -387,8 +388,7 @@ TileEstimate estimate_tile(const FitRequest& request) {
       seconds_since(begun) - last;  // once more, and two steps like it, at the end
   if (options.method == Method::patches) return estimate.core_seconds = filter, estimate;
   const double share = options.stop == StopRule::none ? 1 : 0.7;  // of the iterations, as a rule
-  estimate.core_seconds =
-      *options.runs * share * *options.iterations * (last - first) / kIterations;
+  estimate.core_seconds = share * most_iterations(options) * (last - first) / kIterations;
   if (options.method == Method::automatic) estimate.core_seconds += 3 * filter;
   return estimate;
 }

@@ -56,6 +56,7 @@ void for_inputs(Inputs& in, Visit visit) {
   visit("blur", in.blur);
   visit("reference", in.reference);
   visit("network", in.network);
+  visit("model", in.model);
 }
 template <class Outputs, class Visit>
 void for_outputs(Outputs& out, Visit visit) {

@@ -73,6 +73,16 @@ Json value_facts(const ValueCounts& counts) {
   };
 }
 
+Json parts(const FitResult& fit) {
+  Json list = Json::array();
+  for (const FittedPart& part : fit.parts)
+    list.push_back({{"phase", part.phase},
+                    {"iterations", part.iterations},
+                    {"best_iteration", part.best_iteration},
+                    {"loss", part.final_loss}});
+  return list;
+}
+
 Json fit_facts(const FitResult& fit) {
   return {
       {"runs", fit.runs},
@@ -84,6 +94,7 @@ Json fit_facts(const FitResult& fit) {
       {"stopper_seconds", fit.stopper_seconds},
       {"watched", watched(fit)},
       {"loss", fit.final_loss},
+      {"parts", parts(fit)},
   };
 }
 

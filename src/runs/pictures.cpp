@@ -2,6 +2,7 @@
 
 #include "base/fail.h"
 #include "unmar/base/files.h"
+#include "unmar/gan/model.h"
 #include "unmar/image/pages.h"
 #include "unmar/tasks/tasks.h"
 
@@ -82,6 +83,8 @@ RestoreOptions options_with_files(const FitRequest& request) {
     if (options.input == InputKind::guide)
       options.guide = std::make_shared<const Image>(read_image(in.guide, guide_reading(request)));
   }
+  if (!in.model.empty() && options.prior == FitPrior::gan)
+    options.gan = std::make_shared<const GanModel>(read_gan(in.model.parent_path()));
   if (!in.blur.empty()) options.blur_kernel = kernel_of(in);
   return options;
 }

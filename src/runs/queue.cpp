@@ -152,7 +152,7 @@ const char* to_string(JobState state) {
 }
 
 std::size_t memory_needed(const FitRequest& request) {
-  const RestoreOptions resolved = resolve(request.task, request.options);
+  const RestoreOptions resolved = resolve(request.task, runs::options_with_files(request));
   ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
   if (const auto& region = request.in.reading.region)
     info.height = region->height, info.width = region->width;

@@ -77,7 +77,7 @@ int whole(const Json& json, const char* key, std::optional<int> otherwise = {}) 
 
 void files_of_json(const Json& json, RunInputs& in, RunOutputs& out, Cadence& cadence) {
   for_inputs(in, [&](const char* name, fs::path& path) {
-    path = path_of_json(json.at("reads").at(name));
+    path = path_of_json(json.at("reads").value(name, Json()));
   });
   if (const Json& limit = json.at("max_megapixels"); !limit.is_null())
     in.reading.max_megapixels = limit.get<double>();
@@ -178,6 +178,7 @@ std::string command_line(const FitRequest& request) {
   file("--guide", in.guide);
   file("--blur", in.blur);
   file("--network-file", in.network);
+  file("--model", in.model.parent_path());
   file("-o", request.out.result);
   for (const OptionSpec& spec : option_table()) {
     const auto value = spec.get(request.options);

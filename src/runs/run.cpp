@@ -57,12 +57,12 @@ class Run {
     const RestoreOptions resolved = resolve(request_.task, options_);
     make_engine(resolved.engine.value());
     check_outputs(request_, resolved, store_, record != nullptr);
-    const int iterations = *resolved.runs * *resolved.iterations;
+    const int iterations = most_iterations(resolved);
     keep_every_ = request_.cadence.keep_every > 0
                       ? request_.cadence.keep_every
                       : (iterations + kKeptPictures - 1) / kKeptPictures;
     if (Film::is_meant_by(request_.out.snapshots)) film_.emplace();
-    if (!request_.out.report.empty() || store_) frames_.emplace(*resolved.iterations);
+    if (!request_.out.report.empty() || store_) frames_.emplace(most_iterations(resolved));
     const RunInputs& in = request_.in;
     runs::Pictures pictures = runs::read_pictures(in, resolved, !request_.out.result.empty());
     input_ = std::move(pictures.input);

@@ -176,14 +176,15 @@ void remove_remains(const fs::path& folder) {
 }
 
 std::string history_heading(const std::vector<std::string>& watchers) {
-  std::string text = "iteration,loss,psnr,psnr_average,signal,rolled_back";
+  std::string text = "iteration,loss,psnr,psnr_average,signal,rolled_back,part";
   for (const std::string& name : watchers) text += fmt::format(",{0},{0}_best,{0}_stopped", name);
   return text + '\n';
 }
 
 std::string history_line(const HistoryRow& row) {
-  std::string text = fmt::format("{},{:.9g},{},{},{},{}", row.iteration, row.loss, cell(row.psnr),
-                                 cell(row.psnr_average), cell(row.signal), row.rolled_back ? 1 : 0);
+  std::string text =
+      fmt::format("{},{:.9g},{},{},{},{},{}", row.iteration, row.loss, cell(row.psnr),
+                  cell(row.psnr_average), cell(row.signal), row.rolled_back ? 1 : 0, row.part);
   for (const WatchedRow& w : row.watched)
     text += fmt::format(",{},{},{}", cell(w.signal),
                         w.best >= 0 ? fmt::to_string(w.best) : std::string(), w.stopped ? 1 : 0);

@@ -10,7 +10,6 @@
 #include "unmar/diffusion/unet_model.h"
 #include "unmar/observe/damage.h"
 #include "unmar/operators/operators.h"
-#include "unmar/tasks/latent_search.h"
 #include "unmar/tasks/refine.h"
 
 namespace unmar {
@@ -164,20 +163,20 @@ class PriorComparison {
     const auto share = [&](double part, double least, double most) {
       return static_cast<int>(std::clamp(part * budget() / pass, least, most));
     };
-    LatentOptions how;
+    RestoreOptions how = all_.picture.known;
+    how.prior = FitPrior::gan;
+    how.gan = learned_.gan;
     how.starts = kStarts;
-    how.latent_iterations = share(0.9 / kStarts, 50, 1000);
+    how.iterations = share(0.9 / kStarts, 50, 1000);
     how.weight_iterations = share(0.1, 10, 200);
-    how.seed = static_cast<std::uint64_t>(options_.seed.value_or(0));
-    how.threads = static_cast<int>(options_.threads.value_or(0));
-    how.engine = options_.engine.value_or("auto");
-    const auto tell = [&](double done) {
-      if (context_.on_progress) context_.on_progress("GAN", done);
-    };
-    LatentResult found = latent_search(task(), all_.picture.damaged, mask(), options_,
-                                       *learned_.gan, how, tell, context_.cancel);
-    result.iterations = found.iterations;
-    result.macs = kThereAndBack * static_cast<double>(found.macs) * found.iterations;
+    how.seed = options_.seed;
+    how.threads = options_.threads;
+    how.engine = options_.engine;
+    how.max_memory = options_.max_memory;
+    Restored found =
+        restore(task(), all_.picture.damaged, mask(), how, restore_context(result.name));
+    result.iterations = found.fit.iterations;
+    result.macs = kThereAndBack * static_cast<double>(found.macs) * found.fit.iterations;
     return std::move(found.image);
   }
 

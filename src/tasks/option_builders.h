@@ -19,4 +19,9 @@ inline OptionSpec of_networks(std::vector<std::string> networks, OptionSpec spec
   return spec;
 }
 
+inline OptionSpec for_gan(OptionSpec spec) {
+  spec.for_gan = true;
+  return spec;
+}
+
 }  // namespace unmar

@@ -208,15 +208,27 @@ std::vector<OptionSpec> fitting() {
       choice("prior", &R::prior,
              {{"dip", FitPrior::dip},
               {"self-diffusion", FitPrior::self_diffusion},
-              {"staged", FitPrior::staged}},
+              {"staged", FitPrior::staged},
+              {"gan", FitPrior::gan}},
              "what the fit counts on; dip: the network alone; self-diffusion: it starts again and "
              "again from its own picture with ever less noise; staged: the picture it is compared "
-             "with has ever less noise"),
+             "with has ever less noise; gan: what the generator of --model can make"),
       in_unit("stages", integer("stages", &R::stages, 1, 10'000,
                                 "noise levels of --prior self-diffusion and staged")),
       in_unit("0-255 scale",
               number("stage-noise", &R::stage_noise, 0, 2550,
                      "standard deviation of the noise in the first stage; self-diffusion 255")),
+      for_gan(in_unit("fits",
+                      integer("starts", &R::starts, 1, 1000,
+                              "of --prior gan: random inputs of the generator, each fitted for "
+                              "--iterations at --lr; the one that explains the picture best goes "
+                              "on"))),
+      for_gan(in_unit(
+          "iterations",
+          integer("weight-iterations", &R::weight_iterations, 0, 1'000'000,
+                  "upper bound of the second phase of --prior gan, in which the generator's "
+                  "weights learn, too; --stop ends it; 0 for none"))),
+      for_gan(number("weight-lr", &R::weight_lr, 1e-6, 1, "learning rate of that phase")),
       choice("optimise", &R::optimise,
              {{"weights", Optimise::weights},
               {"weights+input", Optimise::weights_and_input},

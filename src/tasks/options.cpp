@@ -36,10 +36,36 @@ void check_network(Task task, const RestoreOptions& given, const std::string& ne
   }
 }
 
+/// A trained generator is the network, and its input is no picture.
+bool of_untrained_network(const OptionSpec& spec) {
+  return describes_network(spec) || spec.name == "input" || spec.name == "input-channels";
+}
+
+void check_prior(Task task, const RestoreOptions& given) {
+  const bool gan = given.prior == FitPrior::gan;
+  const auto refuse = [&](const std::string& what) {
+    fail(ErrorCode::bad_argument,
+         "{}: {} is given beside `prior` gan, whose `model` is the network and whose fits are "
+         "`starts`; leave it out",
+         to_string(task), what);
+  };
+  if (gan && given.custom_network) refuse("a network file");
+  if (gan && given.runs.value_or(1) > 1) refuse("`runs`");
+  if (gan && given.optimise.value_or(Optimise::weights) != Optimise::weights) refuse("`optimise`");
+  for (const OptionSpec& spec : option_table()) {
+    if (!spec.get(given)) continue;
+    if (gan && of_untrained_network(spec)) refuse(field(spec.name));
+    if (!gan && spec.for_gan)
+      fail(ErrorCode::bad_argument, "{}: {} belongs to `prior` gan; give that or leave it out",
+           to_string(task), field(spec.name));
+  }
+}
+
 /// What no row of the table holds.
 void carry_data(const RestoreOptions& from, RestoreOptions& to) {
   to.custom_network = from.custom_network;
   to.guide = from.guide;
+  to.gan = from.gan;
   to.blur_kernel = from.blur_kernel;
   to.noise_model = from.noise_model;
   to.known = from.known;
@@ -78,14 +104,17 @@ RestoreOptions resolve(Task task, const RestoreOptions& given) {
     if (const auto value = spec.get(given)) set_option(checked, task, spec, *value);
   carry_data(given, checked);
   if (const auto check = task_spec(task).check) check(checked);
+  check_prior(task, checked);
 
   const RestoreOptions preset = preset_options(task, checked);
   check_network(task, checked, preset.network.value());
+  const bool gan = preset.prior == FitPrior::gan;
   RestoreOptions resolved;
   carry_data(given, resolved);
   for (const OptionSpec& spec : option_table()) {
     if (!spec.serves(task) || !spec.serves_network(*preset.network)) continue;
     if (checked.custom_network && describes_network(spec)) continue;
+    if (gan ? of_untrained_network(spec) : spec.for_gan) continue;
     auto value = spec.get(checked);
     if (!value) value = spec.get(preset);
     if (value) spec.put(resolved, *value);

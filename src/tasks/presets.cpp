@@ -44,6 +44,9 @@ RestoreOptions common() {
       .prior = FitPrior::dip,
       .stages = 20,
       .stage_noise = 100.0,
+      .starts = 4,
+      .weight_iterations = 100,
+      .weight_lr = 0.001,
       .optimise = Optimise::weights,
       .lr = 0.01,
       .reg_noise_std = 0.03,
@@ -79,6 +82,8 @@ RestoreOptions quick(const TaskSpec& task, const RestoreOptions& given) {
 RestoreOptions best(const TaskSpec& task, const RestoreOptions& given) {
   RestoreOptions o = quick(task, given);
   o.runs = 4;
+  o.starts = 8;
+  o.weight_iterations = 200;
   o.iterations = *o.iterations * 2;
   if (task.best) task.best(o, given);
   return o;
@@ -114,11 +119,29 @@ void take_network(RestoreOptions& o, const std::string& name) {
   fill_network_options(o);
 }
 
+/// Its pictures have no noise until its weights learn some, which is a matter of some iterations.
+void take_gan(RestoreOptions& o, const TaskSpec& task, const RestoreOptions& given) {
+  o.iterations = o.preset == Preset::best ? 1000 : 500;
+  o.lr = 0.05;
+  o.stop = given.sigma.value_or(0) > 0 ? StopRule::discrepancy
+           : task.only_noise           ? StopRule::automatic
+                                       : StopRule::none;
+  o.window = 10;
+  o.patience = 20;
+  o.min_start = 0;
+  o.runs = 1;
+  o.average = false;
+  o.keep = Keep::best;
+  o.reg_noise_std = 0;
+}
+
 /// Each stage begins with a jump that a roll-back would undo.
-void take_prior(RestoreOptions& o, const TaskSpec& task, FitPrior prior) {
+void take_prior(RestoreOptions& o, const TaskSpec& task, const RestoreOptions& given) {
+  const FitPrior prior = given.prior.value_or(FitPrior::dip);
   o.prior = prior;
   if (prior == FitPrior::dip) return;
   o.rollback = 0;
+  if (prior == FitPrior::gan) return take_gan(o, task, given);
   const bool judged = prior == FitPrior::staged && task.only_noise;
   o.stop = judged ? StopRule::stages : StopRule::none;
   if (prior == FitPrior::staged) return;
@@ -146,7 +169,7 @@ RestoreOptions preset_options(Task named, const RestoreOptions& given) {
                                                 : given.network.value_or(*options.network);
   if (name != options.network) take_network(options, name);
   options.top_channels = given.channels ? given.channels : options.channels;  // as wide everywhere
-  take_prior(options, task, given.prior.value_or(FitPrior::dip));
+  take_prior(options, task, given);
   take_method(options, task);
   return options;
 }

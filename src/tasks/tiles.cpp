@@ -253,7 +253,7 @@ TileStart Tiling::begin(const RestoreContext& context) const {
     const Image sample = sample_of(picture_, [&](const Rect& r) { return picture_.part(r); });
     start.noise = make_plan(task_, sample, nullptr, options).noise;
   }
-  if (resolved_.method == Method::patches) return start;
+  if (resolved_.method == Method::patches || resolved_.prior == FitPrior::gan) return start;
   RestoreContext own;
   own.cancel = context.cancel;
   own.return_weights = true;

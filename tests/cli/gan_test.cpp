@@ -176,5 +176,56 @@ TEST_F(Gan, DrawsWithTheModelThatCameWithIt) {
   EXPECT_EQ(get("a.png").width(), 28);
 }
 
+TEST_F(Gan, IsAPriorThatCanBeKilledAndResumed) {
+  succeed(train("model"));
+  put("noisy.png", test_picture(kSide, kSide));
+  const auto denoise = [](const std::string& output, const Words& more) {
+    return Words{"denoise", "noisy.png", "-o", output, "--prior", "gan", "--model", "model"} +
+           Words{"--stop", "none", "--starts", "3", "--threads", "1"} + more;
+  };
+  const Words some = {"--iterations", "40", "--weight-iterations", "30"};
+  const Outcome whole =
+      run(denoise("whole.png", some + Words{"--json", "--history", "h.csv", "--report", "r.html"}));
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  EXPECT_THAT(whole.err, HasSubstr("GAN generator"));
+  EXPECT_THAT(whole.err, HasSubstr("weights 4 of 4"));
+  const Json facts = Json::parse(whole.out, nullptr, false);
+  ASSERT_EQ(facts["parts"].size(), 4u);
+  EXPECT_EQ(facts["parts"][3]["phase"], "weights");
+  EXPECT_EQ(facts["iterations"], 3 * 40 + 30);
+  EXPECT_THAT(contents(in("h.csv")), HasSubstr("\n149,"));
+  {
+    Process process(folder(), denoise("killed.png", {"--iterations", "200000", "--run", "k.run"}));
+    ASSERT_TRUE(process.wait_for("start 1 of 4"));
+    process.send(SIGINT);
+    EXPECT_EQ(process.wait().code, 0);
+  }
+  succeed(denoise("kept.png", some + Words{"--run", "kept.run"}));
+  EXPECT_EQ(contents(in("kept.png")), contents(in("whole.png")));
+  succeed(train("other", {"--seed", "1"}));
+  for (const char* file : {"config.json", "generator.safetensors"})
+    fs::copy_file(in("other") / file, in("model") / file, fs::copy_options::overwrite_existing);
+  expect_refusal({"resume", "k.run"}, kFailure, {"the model", "not the one that the run began"});
+}
+
+TEST_F(Gan, SaysWhatItCannotBeAPriorFor) {
+  succeed(train("model"));
+  train_ddpm("ddpm");
+  put("noisy.png", test_picture(kSide, kSide));
+  put("large.png", test_picture(20, 20));
+  const auto denoise = [](const std::string& picture, const Words& more) {
+    return Words{"denoise", picture, "-o", "out.png"} + more;
+  };
+  expect_refusal(denoise("large.png", {"--prior", "gan", "--model", "model"}), kFailure,
+                 {"--prior gan", "8x8 px", "20x20 px"});
+  expect_refusal(denoise("noisy.png", {"--prior", "gan", "--model", "ddpm"}), kFailure,
+                 {"another kind of model"});
+  expect_refusal(denoise("noisy.png", {"--prior", "gan"}), kFailure, {"28x28 px", "1 channels"});
+  expect_refusal(denoise("noisy.png", {"--model", "model"}), kUsage, {"--model", "--prior gan"});
+  expect_refusal(denoise("noisy.png", {"--starts", "2"}), kUsage, {"--starts", "--prior gan"});
+  expect_refusal(denoise("noisy.png", {"--prior", "gan", "--network", "unet"}), kUsage,
+                 {"--network", "--prior gan"});
+}
+
 }  // namespace gan_test
 }  // namespace unmar::cli_test

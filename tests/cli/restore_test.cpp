@@ -133,7 +133,8 @@ TEST_F(RestoreCommand, TheHistoryHasOneRowPerIteration) {
   put("clean.png", test_picture(16, 16));
   denoise("noisy.png", "out.png", {"--history", "h.csv", "--reference", "clean.png"});
   const std::string text = contents(in("h.csv"));
-  EXPECT_THAT(text, testing::StartsWith("iteration,loss,psnr,psnr_average,signal,rolled_back\n0,"));
+  EXPECT_THAT(text,
+              testing::StartsWith("iteration,loss,psnr,psnr_average,signal,rolled_back,part\n0,"));
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 7);
 }
 
@@ -144,7 +145,7 @@ TEST_F(RestoreCommand, WatchersWriteToTheHistoryAndToTheFacts) {
                       {"--history", "h.csv", "--json", "--sigma", "10", "--input", "observed",
                        "--watch", "held-out,self-reference,discrepancy,sure"}));
   EXPECT_THAT(contents(in("h.csv")),
-              testing::StartsWith("iteration,loss,psnr,psnr_average,signal,rolled_back,"
+              testing::StartsWith("iteration,loss,psnr,psnr_average,signal,rolled_back,part,"
                                   "held-out,held-out_best,held-out_stopped,self-reference,"
                                   "self-reference_best,self-reference_stopped,discrepancy,"
                                   "discrepancy_best,discrepancy_stopped,sure,sure_best,"

@@ -44,7 +44,7 @@ TEST_F(Store, HistoryIsAppendedAsItGoesAndCutBackByAResumedRun) {
   expected = history_heading(watchers);
   for (int i = 0; i < 4; ++i) expected += history_line(row(i));
   EXPECT_EQ(bytes(store.history()), expected);
-  EXPECT_THAT(expected, HasSubstr("emv,emv_best,emv_stopped\n0,0.5,,,,0,1.5,2,1\n"));
+  EXPECT_THAT(expected, HasSubstr("emv,emv_best,emv_stopped\n0,0.5,,,,0,0,1.5,2,1\n"));
 }
 
 TEST_F(Store, ARecordComesBack) {

@@ -85,10 +85,10 @@ TEST(ComparePriors, AllHaveTheBudgetOfTheFit) {
 }
 
 TEST(ComparePriors, AGanTakesPart) {
-  const GanModel model = read_gan(UNMAR_MODELS "/fashion-mnist-gan");
+  const auto model = std::make_shared<const GanModel>(read_gan(UNMAR_MODELS "/fashion-mnist-gan"));
   const PriorsComparison all =
       compare_priors(damage_picture(test_picture(28, 28, 1), "missing:0.5", 1), tiny(4),
-                     {.gan = &model, .gan_name = "clothes"});
+                     {.gan = model, .gan_name = "clothes"});
   ASSERT_EQ(all.results.size(), 2u);
   EXPECT_EQ(all.results[1].name, "GAN");
   EXPECT_EQ(all.results[1].needs, "clothes");

@@ -62,9 +62,9 @@ TEST(Runs, AreToldAsOneLongFit) {
   std::vector<int> iterations, runs, bounds;
   const auto note = [&](const FitProgress& progress) {
     iterations.push_back(progress.row.iteration);
-    runs.push_back(progress.run);
+    runs.push_back(progress.part);
     bounds.push_back(progress.iterations);
-    EXPECT_EQ(progress.runs, 2);
+    EXPECT_EQ(progress.parts, 2);
   };
   const Restored result = denoise(test_picture(), several(2), {.on_iteration = note});
   ASSERT_EQ(result.fit.iterations, 2 * kIterations);
@@ -99,7 +99,7 @@ TEST(Runs, TheOthersEndWhereTheFirstOneChoseAndHideNothing) {
     const RestoreOptions options = stopping(rule);
     std::vector<int> ends(3), bounds;
     const auto note = [&](const FitProgress& progress) {
-      ends[static_cast<std::size_t>(progress.run)] = progress.row.iteration + 1;
+      ends[static_cast<std::size_t>(progress.part)] = progress.row.iteration + 1;
       bounds.push_back(progress.iterations);
     };
     const Restored result = denoise(noisy_picture(), options, {.on_iteration = note});

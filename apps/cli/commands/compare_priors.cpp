@@ -35,7 +35,7 @@ constexpr const char* kExamples =
 
 struct PriorsArguments {
   std::filesystem::path picture, page;
-  std::string damage, gan = "fashion-mnist-gan", ddpm = "fashion-mnist";
+  std::string damage, gan = kShippedGan, ddpm = "fashion-mnist";
   bool quiet = false, json = false;
   PictureArguments pictures;
   std::vector<GivenOption> given;  ///< of the option table
@@ -84,8 +84,8 @@ int run(const PriorsArguments& a) {
   if (seed != 0) damaged = damage_picture(clean, a.damage, seed);
   std::optional<DiffusersModel> ddpm;
   if (a.ddpm != "none") ddpm = read_diffusers(model_folder(a.ddpm));
-  std::optional<GanModel> gan;
-  if (a.gan != "none") gan = read_gan(model_folder(a.gan));
+  std::shared_ptr<const GanModel> gan;
+  if (a.gan != "none") gan = std::make_shared<const GanModel>(read_gan(model_folder(a.gan)));
 
   Interrupt interrupt;
   Progress progress("", false, a.quiet);
@@ -101,12 +101,10 @@ int run(const PriorsArguments& a) {
     progress.finish();
     if (!a.quiet) say_result(result);
   };
-  const PriorsComparison all = compare_priors(std::move(damaged), options,
-                                              {.gan = gan ? &*gan : nullptr,
-                                               .ddpm = ddpm ? &*ddpm : nullptr,
-                                               .gan_name = a.gan,
-                                               .ddpm_name = a.ddpm},
-                                              context);
+  const PriorsComparison all = compare_priors(
+      std::move(damaged), options,
+      {.gan = gan, .ddpm = ddpm ? &*ddpm : nullptr, .gan_name = a.gan, .ddpm_name = a.ddpm},
+      context);
   progress.finish();
   interrupt.hold_off();
   if (all.results.empty())

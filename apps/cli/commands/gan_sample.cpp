@@ -16,7 +16,7 @@ namespace unmar::cli {
 namespace {
 
 struct GanSampleArguments {
-  std::string model = "fashion-mnist-gan";
+  std::string model = kShippedGan;
   SamplesOutput output;
   GanSamplesRequest request;
   bool quiet = false, json = false;
@@ -57,7 +57,8 @@ void add_gan_sample_command(CLI::App& gan, Action& chosen) {
   d.group("Files");
   d.positional(
       "MODEL", a->model,
-      "folder of a model, or the name of one that came with unmar (default fashion-mnist-gan)");
+      fmt::format("folder of a model, or the name of one that came with unmar (default {})",
+                  kShippedGan));
   declare_output(d, a->output);
   declare_options(*command, gan_sampling_options(), a->request, "gan sample");
   declare_sheet(d, a->output);

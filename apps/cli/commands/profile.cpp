@@ -75,7 +75,8 @@ int run_profile(const ProfileArguments& a) {
 bool matters(const OptionSpec& spec) {
   return spec.serves(Task::denoise) && spec.group != "Damage" && spec.group != "Duration" &&
          spec.name != "method" && spec.name != "lr" && spec.name != "rollback" &&
-         spec.name != "tile";
+         spec.name != "tile" && spec.name != "prior" && spec.name != "stages" &&
+         spec.name != "stage-noise" && !spec.for_gan;
 }
 
 }  // namespace

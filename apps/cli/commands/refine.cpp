@@ -59,7 +59,7 @@ int run(const RefineArguments& a) {
 
 bool serves_refine(const OptionSpec& spec) {
   // Of a result without a chain behind it, which has windows of its own.
-  if (spec.name == "strength" || spec.name == "tile") return false;
+  if (spec.name == "strength" || spec.name == "tile" || spec.for_gan) return false;
   return spec.tasks.empty() || std::any_of(spec.tasks.begin(), spec.tasks.end(),
                                            [](Task task) { return task_info(task).refines; });
 }

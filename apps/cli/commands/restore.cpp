@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <unmar/base/error.h>
+#include <unmar/gan/model.h>
 #include <unmar/runs/job_list.h>
 #include <unmar/runs/pages.h>
 
@@ -12,6 +14,7 @@
 #include "console.h"
 #include "fit_console.h"
 #include "help.h"
+#include "models_folder.h"
 #include "option_flags.h"
 #include "pictures.h"
 #include "progress.h"
@@ -25,6 +28,7 @@ struct RestoreArguments {
   RestoreFiles files;
   std::filesystem::path run;   ///< folder of the store
   std::filesystem::path plan;  ///< a job list to be written instead
+  std::string model;           ///< of --prior gan
   bool quiet = false, json = false, estimate = false;
   PictureArguments pictures;
 };
@@ -56,9 +60,20 @@ void print_estimate(const FitRequest& request) {
         duration(seconds), cores, cores == 1 ? "core" : "cores", bytes / 0x1p30);
 }
 
+/// --model NAME of one that came with unmar, or FOLDER.
+void take_model(RestoreArguments& a) {
+  const bool gan = a.request.options.prior == FitPrior::gan;
+  if (!a.model.empty() && !gan)
+    throw Error(ErrorCode::bad_argument, "--model: belongs to --prior gan; give that, too");
+  if (!gan) return;
+  const GanFiles files = gan_files(model_folder(a.model.empty() ? kShippedGan : a.model));
+  a.request.in.model = files.weights;
+}
+
 int run(RestoreArguments a) {
   a.request.in.reading = a.pictures.read_options();
   take_blur(a.request);
+  take_model(a);
   a.files.page = a.pictures.page;
   const std::vector<FitRequest> requests = requests_for(a.files, a.request, !a.run.empty());
   if (a.estimate) {
@@ -105,6 +120,13 @@ void declare_files(CLI::App& command, RestoreArguments& arguments) {
                   "a network in full, instead of the options below; 'unmar networks show NAME "
                   "--json' prints one to start from")
       ->type_name("FILE.json")
+      ->group(group);
+  command
+      .add_option("--model", arguments.model,
+                  fmt::format("folder of a GAN for --prior gan, or the name of one that came with "
+                              "unmar (default {})",
+                              kShippedGan))
+      ->type_name("MODEL")
       ->group(group);
   if (task_info(a.task).needs_mask)
     command

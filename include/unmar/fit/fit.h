@@ -40,6 +40,7 @@ using NetworkWriter = std::function<NodeId(Graph& graph, NodeId z, const Shape& 
 struct ProblemOptions {
   NetworkOptions network;
   NetworkWriter own_network = {};  ///< instead of `network`; z has the size of the picture
+  Tensor own_input = {};           ///< z of own_network, of any shape, instead of `input`; or empty
   InputKind input = InputKind::uniform;
   int input_channels = 32;  ///< of uniform, normal and fourier
   /// observed, guide: the picture, [n,c,h,w] of the picture to restore, any c. It is mirrored at
@@ -230,6 +231,7 @@ struct HistoryRow {
   std::optional<double> psnr_average;  ///< of the running average
   std::optional<double> signal;        ///< the stopper's
   bool rolled_back = false;            ///< a loss spike was undone here; the iterate is dropped
+  int part = 0;                        ///< of fit_phases(): which fit, from 0
   std::vector<WatchedRow> watched;     ///< in the order of FitOptions::watchers
 };
 
@@ -244,9 +246,10 @@ struct FitProgress {
   /// Writes the fit as it is after this iteration, for FitOptions::resume. Six times the weights,
   /// four pictures, the history and what the stopper holds. throws what Stopper::serialize throws.
   std::function<void(Archive&)> save_to = {};
-  /// Which of several fits this is, from 0 (restore() with runs); iterations and seconds are
-  /// counted through all of them, pictures are of this one.
-  int run = 0, runs = 1;
+  /// Of fit_phases(): what this fit is, and which one of how many, from 0; iterations and seconds
+  /// are counted through all of them, pictures are of this one.
+  std::string_view phase = {};
+  int part = 0, parts = 1;
   /// The fit ends here because it was cancelled. This iteration has been told before; it is told
   /// again, as the last call, so that the fit can be saved.
   bool cancelled = false;
@@ -265,6 +268,14 @@ struct Watched {
 enum class StoppedBy { iterations, stopper, cancelled };
 const char* to_string(StoppedBy reason);
 
+/// One fit of fit_phases().
+struct FittedPart {
+  std::string phase;       ///< its name
+  int iterations = 0;      ///< its own
+  int best_iteration = 0;  ///< counted through
+  float final_loss = 0;
+};
+
 struct FitResult {
   Tensor best;             ///< the picture to use: see Keep
   Tensor last;             ///< the last iterate as it is, even if it was rolled back
@@ -274,9 +285,9 @@ struct FitResult {
   double seconds = 0;
   float final_loss = 0.f;
   int rollbacks = 0;
-  int runs =
-      1;  ///< of restore(): fits that `best` is the mean of; the rest is counted through them
-  double stopper_seconds = 0;  ///< of `seconds`, spent in the stopper
+  int runs = 1;                   ///< of fit_phases(): fits that `best` is the mean of
+  std::vector<FittedPart> parts;  ///< of fit_phases(); the rest is counted through them
+  double stopper_seconds = 0;     ///< of `seconds`, spent in the stopper
   std::vector<Watched> watched;
   std::vector<HistoryRow> history;
   std::size_t memory_bytes = 0;  ///< of the compiled program

@@ -18,6 +18,8 @@ struct RunInputs {
   std::filesystem::path blur;       ///< deblur: a picture of the kernel, instead of the option
   std::filesystem::path reference;  ///< the clean picture: adds PSNR and SSIM
   std::filesystem::path network;    ///< a network as JSON, instead of the options for it
+  /// RestoreOptions::prior gan: the weights of a model, gan_files(), its config beside them.
+  std::filesystem::path model;
   /// Of the picture; its range serves `reference`, too. `max_missing` is the run's own.
   ReadOptions reading = {};
 };

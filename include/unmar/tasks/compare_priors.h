@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -52,7 +53,7 @@ struct PriorsComparison {
 
 /// Models that learnt from many pictures; null: without. names: what from, in words.
 struct LearnedPriors {
-  const GanModel* gan = nullptr;
+  std::shared_ptr<const GanModel> gan = nullptr;
   const DiffusersModel* ddpm = nullptr;
   std::string gan_name = {}, ddpm_name = {};
 };
@@ -68,7 +69,7 @@ struct ComparePriorsContext {
 /// Restores the picture by each prior, at the same budget: DIP runs until it stops itself, and the
 /// others get as many multiplications of their networks, a way back counted twice. A chain has at
 /// least 10 and at most as many steps as the model; DIP→DDPM halves both. The search in a GAN
-/// (latent_search()) has four starts of 50 to 1000 iterations, then 10 to 200 for its weights.
+/// (FitPrior::gan) has four starts of 50 to 1000 iterations, then 10 to 200 for its weights.
 /// options: for the fit; `seed`, `threads` and `engine` serve the others, too. A prior that cannot
 /// do it, say for a picture of other channels, says why.
 /// throws what restore() throws.

@@ -17,6 +17,8 @@
 /// manifest and docs/options.md read that table.
 namespace unmar {
 
+struct GanModel;
+
 enum class Task { denoise, inpaint, upscale, deblur };
 enum class Preset { quick, best, paper };
 enum class StopRule {
@@ -34,8 +36,11 @@ enum class StopRule {
 /// fit as its pilot, and of all three the blend that pixels hidden from them speak for.
 enum class Method { automatic, patches, dip };
 /// What keeps the network from learning the damage beside its form. self_diffusion: its input is
-/// its own picture so far with falling noise. staged: the target has falling noise.
-enum class FitPrior { dip, self_diffusion, staged };
+/// its own picture so far with falling noise. staged: the target has falling noise. gan: no
+/// untrained network but the generator of a GAN; first its input is fitted, from several starts
+/// (Bora et al., "CSGM", ICML 2017), then from the best of them its weights, too (Pan et al., "Deep
+/// generative prior", ECCV 2020; Roich et al., "Pivotal tuning", 2021).
+enum class FitPrior { dip, self_diffusion, staged, gan };
 
 /// What there is to say of a task. The table of them is src/tasks/task.cpp.
 struct TaskInfo {
@@ -120,8 +125,12 @@ struct RestoreOptions {
 
   // How it is fitted.
   std::optional<FitPrior> prior = {};
-  std::optional<int> stages = {};          ///< of the priors but dip
-  std::optional<double> stage_noise = {};  ///< in the first; 0-255 scale
+  std::optional<int> stages = {};             ///< of self_diffusion and staged
+  std::optional<double> stage_noise = {};     ///< in the first; 0-255 scale
+  std::shared_ptr<const GanModel> gan = {};   ///< of prior gan: what it restores with
+  std::optional<int> starts = {};             ///< gan: each of `iterations`, at rate `lr`
+  std::optional<int> weight_iterations = {};  ///< gan: of the weights; 0: they stay
+  std::optional<double> weight_lr = {};       ///< gan
   std::optional<Optimise> optimise = {};
   std::optional<double> lr = {};
   std::optional<double> reg_noise_std = {};
@@ -144,6 +153,7 @@ struct OptionSpec : Option<RestoreOptions> {
 
   std::vector<Task> tasks;            ///< which have it; empty: all
   std::vector<std::string> networks;  ///< for which it means something; empty: any, also none
+  bool for_gan = false;               ///< of FitPrior::gan alone
 
   bool serves(Task task) const;
   bool serves_network(std::string_view name) const;
@@ -173,8 +183,11 @@ std::optional<OptionValue> preset_value(const OptionSpec& spec, Task task, Prese
 /// What resolved options describe: the network, the problem without the picture of --input, and the
 /// fit.
 NetworkOptions network_options(const RestoreOptions& resolved);
+/// problem_options(): throws Error{bad_argument} for prior gan without a model.
 ProblemOptions problem_options(const RestoreOptions& resolved);
 FitOptions fit_options(const RestoreOptions& resolved);
+/// Upper bound of all fits of a restoration together.
+int most_iterations(const RestoreOptions& resolved);
 /// throws Error{too_large} if fitting a picture of this shape takes more memory than --max-memory,
 /// or than the machine has.
 void require_memory(Task task, const Shape& picture, const Operator& A,

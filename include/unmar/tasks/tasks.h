@@ -52,7 +52,7 @@ struct Restored {
   std::vector<Candidate> candidates;  ///< those of --method; dip: none
   ValueCounts values;                 ///< of what came in
   EngineInfo engine;                  ///< that did it
-  NetworkOptions network;             ///< that was fitted
+  NetworkOptions network;             ///< that was fitted; prior gan: nothing
   std::vector<Tensor> weights;        ///< after the last iteration, if RestoreContext asks for them
   std::size_t params = 0;             ///< learned numbers of the network
   std::uint64_t macs = 0;             ///< its multiplications, forward, and those of the loss
@@ -62,6 +62,9 @@ struct Restored {
   /// The same of what came in. inpaint: missing pixels black; upscale: enlarged by bicubic.
   std::optional<double> psnr_input, ssim_input;
 };
+
+/// Of what was fitted, for who looks on: "skip", or "GAN generator".
+std::string fitted_network(const Restored& restored);
 
 /// What a fit is about, for those who want to show it: the loss compares A f(z) with y.
 struct FitScene {

@@ -1,0 +1,207 @@
+#include "unmar/fit/phases.h"
+
+#include <numeric>
+#include <utility>
+
+#include "fit/state.h"
+#include "unmar/base/error.h"
+
+namespace unmar {
+namespace {
+
+/// What iteration `iteration` of a fit is when those before it had `before`; -1 is none.
+int counted_through(int iteration, int before) { return iteration < 0 ? -1 : iteration + before; }
+
+HistoryRow counted_through(HistoryRow row, int before) {
+  row.iteration += before;
+  for (WatchedRow& watched : row.watched) watched.best = counted_through(watched.best, before);
+  return row;
+}
+
+class Phases {
+ public:
+  Phases(std::span<const FitPhase> phases, const FitPartFunction& fit_part,
+         const std::function<void(const FitProgress&)>& on_iteration)
+      : phases_(phases), fit_part_(fit_part), on_iteration_(on_iteration) {
+    for (const FitPhase& phase : phases) count_ += phase.fits;
+  }
+
+  FitResult go(std::string_view resume) {
+    std::string_view rest;
+    if (!resume.empty()) rest = load(resume);
+    bool cancelled = false;
+    while (!cancelled && part() < count_) {
+      if (in_phase_ == phase().fits) next_phase();
+      FitResult one = next(rest);
+      rest = {};
+      cancelled = one.stopped_by == StoppedBy::cancelled;
+      add(std::move(one));
+    }
+    return finish();
+  }
+
+ private:
+  const FitPhase& phase() const { return phases_[static_cast<std::size_t>(phase_)]; }
+  int part() const { return before_phase_ + in_phase_; }
+  bool has_next_phase() const { return phase_ + 1 < static_cast<int>(phases_.size()); }
+
+  void next_phase() {
+    before_phase_ += in_phase_;
+    ++phase_;
+    in_phase_ = 0;
+    moment_ = -1;
+    weights_ = std::move(all_.state.params);
+    all_.state = {};
+  }
+
+  /// One fit. Stopped before it has a picture, it is a fit of no iterations behind those before.
+  FitResult next(std::string_view resume) {
+    const FitPart which{.phase = phase_,
+                        .fit = in_phase_,
+                        .moment = moment_,
+                        .weights = phase_ > 0 ? &weights_ : nullptr,
+                        .return_state = has_next_phase()};
+    try {
+      return fit_part_(
+          which, [this](const FitProgress& progress) { report(progress); }, resume);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::cancelled || part() == 0) throw;
+    }
+    FitResult none;
+    none.stopped_by = StoppedBy::cancelled;
+    return none;
+  }
+
+  void report(const FitProgress& one) {
+    if (!on_iteration_) return;
+    HistoryRow row = counted_through(one.row, all_.iterations);
+    row.part = part();
+    int later = 0;
+    for (std::size_t p = static_cast<std::size_t>(phase_) + 1; p < phases_.size(); ++p)
+      later += phases_[p].fits * phases_[p].iterations;
+    on_iteration_(
+        {.row = row,
+         .iterations = all_.iterations + (phase().fits - in_phase_) * one.iterations + later,
+         .seconds = all_.seconds + one.seconds,
+         .best_iteration = one.best_iteration + all_.iterations,
+         .restored = one.restored,
+         .average = one.average,
+         .save_to = [&](Archive& archive) { save(archive, one); },
+         .phase = phase().name,
+         .part = part(),
+         .parts = count_,
+         .cancelled = one.cancelled});
+  }
+
+  void add(FitResult one) {
+    const int before = all_.iterations;
+    for (HistoryRow& row : one.history) {
+      row = counted_through(std::move(row), before);
+      row.part = part();
+      all_.history.push_back(std::move(row));
+    }
+    for (Watched& watched : one.watched) {
+      watched.best_iteration = counted_through(watched.best_iteration, before);
+      watched.stopped_at = counted_through(watched.stopped_at, before);
+    }
+    all_.iterations += one.iterations;
+    all_.seconds += one.seconds;
+    all_.stopper_seconds += one.stopper_seconds;
+    all_.rollbacks += one.rollbacks;
+    all_.parts.push_back({.phase = phase().name,
+                          .iterations = one.iterations,
+                          .best_iteration = one.best_iteration + before,
+                          .final_loss = one.final_loss});
+    const bool cut = one.stopped_by == StoppedBy::cancelled;
+    if (in_phase_ == 0 && one.iterations > 0) {
+      moment_ = one.best_iteration;
+      by_rule_ = one.stopped_by == StoppedBy::stopper;
+    }
+    all_.stopped_by = cut        ? StoppedBy::cancelled
+                      : by_rule_ ? StoppedBy::stopper
+                                 : StoppedBy::iterations;
+    if (cut && (in_phase_ > 0 || one.iterations == 0)) return;
+    if (in_phase_ == 0 || phase().combine == Combine::mean || one.final_loss < all_.final_loss)
+      take(std::move(one), before);
+    ++in_phase_;
+  }
+
+  /// Of the phase, so far.
+  void take(FitResult one, int before) {
+    all_.best_iteration = one.best_iteration + before;
+    all_.final_loss = one.final_loss;
+    all_.state = std::move(one.state);
+    all_.param_names = std::move(one.param_names);
+    all_.memory_bytes = one.memory_bytes;
+    all_.watched = std::move(one.watched);
+    all_.last = std::move(one.last);
+    if (in_phase_ == 0 || phase().combine == Combine::least) {
+      picture_ = std::move(one.best);
+      return;
+    }
+    for (std::size_t i = 0; i < picture_.count(); ++i) picture_.data()[i] += one.best.data()[i];
+  }
+
+  FitResult finish() {
+    all_.best = std::move(picture_);
+    all_.runs = phase().combine == Combine::mean ? std::max(in_phase_, 1) : 1;
+    if (all_.runs > 1)
+      for (float& v : all_.best.values()) v /= static_cast<float>(all_.runs);
+    return std::move(all_);
+  }
+
+  /// The state of the fit that goes on comes last.
+  void save(Archive& archive, const FitProgress& one) {
+    serialize(archive);
+    one.save_to(archive);
+  }
+
+  /// Returns the state of the fit that was going on.
+  std::string_view load(std::string_view bytes) {
+    Archive archive(bytes, "fit: the state to resume");
+    serialize(archive);
+    const std::string_view state = archive.take_rest();
+    archive.require(!state.empty(), "no fit goes on");
+    return state;
+  }
+
+  void serialize(Archive& archive) {
+    archive(phase_, in_phase_, moment_, by_rule_, picture_, weights_, all_.state.params,
+            all_.iterations, all_.seconds, all_.stopper_seconds, all_.rollbacks,
+            all_.best_iteration, all_.final_loss, all_.history, all_.parts);
+    archive.require(phase_ >= 0 && phase_ < static_cast<int>(phases_.size()) && in_phase_ >= 0 &&
+                        in_phase_ < phase().fits,
+                    "it is of another list of fits (`runs`)");
+    before_phase_ =
+        std::accumulate(phases_.begin(), phases_.begin() + phase_, 0,
+                        [](int sum, const FitPhase& phase) { return sum + phase.fits; });
+    archive.require(picture_.empty() == (part() == 0), "the picture and the number of fits differ");
+    archive.require(in_phase_ == 0 ? moment_ == -1 : moment_ >= 0,
+                    "the moment that the first fit of its phase chose is missing");
+    const auto rows = static_cast<std::size_t>(all_.iterations);
+    archive.require(all_.iterations >= part() && all_.history.size() == rows,
+                    "the history has not one row per iteration");
+  }
+
+  const std::span<const FitPhase> phases_;
+  const FitPartFunction& fit_part_;
+  const std::function<void(const FitProgress&)>& on_iteration_;
+  int count_ = 0;                 ///< of all fits
+  int phase_ = 0, in_phase_ = 0;  ///< in_phase_: done
+  int before_phase_ = 0;          ///< fits of the phases before
+  int moment_ = -1;               ///< that the first fit of this phase chose
+  bool by_rule_ = false;          ///< ended that
+  Tensor picture_;                ///< mean: the sum of those of this phase
+  std::vector<Tensor> weights_;   ///< of the phase before
+  FitResult all_;
+};
+
+}  // namespace
+
+FitResult fit_phases(std::span<const FitPhase> phases, const FitPartFunction& fit_part,
+                     const std::function<void(const FitProgress&)>& on_iteration,
+                     std::string_view resume) {
+  return Phases(phases, fit_part, on_iteration).go(resume);
+}
+
+}  // namespace unmar

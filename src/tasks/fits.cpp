@@ -1,0 +1,164 @@
+#include "tasks/fits.h"
+
+#include <algorithm>
+
+#include "base/fail.h"
+#include "tasks/generator.h"
+#include "tasks/task.h"
+
+namespace unmar {
+namespace {
+
+/// The picture that the network starts from, if that is one.
+Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o) {
+  // What is kept may lie far outside of the range.
+  if (o.input == InputKind::observed)
+    return to_tensor(plan.counts.outliers_kept > 0 ? clamped(plan.input) : plan.input);
+  if (o.input != InputKind::guide) return {};
+  if (!o.guide)
+    fail(ErrorCode::bad_argument, "{}: `input` guide needs a picture; give `guide` FILE",
+         to_string(task));
+  if (o.guide->width() != plan.input.width() || o.guide->height() != plan.input.height())
+    fail(ErrorCode::bad_input, "{}: the guide is {}x{} px but the result will be {}x{} px; crop it",
+         to_string(task), o.guide->width(), o.guide->height(), plan.input.width(),
+         plan.input.height());
+  return to_tensor(*o.guide);
+}
+
+/// 1 where a or b is; either may be empty.
+Tensor either(const Tensor& a, const Tensor& b) {
+  if (a.empty()) return b;
+  Tensor both = a;
+  for (std::size_t i = 0; i < b.count(); ++i) both.data()[i] = std::max(a.data()[i], b.data()[i]);
+  return both;
+}
+
+std::vector<FitPhase> phases_of(const RestoreOptions& o) {
+  if (o.prior != FitPrior::gan)
+    return {{.name = "run", .fits = *o.runs, .iterations = *o.iterations}};
+  std::vector<FitPhase> phases = {
+      {.name = "start", .fits = *o.starts, .combine = Combine::least, .iterations = *o.iterations}};
+  if (*o.weight_iterations > 0)
+    phases.push_back({.name = "weights", .iterations = *o.weight_iterations});
+  return phases;
+}
+
+}  // namespace
+
+Draw::Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor& also_hidden,
+           int latent)
+    : stopping(make_stopping(task, plan, own)),
+      x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()},
+      start(problem_options(own)),
+      how(fit_options(own)) {
+  if (own.prior == FitPrior::gan)
+    start.own_input = latent_of(own.gan->gan, start.seed, latent, 1);
+  else
+    start.picture = input_picture(task, plan, own);
+  start.hidden = either(stopping.hidden.from_fit, also_hidden);
+  start.keep_input = stopping.probes;
+  if (stopping.targets) stopping.targets->hide(start.hidden);
+  if (own.prior == FitPrior::self_diffusion)
+    diffusion = make_self_diffusion(start, x_shape, stage_options(own));
+  how.stages = diffusion ? diffusion.get() : stopping.targets.get();
+  if (how.stages) how.stages->ask(start);
+  problem = make_problem(plan.y, x_shape, *plan.A, start);
+  for (const auto& [name, stopper] : stopping.watchers)
+    how.watchers.push_back({name, stopper.get()});
+}
+
+Fits::Fits(Task task, const Plan& plan, const RestoreOptions& resolved)
+    : task_(task), plan_(plan), options_(resolved), phases_(phases_of(resolved)) {
+  // What judges the last phase is hidden from those before.
+  if (resolved.prior == FitPrior::gan) hidden_ = make_stopping(task, plan, resolved).hidden;
+  draw({});
+  if (resolved.prior != FitPrior::gan) hidden_ = draw_->stopping.hidden;
+}
+
+/// Of several runs the first finds the moment to end. The others end there: nothing need be hidden
+/// from them for that, and they need not go on to see that it is past. Stages are as long as the
+/// fit.
+RestoreOptions Fits::options_of(const FitPart& part) const {
+  RestoreOptions own = options_;
+  if (own.prior == FitPrior::gan) {
+    const bool latent = part.phase == 0;
+    own.optimise = latent ? Optimise::input : Optimise::weights_and_input;
+    if (latent && phases_.size() > 1) own.stop = StopRule::none;
+    if (!latent) own.lr = own.weight_lr, own.iterations = own.weight_iterations;
+    return own;
+  }
+  own.seed = *own.seed + part.fit;
+  if (part.fit > 0 && own.prior == FitPrior::dip) {
+    own.stop = StopRule::none;
+    own.iterations = part.moment + 1;
+  }
+  return own;
+}
+
+void Fits::draw(const FitPart& part) {
+  draw_.reset();
+  // Of blended fits the mean, too, must not have seen what the first hides.
+  const bool all_hide = options_.method == Method::automatic || options_.prior == FitPrior::gan;
+  draw_ = std::make_unique<Draw>(task_, plan_, options_of(part),
+                                 all_hide ? hidden_.from_fit : Tensor(), part.fit);
+}
+
+FitResult Fits::run(Engine& engine, const RestoreContext& context,
+                    const std::function<void(const FitProgress&)>& on_iteration) {
+  const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
+  const auto fit_part = [&](const FitPart& part, const auto& on_part_iteration,
+                            std::string_view resume) {
+    if (part.phase > 0 || part.fit > 0) draw(part);
+    FitOptions how = draw_->how;
+    how.resume = resume;
+    how.weights = part.phase > 0 ? part.weights : part.fit == 0 ? context.weights : nullptr;
+    how.return_state = part.return_state || context.return_weights;
+    return fit(draw_->problem, engine, how, *draw_->stopping.stopper,
+               context.reference ? &reference : nullptr, on_part_iteration, context.cancel);
+  };
+  return fit_phases(phases_, fit_part, on_iteration, context.resume);
+}
+
+int most_iterations(const RestoreOptions& resolved) {
+  int most = 0;
+  for (const FitPhase& phase : phases_of(resolved)) most += phase.fits * phase.iterations;
+  return most;
+}
+
+ProblemOptions problem_options(const RestoreOptions& o) {
+  ProblemOptions problem;
+  if (o.prior != FitPrior::gan) {
+    problem.network = network_options(o);
+    problem.input = o.input.value();
+    problem.input_channels = o.input_channels.value();
+  }
+  problem.optimise = o.optimise.value();
+  problem.reg_noise_std = static_cast<float>(o.reg_noise_std.value());
+  problem.loss = o.loss.value();
+  problem.tv_weight = static_cast<float>(o.tv_weight.value());
+  problem.seed = static_cast<std::uint64_t>(o.seed.value());
+  if (o.prior == FitPrior::gan) take_generator(problem, o.gan);
+  return problem;
+}
+
+FitOptions fit_options(const RestoreOptions& o) {
+  FitOptions fit;
+  fit.iterations = o.iterations.value();
+  fit.adam.lr = static_cast<float>(o.lr.value());
+  fit.seed = static_cast<std::uint64_t>(o.seed.value());
+  fit.threads = o.threads.value();
+  fit.precision = o.precision.value_or(Precision::tf32);
+  fit.average = o.average.value() ? static_cast<float>(o.average_decay.value()) : 0.f;
+  fit.keep = o.keep.value();
+  fit.rollback_db = static_cast<float>(o.rollback.value());
+  return fit;
+}
+
+void require_memory(Task task, const Shape& picture, const Operator& A,
+                    const RestoreOptions& resolved, const Engine& engine) {
+  const double limit = resolved.max_memory.value_or(0) * 0x1p30;
+  require_memory(to_string(task), static_cast<std::size_t>(limit), picture, A,
+                 problem_options(resolved), fit_options(resolved), engine);
+}
+
+}  // namespace unmar

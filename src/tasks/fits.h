@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "tasks/plan.h"
+#include "tasks/stopping.h"
+#include "unmar/fit/phases.h"
+
+namespace unmar {
+
+/// The problem of one fit, and all that is drawn from its seed.
+struct Draw {
+  /// also_hidden: from the fit, beside what its stopper hides; may be empty.
+  /// latent: number of the start of a GAN.
+  Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor& also_hidden,
+       int latent);
+
+  Stopping stopping;
+  Shape x_shape;
+  ProblemOptions start;
+  std::unique_ptr<Stages> diffusion;
+  FitOptions how;
+  Problem problem;
+};
+
+/// The fits that one restoration is made of, by --runs or by --prior gan.
+class Fits {
+ public:
+  /// Draws the first of them. throws what make_problem() throws.
+  Fits(Task task, const Plan& plan, const RestoreOptions& resolved);
+
+  const Draw& first() const { return *draw_; }
+  /// What the first one hides.
+  const Hidden& hidden() const { return hidden_; }
+  FitResult run(Engine& engine, const RestoreContext& context,
+                const std::function<void(const FitProgress&)>& on_iteration);
+
+ private:
+  RestoreOptions options_of(const FitPart& part) const;
+  void draw(const FitPart& part);
+
+  Task task_;
+  const Plan& plan_;
+  const RestoreOptions& options_;
+  std::vector<FitPhase> phases_;
+  Hidden hidden_;
+  std::unique_ptr<Draw> draw_;  ///< two of them would take twice the memory
+};
+
+}  // namespace unmar
