@@ -1,8 +1,10 @@
 #include "unmar/tasks/tiles.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tasks/support.h"
+#include "unmar/base/random.h"
 
 namespace unmar::tasks_test {
 namespace tiles_test {
@@ -115,6 +117,118 @@ TEST(Tiling, AHoleAsLargeAsATileIsFilledFromAroundIt) {
   const Tiling hopeless(Task::inpaint, *parts, nothing_parts.get(), in_tiles(2));
   EXPECT_THAT(error_of([&] { hopeless.restore(4, {}); }, ErrorCode::too_large),
               testing::HasSubstr("too wide for tiles"));
+}
+
+// ---------------------------------------------------------------- seams
+
+constexpr int kScene = 140;
+
+Image gradient() {
+  Image image(1, kScene, kScene);
+  for (int y = 0; y < kScene; ++y)
+    for (int x = 0; x < kScene; ++x)
+      image.at(0, y, x) = 0.2f + 0.6f * static_cast<float>(x + 2 * y) / (3 * kScene);
+  return image;
+}
+
+/// Points of a few pixels on a dark sky.
+Image stars() {
+  Image image(1, kScene, kScene, 0.15f);
+  const Random random(1, "stars");
+  std::vector<float> at(120);
+  random.uniform(at, 0.f, 1.f);
+  for (std::size_t k = 0; k + 2 < at.size(); k += 3)
+    for (int y = 0; y < kScene; ++y)
+      for (int x = 0; x < kScene; ++x) {
+        const float dx = static_cast<float>(x) - kScene * at[k],
+                    dy = static_cast<float>(y) - kScene * at[k + 1];
+        image.at(0, y, x) += (0.2f + 0.5f * at[k + 2]) * std::exp(-(dx * dx + dy * dy) / 4.f);
+      }
+  return clamped(std::move(image));
+}
+
+/// Strokes of two pixels on paper, anywhere.
+Image text() {
+  constexpr int kStrokes = 200, kLong = 9, kWide = 2;
+  Image image(1, kScene, kScene, 0.85f);
+  std::vector<float> at(2 * kStrokes);
+  Random(1, "strokes").uniform(at, 0.f, 1.f);
+  for (std::size_t k = 0; k < at.size(); k += 2) {
+    const auto first = [&](float share, int size) {
+      return static_cast<int>(share * static_cast<float>(kScene - size + 1));
+    };
+    const int width = k % 4 == 0 ? kWide : kLong, height = kWide + kLong - width;
+    const int left = first(at[k], width), top = first(at[k + 1], height);
+    for (int y = top; y < top + height; ++y)
+      for (int x = left; x < left + width; ++x) image.at(0, y, x) = 0.2f;
+  }
+  return image;
+}
+
+/// How much the error changes from pixel to pixel where a tile begins or ends, over the same up to
+/// 8 px away from there, along rows and columns.
+double seam(const Image& restored, const Image& clean, const TileGrid& grid) {
+  double sums[2] = {0, 0}, counts[2] = {0, 0};
+  const auto look = [&](const TileAxis& axis, const auto& error) {
+    std::vector<bool> border(static_cast<std::size_t>(axis.length()));
+    for (int tile = 0; tile < axis.count(); ++tile)
+      for (const int line : {axis.start(tile) - 1, axis.start(tile) + axis.size() - 1})
+        if (line >= 0 && line + 1 < axis.length()) border[static_cast<std::size_t>(line)] = true;
+    for (int line = 0; line + 1 < axis.length(); ++line) {
+      bool near = false;
+      for (int k = std::max(0, line - 8); k < std::min(axis.length(), line + 9); ++k)
+        near = near || border[static_cast<std::size_t>(k)];
+      if (!near) continue;
+      const std::size_t which = border[static_cast<std::size_t>(line)] ? 0 : 1;
+      for (int along = 0; along < kScene; ++along)
+        sums[which] += std::abs(error(line + 1, along) - error(line, along)), ++counts[which];
+    }
+  };
+  const auto at = [&](int y, int x) {
+    return static_cast<double>(restored.at(0, y, x)) - static_cast<double>(clean.at(0, y, x));
+  };
+  look(grid.columns(), [&](int line, int along) { return at(along, line); });
+  look(grid.rows(), [&](int line, int along) { return at(line, along); });
+  return sums[0] / counts[0] / (sums[1] / counts[1]);
+}
+
+/// Blended, or each tile pasted over those before it.
+Image joined(const Tiling& tiling, const std::vector<Image>& tiles, bool blend) {
+  Image whole(1, kScene, kScene);
+  for (int tile = 0; tile < tiling.grid().count(); ++tile) {
+    const Image& part = tiles[static_cast<std::size_t>(tile)];
+    const int top = tiling.grid().tile(tile).y;
+    tiling.grid().for_rows(tile, [&](int y, int x, const std::vector<double>& shares) {
+      for (int i = 0; i < part.width(); ++i) {
+        float& to = whole.at(0, y, x + i);
+        const float from = part.at(0, y - top, i);
+        to = blend ? to + static_cast<float>(shares[static_cast<std::size_t>(i)]) * from : from;
+      }
+    });
+  }
+  return whole;
+}
+
+TEST(Tiling, LeavesNoSeams) {
+  for (const auto& [name, clean] :
+       {std::pair{"gradient", gradient()}, {"stars", stars()}, {"text", text()}})
+    for (const Method method : {Method::dip, Method::patches}) {
+      const Image noisy = simulate(clean, {.sigma = 0.1f, .seed = 1}).image;
+      RestoreOptions options = in_tiles(80);
+      options.channels = 16;
+      options.method = method;
+      options.average_decay = 0.9;
+      const auto parts = parts_of(noisy);
+      const Tiling tiling(Task::denoise, *parts, nullptr, options);
+      ASSERT_EQ(tiling.grid().count(), 9);
+      const TileStart start = tiling.begin();
+      std::vector<Image> tiles;
+      for (int tile = 0; tile < 9; ++tile) tiles.push_back(tiling.restore(tile, start)->image);
+      const double blended = seam(joined(tiling, tiles, true), clean, tiling.grid());
+      const double pasted = seam(joined(tiling, tiles, false), clean, tiling.grid());
+      EXPECT_LT(blended, 1.15) << name;
+      EXPECT_GT(pasted, blended + 0.1) << name << ": the measure sees no seam";
+    }
 }
 
 TEST(Tiling, AGuideIsCutAlongWithThePicture) {
