@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <thread>
 
 #include "console.h"
 #include "pictures.h"
@@ -31,6 +33,7 @@ void announce(const RunStart& run) {
   if (o.method == Method::patches) return;
   if (run.tiles) {
     say("in {} tiles of {} px, each with a fit of its own", run.tiles->count, run.tiles->size);
+    if (run.tiles->estimate) say("{}", in_words(*run.tiles->estimate, o.threads.value()));
     return say("Ctrl-C stops and writes what is done");
   }
   say("{} preset: network {}, {} parameters, {}, engine {}",
@@ -42,6 +45,19 @@ void announce(const RunStart& run) {
 }
 
 }  // namespace
+
+std::string in_words(const TileEstimate& estimate, int threads) {
+  const int cores =
+      threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int at_once = std::min(cores, estimate.tiles);
+  const double bytes =
+      static_cast<double>(estimate.picture) + at_once * static_cast<double>(estimate.memory);
+  const std::string time = estimate.core_seconds > 0
+                               ? "about " + duration(estimate.core_seconds * estimate.tiles / cores)
+                               : "no telling how long";
+  return fmt::format("{} on {} {} and {:.1f} GiB", time, cores, cores == 1 ? "core" : "cores",
+                     bytes / 0x1p30);
+}
 
 void FitConsole::file(int number, int all) {
   file_ = {number, all};

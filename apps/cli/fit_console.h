@@ -11,6 +11,9 @@
 
 namespace unmar::cli {
 
+/// "about 1:30:00 on 2 cores and 0.6 GiB". threads: 0: all.
+std::string in_words(const TileEstimate& estimate, int threads);
+
 /// Shows a run on the terminal and stops it by Ctrl-C.
 class FitConsole : public RunObserver {
  public:

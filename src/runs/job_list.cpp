@@ -359,38 +359,4 @@ JoinResult join_jobs(const JobList& list, JobObserver& observer) {
   return result;
 }
 
-TileEstimate estimate_tile(const FitRequest& request) {
-  constexpr int kIterations = 4;
-  constexpr std::size_t kHeld = 16;  // bytes of a value, in and out
-  const runs::TileSource source = runs::open_tiles(request, fs::temp_directory_path());
-  const Tiling tiling(request.task, *source.picture, source.known.get(), source.options);
-  const RestoreOptions& options = tiling.options();
-  const std::size_t values = static_cast<std::size_t>(source.picture->height()) *
-                             static_cast<std::size_t>(source.picture->width()) *
-                             static_cast<std::size_t>(source.picture->channels());
-  TileEstimate estimate{.tiles = tiling.grid().count(),
-                        .core_seconds = 0,
-                        .memory = tiling.memory_needed(),
-                        .picture = std::min(runs::kMostHeld, values * kHeld)};
-  std::stop_source stop;
-  double first = 0, last = 0;
-  RestoreContext context;
-  context.cancel = stop.get_token();
-  context.on_iteration = [&](const FitProgress& progress) {
-    if (progress.row.iteration == 0) first = progress.seconds;
-    last = progress.seconds;
-    if (progress.row.iteration == kIterations) stop.request_stop();
-  };
-  const auto begun = Clock::now();
-  const int middle = tiling.grid().count() / 2;
-  tiling.restore(middle, {}, context, 1);
-  const double filter =
-      seconds_since(begun) - last;  // once more, and two steps like it, at the end
-  if (options.method == Method::patches) return estimate.core_seconds = filter, estimate;
-  const double share = options.stop == StopRule::none ? 1 : 0.7;  // of the iterations, as a rule
-  estimate.core_seconds = share * most_iterations(options) * (last - first) / kIterations;
-  if (options.method == Method::automatic) estimate.core_seconds += 3 * filter;
-  return estimate;
-}
-
 }  // namespace unmar

@@ -13,6 +13,7 @@
 #include "runs/pictures.h"
 #include "runs/preview.h"
 #include "runs/record.h"
+#include "runs/tile_estimate.h"
 #include "runs/tile_source.h"
 #include "runs/tile_work.h"
 #include "runs/tiled_result.h"
@@ -110,8 +111,10 @@ class Teller {
   void tell() {
     const double begun = std::reduce(shares_.begin(), shares_.end());
     const double here = done_ - before_ + begun, seconds = seconds_since(start_);
-    // A fit may end before its last iteration, so the first tiles tell too much.
-    const double left = here > 0 ? seconds / here * (all_ - done_ - begun) : 0;
+    // A fit may end before its last iteration, so the first tiles tell too much; what is beside
+    // the fit is not in its share, so the first iterations tell nothing.
+    constexpr double kTelling = 0.2;
+    const double left = here > kTelling ? seconds / here * (all_ - done_ - begun) : 0;
     observer_.tiled({.done = done_,
                      .all = all_,
                      .share = (done_ + begun) / all_,
@@ -177,6 +180,9 @@ class TiledRun {
                      .moved = {}});
     result_.tiling = TilingFacts{
         .size = tiling_.result_grid().rows().size(), .count = all_, .tiles = {}, .failed = false};
+    constexpr int kWorthIt = 20;  // the estimate takes about half as long as a tile
+    if (!record_ && all_ >= kWorthIt && result_.restored.options.method != Method::patches)
+      result_.tiling->estimate = estimate_of(tiling_, *source_.picture, stop_);
     observer_.started({.request = request_,
                        .input = result_.input,
                        .start = result_.restored,

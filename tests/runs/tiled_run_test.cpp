@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runs/support.h"
+#include "unmar/runs/job_list.h"
 
 namespace unmar::runs_test {
 namespace {
@@ -110,6 +111,33 @@ TEST_F(TiledRun, KeepsTheKnownPixelsExactly) {
         changed += !same;
       }
   EXPECT_GT(changed, 500);
+}
+
+TEST_F(TiledRun, SaysBeforehandWhatItWillTake) {
+  struct Started : RunObserver {
+    void started(const RunStart& start) override { estimate = start.tiles->estimate; }
+    std::optional<TileEstimate> estimate;
+  };
+  FitRequest request = tiled();
+  Image large(1, 220, 340, 0.5f), mask(1, 220, 340, 1.f);
+  for (int x = 300; x < 320; ++x) mask.at(0, 10, x) = 0.f;
+  write_image(in("large.png"), large);
+  write_image(in("mask.png"), mask);
+  request.task = Task::inpaint;
+  request.in = {};
+  request.in.picture = in("large.png");
+  request.in.mask = in("mask.png");
+  Started of_many;
+  const RunResult result = run(request, nullptr, of_many);
+  ASSERT_GE(result.tiling->count, 20);
+  ASSERT_TRUE(of_many.estimate);
+  EXPECT_EQ(of_many.estimate->tiles, result.tiling->count);
+  EXPECT_GT(of_many.estimate->core_seconds, 0) << "the tile in the middle has nothing to do";
+  EXPECT_GT(of_many.estimate->memory, 0u);
+  EXPECT_EQ(estimate_tile(request).memory, of_many.estimate->memory);
+  Started of_few;
+  run(tiled(), nullptr, of_few);
+  EXPECT_FALSE(of_few.estimate) << "it would take longer than the work";
 }
 
 TEST_F(TiledRun, EnlargesTileByTile) {

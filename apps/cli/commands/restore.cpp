@@ -7,7 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <thread>
 
 #include "checks.h"
 #include "commands.h"
@@ -48,16 +47,9 @@ void take_blur(FitRequest& request) {
 /// Tiles, time and memory.
 void print_estimate(const FitRequest& request) {
   const TileEstimate estimate = estimate_tile(request);
-  const int all = request.options.threads.value_or(0);
-  const int cores =
-      all > 0 ? all : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const int at_once = std::min(cores, estimate.tiles);
-  const double seconds = estimate.core_seconds * estimate.tiles / cores;
-  const double bytes =
-      static_cast<double>(estimate.picture) + at_once * static_cast<double>(estimate.memory);
-  print("{}: {}, about {} on {} {} and {:.1f} GiB\n", request.in.picture.string(),
+  print("{}: {}, {}\n", request.in.picture.string(),
         estimate.tiles > 1 ? fmt::format("{} tiles", estimate.tiles) : "one piece",
-        duration(seconds), cores, cores == 1 ? "core" : "cores", bytes / 0x1p30);
+        in_words(estimate, request.options.threads.value_or(0)));
 }
 
 /// --model NAME of one that came with unmar, or FOLDER.

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "unmar/runs/request.h"
+#include "unmar/runs/run.h"
 #include "unmar/runs/tile_store.h"
 
 /// Many pictures, restored by any number of processes and machines that share a folder.
@@ -81,13 +81,7 @@ struct JoinResult {
 /// is at work.
 JoinResult join_jobs(const JobList& list, JobObserver& observer);
 
-/// What a tile costs on this machine, measured by a few iterations of one.
-struct TileEstimate {
-  int tiles = 1;            ///< of the picture
-  double core_seconds = 0;  ///< of a tile
-  std::size_t memory = 0;   ///< bytes of a tile
-  std::size_t picture = 0;  ///< bytes of the picture, held once by each process
-};
+/// See TileEstimate. throws as run() for files and options.
 TileEstimate estimate_tile(const FitRequest& request);
 
 /// Shell commands that hand a list to Slurm: an array of `tasks` jobs, and a join behind it.

@@ -15,11 +15,20 @@
 namespace unmar {
 
 /// Of a picture that is restored in tiles.
+/// What a tile costs on this machine, measured by a few iterations of one.
+struct TileEstimate {
+  int tiles = 1;            ///< of the picture
+  double core_seconds = 0;  ///< of a tile
+  std::size_t memory = 0;   ///< bytes of a tile
+  std::size_t picture = 0;  ///< bytes of the picture, held once by each process
+};
 struct TilingFacts {
   int size = 0;  ///< side in px of the result
   int count = 0;
   std::vector<TileFacts> tiles;  ///< those that are done
   bool failed = false;           ///< some could not be restored
+  /// Of a new run of many tiles, before it begins.
+  std::optional<TileEstimate> estimate = {};
 };
 
 /// A run that begins or goes on.
@@ -46,7 +55,7 @@ struct TileProgress {
   int done, all;
   double share;         ///< of all tiles' work that is done
   double seconds;       ///< since the work on tiles began
-  double seconds_left;  ///< about
+  double seconds_left;  ///< about; 0: not known yet
 };
 
 /// Is told how a run goes, on the thread that runs it. What it throws ends the run.

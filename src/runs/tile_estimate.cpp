@@ -1,0 +1,85 @@
+#include "runs/tile_estimate.h"
+
+#include <algorithm>
+
+#include "runs/tile_source.h"
+#include "unmar/base/error.h"
+#include "unmar/base/process.h"
+#include "unmar/runs/job_list.h"
+
+namespace unmar {
+namespace runs {
+namespace {
+
+constexpr int kIterations = 4;
+
+/// One tile, until it was seen how long its iterations take.
+class Trial {
+ public:
+  explicit Trial(const std::stop_token& stop) : outer_(stop, [this] { inner_.request_stop(); }) {}
+
+  /// False if there is nothing to restore.
+  bool run(const Tiling& tiling, int tile) {
+    RestoreContext context;
+    context.cancel = inner_.get_token();
+    context.on_iteration = [this](const FitProgress& progress) {
+      if (progress.row.iteration == 0) first_ = progress.seconds;
+      last_ = progress.seconds;
+      if (progress.row.iteration == kIterations) inner_.request_stop();
+    };
+    const auto begun = Clock::now();
+    const bool has_work = tiling.restore(tile, {}, context, 1).has_value();
+    beside_fit_ = seconds_since(begun) - last_;
+    return has_work;
+  }
+  double iteration() const { return (last_ - first_) / kIterations; }
+  double beside_fit() const { return beside_fit_; }  ///< the filter
+
+ private:
+  std::stop_source inner_;
+  std::stop_callback<std::function<void()>> outer_;
+  double first_ = 0, last_ = 0, beside_fit_ = 0;
+};
+
+double core_seconds_of(const Trial& trial, const RestoreOptions& options) {
+  if (options.method == Method::patches) return trial.beside_fit();
+  const double share = options.stop == StopRule::none ? 1 : 0.9;  // of the iterations, as a rule
+  const double fit = share * most_iterations(options) * trial.iteration();
+  // Behind the fit the filter runs once more, and two steps like it.
+  return options.method == Method::automatic ? fit + 4 * trial.beside_fit() : fit;
+}
+
+}  // namespace
+
+TileEstimate estimate_of(const Tiling& tiling, const PictureParts& picture,
+                         const std::stop_token& stop) {
+  constexpr std::size_t kHeld = 16;  // bytes of a value, in and out
+  const std::size_t values = static_cast<std::size_t>(picture.height()) *
+                             static_cast<std::size_t>(picture.width()) *
+                             static_cast<std::size_t>(picture.channels());
+  TileEstimate estimate{.tiles = tiling.grid().count(),
+                        .core_seconds = 0,
+                        .memory = tiling.memory_needed(),
+                        .picture = std::min(kMostHeld, values * kHeld)};
+  for (int k = 0; k < estimate.tiles && !stop.stop_requested(); ++k) {
+    Trial trial(stop);
+    try {
+      if (!trial.run(tiling, (estimate.tiles / 2 + k) % estimate.tiles)) continue;
+    } catch (const Error&) {
+      break;  // the run itself will say so
+    }
+    estimate.core_seconds = core_seconds_of(trial, tiling.options());
+    break;
+  }
+  return estimate;
+}
+
+}  // namespace runs
+
+TileEstimate estimate_tile(const FitRequest& request) {
+  const runs::TileSource source = runs::open_tiles(request, std::filesystem::temp_directory_path());
+  const Tiling tiling(request.task, *source.picture, source.known.get(), source.options);
+  return runs::estimate_of(tiling, *source.picture);
+}
+
+}  // namespace unmar
