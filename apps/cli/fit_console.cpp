@@ -22,6 +22,12 @@ std::string fits_in_words(const RestoreOptions& o) {
                      *o.iterations);
 }
 
+std::string engine_in_words(const EngineInfo& engine) {
+  const std::string name =
+      engine.name == "cuda" ? fmt::format("cuda, {}", engine.description) : engine.name;
+  return engine.choice.empty() ? name : fmt::format("{} ({})", name, engine.choice);
+}
+
 void announce(const RunStart& run) {
   const Restored& start = run.start;
   const RestoreOptions& o = start.options;
@@ -38,7 +44,7 @@ void announce(const RunStart& run) {
   }
   say("{} preset: network {}, {} parameters, {}, engine {}",
       to_text(option_spec("preset").get(o).value()), fitted_network(start), start.params,
-      fits_in_words(o), start.engine.name);
+      fits_in_words(o), engine_in_words(start.engine));
   if (task_info(request.task).needs_mask && !request.options.skip && o.skip == 0)
     say("a large hole: as with --skip 0 --input meshgrid");
   say("Ctrl-C stops and writes the best result so far");

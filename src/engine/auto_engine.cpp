@@ -1,6 +1,10 @@
 #include "engine/auto_engine.h"
 
+#include <fmt/format.h>
+
 #include <utility>
+
+#include "base/memory.h"
 
 namespace unmar {
 namespace {
@@ -13,6 +17,16 @@ class AutoEngine final : public Engine {
   EngineInfo info() const override { return last_->info(); }
   std::vector<DeviceInfo> devices() const override { return last_->devices(); }
   const Engine& chosen_for(const Graph& graph) const override { return choose(graph); }
+  EngineInfo info_for(const Graph& graph) const override {
+    const Engine& chosen = choose(graph);
+    EngineInfo info = chosen.info();
+    for (const auto& engine : engines_) {
+      if (engine.get() == &chosen) break;
+      info.choice += fmt::format("{}{} {}", info.choice.empty() ? "" : "; ", engine->info().name,
+                                 why_not(*engine, graph));
+    }
+    return info;
+  }
   std::vector<std::string> missing(const Graph& graph) const override {
     return choose(graph).missing(graph);
   }
@@ -39,6 +53,15 @@ class AutoEngine final : public Engine {
   static bool has_memory(const Engine& engine, const Graph& graph) {
     const std::size_t free = engine.devices()[0].memory_free;
     return free == 0 || engine.memory_needed(graph, {}) <= free;
+  }
+
+  static std::string why_not(const Engine& engine, const Graph& graph) {
+    const std::vector<std::string> missing = engine.missing(graph);
+    if (!missing.empty())
+      return fmt::format("cannot do {} of its {} steps", missing.size(), graph.nodes().size());
+    if (!engine.is_worth(graph)) return "would take longer to start than this fit is worth";
+    return fmt::format("has {} free, not {}", bytes_in_words(engine.devices()[0].memory_free),
+                       bytes_in_words(engine.memory_needed(graph, {})));
   }
 
   std::vector<std::unique_ptr<Engine>> engines_;

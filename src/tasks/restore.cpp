@@ -146,6 +146,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   std::optional<Fits> all;
   if (fits) {
     all.emplace(task, plan, options);
+    result.engine = engine->info_for(all->first().problem.graph);
     if (options.prior != FitPrior::gan) result.network = network_options(options);
     result.params = all->first().problem.graph.param_count();
     result.macs = count_macs(all->first().problem.graph);

@@ -81,6 +81,20 @@ TEST(AutoEngine, takes_the_best_that_lacks_no_op) {
   EXPECT_EQ(second->devices()[0].name, "bb:0");
 }
 
+TEST(AutoEngine, says_what_speaks_against_faster_ones) {
+  Graph graph;
+  graph.add(Input{{1, 1, 2, 2}}, {}, "x");
+  const auto info = [&](Told a, Told b, Told c) {
+    return auto_of(std::move(a), std::move(b), std::move(c))->info_for(graph);
+  };
+  const EngineInfo third = info(Told("a", {"x"}), Told("too large", {}), Told("ref", {}));
+  EXPECT_EQ(third.name, "ref");
+  EXPECT_EQ(third.choice, "a cannot do 1 of its 1 steps; too large has 1 MiB free, not 1 MiB")
+      << "7 and 9 bytes";
+  EXPECT_EQ(info(Told("a", {}), Told("b", {}), Told("c", {})).choice, "");
+  EXPECT_EQ(Told("a", {}).info_for(graph).choice, "") << "it was named";
+}
+
 TEST(AutoEngine, names_what_the_best_lacks_if_none_can) {
   Graph graph;
   const NodeId x = graph.add(Input{{1, 1, 2, 2}}, {}, "x");

@@ -150,6 +150,7 @@ class Program {
 struct EngineInfo {
   std::string name;         ///< "cpu"
   std::string description;  ///< version, instruction set
+  std::string choice = {};  ///< of "auto": what speaks against faster ones; empty: nothing
 };
 
 /// What an engine can run on.
@@ -172,6 +173,8 @@ class Engine {
   virtual bool is_worth(const Graph&) const { return true; }
   /// The engine that compiles this graph: this one, unless it stands for several.
   virtual const Engine& chosen_for(const Graph&) const { return *this; }
+  /// info() of that engine, and why.
+  virtual EngineInfo info_for(const Graph&) const { return info(); }
   /// Ops of the graph that this engine cannot run, by node name. Empty: compile() will do.
   virtual std::vector<std::string> missing(const Graph& graph) const = 0;
   /// What Program::memory_bytes() will be: compile() without taking the memory. 0: not known.
