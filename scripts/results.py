@@ -29,8 +29,9 @@ UNMAR = os.environ.get("UNMAR", ROOT / "build/release/apps/cli/unmar")
 OURS = {
     "patches": ["--method", "patches"],
     "dip": ["--method", "dip"],
-    "tiles": ["--method", "dip", "--tile", "160"],
+    "dip tiles": ["--method", "dip", "--tile", "160"],
     "quick": ["--preset", "quick"],
+    "quick tiles": ["--preset", "quick", "--tile", "160"],
     "best": ["--preset", "best"],
     "paper": ["--preset", "paper"],
 }
@@ -73,7 +74,7 @@ GROUPS = {
     "gray15": denoising(15, GRAY),
     "gray25": denoising(25, GRAY),
     "gray50": denoising(50, GRAY),
-    "whole25": denoising(25, WHOLE),  # --side 512: dip beside tiles
+    "whole25": denoising(25, WHOLE),  # methods "quick,quick tiles"
     "whole50": denoising(50, WHOLE),
     "poisson10": counting(10),
     "poisson30": counting(30),
