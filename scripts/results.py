@@ -248,7 +248,7 @@ class Case:
               file=sys.stderr, flush=True)  # fmt: skip
 
     def history(self, method):
-        return [] if method in ("patches", "tiles") else ["--history", self.file(method, ".csv")]
+        return [] if method == "patches" or method.endswith("tiles") else ["--history", self.file(method, ".csv")]
 
     def peer(self, method, result):
         """A script beside this one, which is told sigma."""
@@ -368,7 +368,7 @@ def main():
         cases = [Case(arguments, group, p) for p in GROUPS[group]["pictures"]]
         methods = []
         for m in arguments.methods.split(","):
-            if m in ("patches", "dip", "tiles") and GROUPS[group]["task"][0] != "denoise":
+            if m in ("patches", "dip", "dip tiles") and GROUPS[group]["task"][0] != "denoise":
                 continue
             methods += GROUPS[group]["rivals"] if m == "rivals" else [m]
         for m in methods:

@@ -30,11 +30,6 @@ Tensor drawn_cotangent(const CaseGraph& g, NodeId node);
 /// The parameters after three updates from here on.
 Outcome train(Program& program, const CaseGraph& g);
 
-/// Of an engine that lacks some ops; which ones, Missing in parity_test.cpp says.
-inline bool refuses(const std::string& engine, const CaseGraph& g) {
-  return !make_engine(engine)->missing(g.graph).empty();
-}
-
 /// Compiles, sets the inputs and moves all constant start values (gamma 1, beta 0) to generic
 /// ones.
 std::unique_ptr<Program> prepare(const std::string& engine, const CaseGraph& g,

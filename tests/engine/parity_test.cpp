@@ -37,7 +37,6 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Parity);
 TEST_P(Parity, holds_with_ref) {
   const auto& [engine, op_case] = GetParam();
   const CaseGraph g = op_case.build();
-  if (refuses(engine, g)) return;
   const auto ref = prepare("ref", g);
   const auto other = prepare(engine, g);
   const Outcome expected = run(*ref, g);
@@ -131,18 +130,11 @@ TEST(FarOut, activations_are_those_of_ref) {
   }
 }
 
-// Only what has no kernel there may be left out of the parity tests.
-TEST(Missing, are_on_a_card_overlapping_blocks_other_statistics_and_cross_entropy) {
+TEST(EveryEngine, has_every_op) {
   for (const std::string& engine : engines_but_ref())
-    for (const OpCase& c : op_cases()) {
-      const CaseGraph g = c.build();
-      const bool expected =
-          engine == "cuda" &&
-          (c.name.find("conv_transpose.k") == 0 || c.name.find("batch_norm.tracked") < 7 ||
-           c.name.find("batch_norm.fixed") < 7 || c.name.find("batch_norm.halves") < 7 ||
-           c.name.find("batch_norm.thirds") < 7 || c.name.find("bce_with_logits") == 0);
-      EXPECT_EQ(refuses(engine, g), expected) << engine << ", " << c.name;
-    }
+    for (const OpCase& c : op_cases())
+      EXPECT_THAT(make_engine(engine)->missing(c.build().graph), testing::IsEmpty())
+          << engine << ", " << c.name;
 }
 
 class SameBits : public ::testing::TestWithParam<EngineAndCase> {
@@ -168,7 +160,6 @@ class SameBits : public ::testing::TestWithParam<EngineAndCase> {
 };
 
 TEST_P(SameBits, come_from_any_run_thread_count_and_poisoned_arena) {
-  if (refuses(engine_, g_)) return;
   const Outcome expected = all({.threads = 1});
   if (engine_ == "cpu") {
     EXPECT_EQ(bit_difference(expected, all({.threads = 2})), "") << "2 threads\n" << repro();

@@ -13,14 +13,6 @@ namespace {
 using cuda::Card;
 using cuda::CardInUse;
 
-/// What has no kernel yet.
-bool lacks(const Op& op) {
-  if (const auto* conv = std::get_if<ConvTranspose2d>(&op)) return !makes_blocks(*conv);
-  if (const auto* norm = std::get_if<Norm>(&op))
-    return norm->statistics != NormStatistics::own || norm->parts > 1;
-  return std::holds_alternative<BceWithLogits>(op);
-}
-
 /// A card is started once, however many engines use it: its kernels take a while to load.
 std::shared_ptr<CardInUse> start(const Card& card) {
   static std::mutex mutex;
@@ -46,13 +38,13 @@ class CudaEngine final : public Engine {
   }
   std::string why_no_device() const override { return cuda::machine().problem; }
 
-  /// What has no kernel, or too many values for 32 bits or for shared memory.
+  /// What has too many values for 32 bits or for shared memory; every op has its kernels.
   std::vector<std::string> missing(const Graph& graph) const override {
     std::vector<std::string> names;
     for (const Node& node : graph.nodes()) {
       constexpr int kMostChannels = 1024;
       const auto* attention = std::get_if<Attention>(&node.op);
-      if (lacks(node.op) || node.shape.count() > std::numeric_limits<std::int32_t>::max() ||
+      if (node.shape.count() > std::numeric_limits<std::int32_t>::max() ||
           (attention && node.shape.c / attention->heads > kMostChannels))
         names.push_back(node.name);
     }

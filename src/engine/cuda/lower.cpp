@@ -110,6 +110,7 @@ void Lowering::add_recompute(NodeId n) {
 std::vector<Buffer*> Lowered::lasting() const {
   std::vector<Buffer*> buffers{pass, cotangent};
   for (const Table& table : tables) buffers.push_back(table.buffer);
+  buffers.insert(buffers.end(), kept.begin(), kept.end());
   return buffers;
 }
 

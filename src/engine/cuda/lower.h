@@ -33,8 +33,10 @@ struct Lowered {
   std::vector<Place> value;  ///< per node; empty where a fused step never writes it
   std::vector<Place> grad;   ///< per node; empty where no gradient comes from a root
   std::vector<Table> tables;
-  Buffer* pass = nullptr;       ///< a Pass
-  Buffer* cotangent = nullptr;  ///< what backward was given, [n,h,w,c]
+  std::vector<std::function<void(Emitter&)>> followers;  ///< launch what a step changes beside Adam
+  std::vector<Buffer*> kept;                             ///< from one pass to the next
+  Buffer* pass = nullptr;                                ///< a Pass
+  Buffer* cotangent = nullptr;                           ///< what backward was given, [n,h,w,c]
   std::vector<Buffer*> lasting() const;
 };
 

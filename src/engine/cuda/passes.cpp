@@ -27,6 +27,7 @@ class PassWriter {
     passes.forward = forward();
     passes.backward = backward();
     for (const int which : {0, 1}) passes.publish[which] = publish(which);
+    for (const auto& follow : plan_.lowered.followers) follow(e_);
     e_.launch<Kernel::adam>({blocks(params_.floats())}, params_.adam_args(pass()));
     passes.update = e_.take();
     if (graph_.loss()) passes.report = report();

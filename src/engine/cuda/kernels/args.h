@@ -134,6 +134,17 @@ struct Shuffle {
   unsigned count;
   int accumulate;
 };
+/// Blocks of kernel x kernel pixels, one from each pixel of [n,h,w], side by side or overlapping in
+/// [n,dst_h,dst_w], from `padding` rows and columns outside of it on. c: of a pixel of a block.
+struct Fold {
+  const float* src;
+  float* dst;
+  const float* bias;
+  long long src_ld, dst_ld;
+  int h, w, dst_h, dst_w, c, kernel, stride, padding;
+  unsigned count;  ///< of what is written
+  int accumulate;
+};
 /// One dimension of a linear map, as LinearMap.
 struct Taps {
   const int* begin;
@@ -204,6 +215,23 @@ struct NormFinish {
   int chunks;
   float eps;
   float *cell_mean, *cell_rstd, *scale, *shift;  ///< [n][c]
+  float *now_mean, *now_variance;  ///< [c], of the whole batch, for NormFollow; or null
+};
+/// Running statistics in place of the batch's: they have no gradient, so offset and slope are 0.
+struct NormRunning {
+  const float *mean, *variance, *gamma, *beta;
+  int n, c;
+  float eps;
+  float *cell_mean, *cell_rstd, *scale, *shift, *offset, *slope;  ///< [n][c]
+};
+/// Running statistics follow those of a batch, if the step counts.
+struct NormFollow {
+  const Pass* pass;
+  const float *now_mean, *now_variance;
+  float *mean, *variance;
+  int c;
+  float momentum;
+  double unbiased;  ///< factor of the variance
 };
 struct NormApply {
   const float* src;
@@ -249,7 +277,14 @@ struct NormGradApply {
   int accumulate;
 };
 
-enum SumKind { sum_square_differences, sum_absolute_differences, sum_squares };
+/// sum_cross_entropy: of logits a with targets b; its gradient by b is of another kind.
+enum SumKind {
+  sum_square_differences,
+  sum_absolute_differences,
+  sum_squares,
+  sum_cross_entropy,
+  sum_cross_entropy_by_target
+};
 /// One number per block; `chunk` elements each.
 struct Sums {
   const float* a;
@@ -424,6 +459,8 @@ constexpr unsigned pixels_shared(unsigned columns) {
   KERNEL(max_pool_grad, base, MaxPool, 256, 0)                                \
   KERNEL(shuffle, base, Shuffle, 256, 0)                                      \
   KERNEL(shuffle_grad, base, Shuffle, 256, 0)                                 \
+  KERNEL(fold, base, Fold, 256, 0)                                            \
+  KERNEL(fold_grad, base, Fold, 256, 0)                                       \
   KERNEL(resample, base, Resample, 256, 0)                                    \
   KERNEL(filter, base, FilterArgs, 256, 0)                                    \
   KERNEL(filter_grad, base, FilterArgs, 256, 0)                               \
@@ -433,6 +470,8 @@ constexpr unsigned pixels_shared(unsigned columns) {
   KERNEL(column_finish, base, ColumnFinish, 128, 0)                           \
   KERNEL(norm_moments, base, NormMoments, 256, 0)                             \
   KERNEL(norm_finish, base, NormFinish, 128, 0)                               \
+  KERNEL(norm_running, base, NormRunning, 256, 0)                             \
+  KERNEL(norm_follow, base, NormFollow, 256, 0)                               \
   KERNEL(norm_apply, base, NormApply, 256, 0)                                 \
   KERNEL(norm_grad_sums, base, NormGradSums, 256, 0)                          \
   KERNEL(norm_grad_finish, base, NormGradFinish, 128, 0)                      \

@@ -86,6 +86,10 @@ UNMAR_KERNEL(norm_finish, NormFinish, 128) {
   }
   const double variance = sum_of_block(tree, square) / total;
   const float rstd = static_cast<float>(1.0 / square_root(variance + static_cast<double>(a.eps)));
+  if (a.now_mean && threadIdx.x == 0) {
+    a.now_mean[u.c0] = static_cast<float>(mean);
+    a.now_variance[u.c0] = static_cast<float>(variance);
+  }
   for (int k = static_cast<int>(threadIdx.x); k < a.unit_n * a.unit_c; k += 128) {
     const int channel = u.c0 + k % a.unit_c, cell = (u.n0 + k / a.unit_c) * a.c + channel;
     const float scale = a.gamma[channel] * rstd;
@@ -95,6 +99,35 @@ UNMAR_KERNEL(norm_finish, NormFinish, 128) {
     a.shift[cell] = static_cast<float>(static_cast<double>(a.beta[channel]) -
                                        mean * static_cast<double>(scale));
   }
+}
+
+/// A thread for each cell.
+UNMAR_KERNEL(norm_running, NormRunning, 256) {
+  const unsigned i = element(), c = static_cast<unsigned>(a.c), channel = i % c;
+  if (i >= static_cast<unsigned>(a.n) * c) return;
+  const double mean = static_cast<double>(a.mean[channel]);
+  const float rstd = static_cast<float>(
+      1.0 / square_root(static_cast<double>(a.variance[channel]) + static_cast<double>(a.eps)));
+  const float scale = a.gamma[channel] * rstd;
+  a.cell_mean[i] = a.mean[channel];
+  a.cell_rstd[i] = rstd;
+  a.scale[i] = scale;
+  a.shift[i] =
+      static_cast<float>(static_cast<double>(a.beta[channel]) - mean * static_cast<double>(scale));
+  a.offset[i] = 0.f;
+  a.slope[i] = 0.f;
+}
+
+UNMAR_KERNEL(norm_follow, NormFollow, 256) {
+  const unsigned channel = element();
+  if (channel >= static_cast<unsigned>(a.c) || !a.pass->update) return;
+  const auto follow = [&](float& running, double now) {
+    running =
+        static_cast<float>(static_cast<double>(running) +
+                           static_cast<double>(a.momentum) * (now - static_cast<double>(running)));
+  };
+  follow(a.mean[channel], static_cast<double>(a.now_mean[channel]));
+  follow(a.variance[channel], static_cast<double>(a.now_variance[channel]) * a.unbiased);
 }
 
 /// The cell of the first of a thread's channels.

@@ -168,4 +168,43 @@ UNMAR_KERNEL(shuffle_grad, Shuffle, 256) {
   put(a.dst + shuffled(a, i, a.dst_ld), a.src[place_of(i, a.c, a.src_ld)], a.accumulate);
 }
 
+/// Each pixel of the picture is the sum of those of the blocks that reach it.
+UNMAR_KERNEL(fold, Fold, 256) {
+  const unsigned i = element();
+  if (i >= a.count) return;
+  const Where to = where(i, a.dst_h, a.dst_w, a.c);
+  const int y = static_cast<int>(to.y) + a.padding, x = static_cast<int>(to.x) + a.padding;
+  float sum = a.bias ? a.bias[to.channel] : 0.f;
+  for (int ky = y % a.stride; ky < a.kernel && ky <= y; ky += a.stride) {
+    const int row = (y - ky) / a.stride;
+    if (row >= a.h) continue;
+    for (int kx = x % a.stride; kx < a.kernel && kx <= x; kx += a.stride) {
+      const int column = (x - kx) / a.stride;
+      if (column >= a.w) continue;
+      const unsigned channel = static_cast<unsigned>((ky * a.kernel + kx) * a.c) + to.channel;
+      sum +=
+          a.src[pixel_at(to.n, row, column, a.h, a.w) * static_cast<unsigned long long>(a.src_ld) +
+                channel];
+    }
+  }
+  put(a.dst + place_of(i, a.c, a.dst_ld), sum, a.accumulate);
+}
+
+/// src is the gradient of the picture; what a block has outside of it gets none.
+UNMAR_KERNEL(fold_grad, Fold, 256) {
+  const unsigned i = element();
+  if (i >= a.count) return;
+  const int channels = a.kernel * a.kernel * a.c;
+  const Where from = where(i, a.h, a.w, channels);
+  const unsigned c = static_cast<unsigned>(a.c), tap = from.channel / c;
+  const int y = static_cast<int>(from.y) * a.stride - a.padding + static_cast<int>(tap) / a.kernel;
+  const int x = static_cast<int>(from.x) * a.stride - a.padding + static_cast<int>(tap) % a.kernel;
+  const bool inside = y >= 0 && y < a.dst_h && x >= 0 && x < a.dst_w;
+  const float d = inside ? a.src[pixel_at(from.n, y, x, a.dst_h, a.dst_w) *
+                                     static_cast<unsigned long long>(a.src_ld) +
+                                 from.channel % c]
+                         : 0.f;
+  put(a.dst + place_of(i, channels, a.dst_ld), d, a.accumulate);
+}
+
 }  // namespace unmar::cuda

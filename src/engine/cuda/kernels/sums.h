@@ -110,6 +110,21 @@ UNMAR_KERNEL(column_finish, ColumnFinish, 128) {
     put(a.dst + group * a.dst_ld + channel, static_cast<float>(sum), a.accumulate);
 }
 
+/// Of one element; the gradient by b is minus that by a, but for the kind that is named after it.
+UNMAR_DEVICE float loss_of(int kind, float a, float b) {
+  if (kind == sum_cross_entropy)  // log(1 + e^a) - a b without an e^a that overflows
+    return (a > 0.f ? a : 0.f) - a * b + logarithm(1.f + exponential(-absolute(a)));
+  const float d = a - b;
+  return kind == sum_square_differences ? d * d : absolute(d);
+}
+UNMAR_DEVICE float loss_slope(int kind, float a, float b) {
+  if (kind == sum_cross_entropy_by_target) return a;
+  if (kind == sum_cross_entropy) return 1.f / (1.f + exponential(-a)) - b;
+  const float d = a - b;
+  if (kind == sum_square_differences) return 2.f * d;
+  return d > 0.f ? 1.f : d < 0.f ? -1.f : 0.f;
+}
+
 UNMAR_KERNEL(sums, Sums, 256) {
   using FloatTree = Tree<float, 256>;
   UNMAR_SHARED(FloatTree, tree);
@@ -122,8 +137,7 @@ UNMAR_KERNEL(sums, Sums, 256) {
       continue;
     }
     const unsigned at = static_cast<unsigned>(i);
-    const float d = a.a[place_of(at, a.c, a.a_ld)] - a.b[place_of(at, a.c, a.b_ld)];
-    sum += a.kind == sum_square_differences ? d * d : absolute(d);
+    sum += loss_of(a.kind, a.a[place_of(at, a.c, a.a_ld)], a.b[place_of(at, a.c, a.b_ld)]);
   }
   sum = sum_of_block(tree, sum);
   if (threadIdx.x == 0) a.parts[blockIdx.x] = sum;
@@ -142,11 +156,8 @@ UNMAR_KERNEL(sum_finish, SumFinish, 256) {
 UNMAR_KERNEL(difference_grad, DifferenceGrad, 256) {
   const unsigned i = element();
   if (i >= a.count) return;
-  const float d = a.a[place_of(i, a.c, a.a_ld)] - a.b[place_of(i, a.c, a.b_ld)];
-  const float slope = a.kind == sum_square_differences ? 2.f * d
-                      : d > 0.f                        ? 1.f
-                      : d < 0.f                        ? -1.f
-                                                       : 0.f;
+  const float slope =
+      loss_slope(a.kind, a.a[place_of(i, a.c, a.a_ld)], a.b[place_of(i, a.c, a.b_ld)]);
   put(a.dst + place_of(i, a.c, a.dst_ld), *a.d_loss * a.factor * slope, a.accumulate);
 }
 

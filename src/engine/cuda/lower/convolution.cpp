@@ -252,17 +252,54 @@ void lower_op(Lowering& l, NodeId n, const Conv2d& o) {
   add_product(l, n, o, p, norm, l.param(l.node(n), 0), l.param(l.node(n), 1));
 }
 
-/// A 1x1 convolution that makes the whole block of each pixel, then the blocks side by side.
+namespace {
+
+/// The blocks of a transposed convolution where they overlap or are cut off.
+void add_fold(Lowering& l, NodeId n, const ConvTranspose2d& o, const ParamPlace& bias,
+              const UnaryPlaces& p) {
+  const Shape from = p.src.shape, to = p.dst.shape;
+  const auto launch = [=](Emitter& e, auto kernel, const Place& src, const GradPlace& dst,
+                          const float* with, const Shape& written) {
+    e.launch<kernel.value>(
+        {blocks(written.count())},
+        {e.at(src), e.at(dst.place), with, src.ld, dst.place.ld, from.h, from.w, to.h, to.w, to.c,
+         kernel_of(o), o.stride, o.padding, count_of(written), dst.accumulate});
+  };
+  Buffer* parts = p.d_dst && bias.grad ? column_parts(l, to) : nullptr;
+  l.add(
+      n,
+      [=](Emitter& e) {
+        launch(e, std::integral_constant<Kernel, Kernel::fold>(), p.src, {p.dst, false}, bias.value,
+               to);
+      },
+      [=](Emitter& e) {
+        if (!p.d_dst) return;
+        if (parts) sum_columns(e, p.d_dst, 1, parts, bias.grad, 0, false);
+        if (p.d_src)
+          launch(e, std::integral_constant<Kernel, Kernel::fold_grad>(), p.d_dst, p.d_src, nullptr,
+                 from);
+      });
+}
+
+}  // namespace
+
+/// A 1x1 convolution that makes the whole block of each pixel, then the blocks side by side, or
+/// summed where they overlap.
 void lower_op(Lowering& l, NodeId n, const ConvTranspose2d& o) {
   const UnaryPlaces p = l.unary(n);
   const Shape& src = p.src.shape;
-  const Shape shape{src.n, o.out_c * o.stride * o.stride, src.h, src.w};
+  const int kernel = kernel_of(o);
+  const Shape shape{src.n, o.out_c * kernel * kernel, src.h, src.w};
   const Place blocks = l.make_place(shape);
   const Place d_blocks = p.d_dst ? l.make_place(shape) : Place{};
   add_product(l, n, {.out_c = shape.c, .kernel = 1, .bias = false},
               {p.src, blocks, d_blocks, p.d_src}, {}, l.param(l.node(n), 0), {});
-  add_shuffle(l, n, o.stride, true, l.param(l.node(n), 1),
-              {blocks, p.dst, p.d_dst, {d_blocks, false}});
+  const UnaryPlaces joined{blocks, p.dst, p.d_dst, {d_blocks, false}};
+  const ParamPlace bias = l.param(l.node(n), 1);
+  if (makes_blocks(o))
+    add_shuffle(l, n, o.stride, true, bias, joined);
+  else
+    add_fold(l, n, o, bias, joined);
 }
 
 }  // namespace unmar::cuda

@@ -30,21 +30,24 @@ void add_difference(Lowering& l, NodeId n, SumKind kind) {
                                      {e.at(sums), static_cast<int>(parts.count), mean, e.at(dst)});
       },
       [=](Emitter& e) {
-        const auto gradient = [&](const GradPlace& to, float factor) {
+        const auto gradient = [&](const GradPlace& to, float factor, SumKind of) {
           if (to)
             e.launch<Kernel::difference_grad>(
                 {blocks(s.count())}, {e.at(a), e.at(b), e.at(d), e.at(to.place), a.ld, b.ld,
-                                      to.place.ld, s.c, kind, count_of(s), factor, to.accumulate});
+                                      to.place.ld, s.c, of, count_of(s), factor, to.accumulate});
         };
-        gradient(d_a, static_cast<float>(mean));
-        gradient(d_b, static_cast<float>(-mean));
+        gradient(d_a, static_cast<float>(mean), kind);
+        gradient(d_b, static_cast<float>(-mean),
+                 kind == sum_cross_entropy ? sum_cross_entropy_by_target : kind);
       });
 }
 
 }  // namespace
 
 void lower_op(Lowering& l, NodeId n, const Mse&) { add_difference(l, n, sum_square_differences); }
-void lower_op(Lowering&, NodeId, const BceWithLogits&) {}  // see CudaEngine::missing
+void lower_op(Lowering& l, NodeId n, const BceWithLogits&) {
+  add_difference(l, n, sum_cross_entropy);
+}
 void lower_op(Lowering& l, NodeId n, const L1&) { add_difference(l, n, sum_absolute_differences); }
 
 void lower_op(Lowering& l, NodeId n, const TotalVariation& o) {

@@ -70,6 +70,12 @@ class Lowering {
 
   Buffer* make(std::size_t floats) { return out_.buffers.make(floats); }
   Place make_place(const Shape& shape) { return out_.buffers.place(shape); }
+  /// Keeps its values from one pass to the next.
+  Buffer* make_lasting(std::size_t floats) {
+    return out_.kept.emplace_back(out_.buffers.make(floats));
+  }
+  /// What is launched in front of the parameters' update.
+  void add_follower(Emit follow) { out_.followers.push_back(std::move(follow)); }
   Buffer* scratch(std::size_t floats) { return out_.buffers.make_scratch(floats); }
   template <class T>
   Buffer* table(const std::vector<T>& values) {

@@ -9,8 +9,9 @@ void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
   const UnaryPlaces p = l.unary(result);
   const Shape s = p.src.shape;
   const ParamPlace gamma = l.param(l.node(norm), 0), beta = l.param(l.node(norm), 1);
-  const bool batch = op.kind == NormKind::batch;
-  const int unit_n = batch ? s.n : 1, unit_c = op.kind == NormKind::group ? s.c / op.groups : 1;
+  const bool batch = op.kind == NormKind::batch, fixed = op.statistics == NormStatistics::fixed;
+  const int unit_n = batch ? s.n / op.parts : 1,
+            unit_c = op.kind == NormKind::group ? s.c / op.groups : 1;
   const unsigned units = size(s.n / unit_n) * size(s.c / unit_c), pixels = pixels_of(s);
   const Chunks chunks(pixels);
   const std::size_t cells = static_cast<std::size_t>(s.n) * static_cast<std::size_t>(s.c);
@@ -28,35 +29,61 @@ void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
                                  {e.at(p.src), e.at(p.dst), p.src.ld, p.dst.ld, normed(e), s.c,
                                   pixels, all_pixels_of(s), wide});
   };
+  Buffer *offset = nullptr, *slope = nullptr;
+  if (fixed) {
+    offset = kept();
+    slope = kept();
+  } else if (p.d_src) {
+    offset = l.scratch(cells);
+    slope = l.scratch(cells);
+  }
+  const ParamPlace mean = l.param(l.node(norm), 2), variance = l.param(l.node(norm), 3);
+  Buffer *now_mean = nullptr, *now_variance = nullptr;
+  if (op.statistics == NormStatistics::tracked) {
+    now_mean = l.make_lasting(size(s.c));
+    now_variance = l.make_lasting(size(s.c));
+    const double count = static_cast<double>(s.n) * pixels;
+    l.add_follower([=, momentum = op.momentum, pass = l.pass()](Emitter& e) {
+      e.launch<Kernel::norm_follow>(
+          {blocks(size(s.c))}, {pass_at(e, pass), e.at(now_mean), e.at(now_variance), mean.value,
+                                variance.value, s.c, momentum, count / (count - 1)});
+    });
+  }
   const auto forward = [=](Emitter& e) {
+    if (fixed) {
+      e.launch<Kernel::norm_running>(
+          {blocks(cells)},
+          {mean.value, variance.value, gamma.value, beta.value, s.n, s.c, op.eps, e.at(c.mean),
+           e.at(c.rstd), e.at(c.scale), e.at(c.shift), e.at(offset), e.at(slope)});
+      apply(e);
+      return;
+    }
     e.launch<Kernel::norm_moments>(grid, {e.at(p.src), p.src.ld, s.c, is_wide(p.src), pixels,
                                           chunks.length, chunks.count, e.at(first), e.at(second)});
     e.launch<Kernel::norm_finish>(
         {units}, {e.at(first), e.at(second), gamma.value, beta.value, s.n, s.c, unit_n, unit_c,
                   pixels, chunks.length, chunks.count, op.eps, e.at(c.mean), e.at(c.rstd),
-                  e.at(c.scale), e.at(c.shift)});
+                  e.at(c.scale), e.at(c.shift), e.at(now_mean), e.at(now_variance)});
     apply(e);
   };
-  Buffer *offset = nullptr, *slope = nullptr;
-  if (p.d_src) {
-    offset = l.scratch(cells);
-    slope = l.scratch(cells);
-  }
   const auto backward = [=](Emitter& e) {
     if (!p.d_dst) return;
-    e.launch<Kernel::norm_grad_sums>(
-        grid, {e.at(p.src), e.at(p.d_dst), p.src.ld, p.d_dst.ld, normed(e), e.at(c.mean),
-               e.at(c.rstd), s.c, is_wide(p.src) && is_wide(p.d_dst), pixels, chunks.length,
-               chunks.count, e.at(first), e.at(second)});
-    const bool in_finish = batch && p.d_src;
-    if ((gamma.grad || beta.grad) && !in_finish)
+    const bool in_finish = batch && op.parts == 1 && p.d_src && !fixed;
+    const bool wants_params = gamma.grad || beta.grad;
+    if (!fixed || wants_params)
+      e.launch<Kernel::norm_grad_sums>(
+          grid, {e.at(p.src), e.at(p.d_dst), p.src.ld, p.d_dst.ld, normed(e), e.at(c.mean),
+                 e.at(c.rstd), s.c, is_wide(p.src) && is_wide(p.d_dst), pixels, chunks.length,
+                 chunks.count, e.at(first), e.at(second)});
+    if (wants_params && !in_finish)
       e.launch<Kernel::norm_grad_params>(
           {size(s.c)}, {e.at(first), e.at(second), s.n, s.c, chunks.count, gamma.grad, beta.grad});
     if (!p.d_src) return;
-    e.launch<Kernel::norm_grad_finish>(
-        {units}, {e.at(first), e.at(second), gamma.value, e.at(c.rstd), s.n, s.c, unit_n, unit_c,
-                  pixels, chunks.count, e.at(offset), e.at(slope), in_finish ? gamma.grad : nullptr,
-                  in_finish ? beta.grad : nullptr});
+    if (!fixed)
+      e.launch<Kernel::norm_grad_finish>(
+          {units}, {e.at(first), e.at(second), gamma.value, e.at(c.rstd), s.n, s.c, unit_n, unit_c,
+                    pixels, chunks.count, e.at(offset), e.at(slope),
+                    in_finish ? gamma.grad : nullptr, in_finish ? beta.grad : nullptr});
     const bool wide = is_wide(p.src) && is_wide(p.d_dst) && is_wide(p.d_src.place);
     e.launch<Kernel::norm_grad_apply>(
         {lane_blocks(s, wide)},
