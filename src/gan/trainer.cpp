@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "gan/spectral.h"
 #include "unmar/base/random.h"
 #include "unmar/tensor/archive.h"
 
@@ -16,6 +17,7 @@ namespace {
 constexpr float kCollapsed = 0.3f;
 constexpr float kTooStrong = 0.98f;
 constexpr const char* kDiscriminator = "discriminator.";
+constexpr int kFirstRounds = 100;  ///< power iterations at the start, from a random vector
 
 void check_training(const GanTrainerOptions& o) {
   check_gan(o.gan, "gan trainer");
@@ -74,6 +76,10 @@ struct GanTrainer::Impl {
     discriminator.program =
         engine->compile(discriminator.graph, {.seed = o.seed, .threads = o.threads});
     both.resize(static_cast<std::size_t>(2) * real_shape().count());
+    if (o.norm_discriminator == GanNorm::spectral) {
+      draw_directions();
+      bound_discriminator(kFirstRounds);
+    }
   }
 
   Shape real_shape() const {
@@ -89,8 +95,8 @@ struct GanTrainer::Impl {
         write_gan_generator(graph, generator.input, options.gan, NormStatistics::tracked);
     graph.keep(generator.output);
     own = graph.params().size();
-    const NodeId logits =
-        write_gan_discriminator(graph, generator.output, options.gan, 1, kDiscriminator);
+    const NodeId logits = write_gan_discriminator(graph, generator.output, options.gan,
+                                                  options.norm_discriminator, 1, kDiscriminator);
     for (std::size_t i = own; i < graph.params().size(); ++i) graph.freeze(static_cast<int>(i));
     const NodeId real = constant(graph, Tensor(graph.shape(logits), 1.f), "real");
     graph.set_loss(graph.add(BceWithLogits{}, {logits, real}, "loss"));
@@ -102,13 +108,33 @@ struct GanTrainer::Impl {
     Shape shape = real_shape();
     shape.n *= 2;
     discriminator.input = graph.add(Input{shape}, {}, "pictures");
-    discriminator.output =
-        write_gan_discriminator(graph, discriminator.input, options.gan, 2, kDiscriminator);
+    discriminator.output = write_gan_discriminator(graph, discriminator.input, options.gan,
+                                                   options.norm_discriminator, 2, kDiscriminator);
     graph.keep(discriminator.output);
     Tensor target(graph.shape(discriminator.output), 0.f);
     std::fill_n(target.data(), options.batch, 1.f - options.smooth);
     const NodeId targets = constant(graph, std::move(target), "targets");
     graph.set_loss(graph.add(BceWithLogits{}, {discriminator.output, targets}, "loss"));
+  }
+
+  static bool is_bounded(const Param& param) { return param.name.ends_with(".weight"); }
+
+  void draw_directions() {
+    for (const Param& param : discriminator.graph.params()) {
+      if (!is_bounded(param)) continue;
+      Tensor& u = directions.emplace_back(Shape{param.shape.n, 1, 1, 1});
+      Random(options.seed, "gan.direction." + param.name).normal(u.values());
+    }
+  }
+
+  /// The largest singular value of each weight becomes 1.
+  void bound_discriminator(int rounds) {
+    TrainState state = discriminator.program->state();
+    auto u = directions.begin();
+    for (std::size_t i = 0; i < state.params.size(); ++i)
+      if (is_bounded(discriminator.graph.params()[i]))
+        gan::divide_by_norm(state.params[i], *u++, rounds);
+    discriminator.program->restore(state);
   }
 
   void draw_latent(std::int64_t number) {
@@ -149,6 +175,7 @@ struct GanTrainer::Impl {
   Player generator, discriminator;
   std::size_t own = 0;  ///< parameters of the generator, in front of those that stand still
   std::vector<float> both;
+  std::vector<Tensor> directions;  ///< of GanTrainerState
   std::vector<GanUpdate> updates;
 };
 
@@ -175,6 +202,7 @@ const GanUpdate& GanTrainer::step(TensorView real) {
   update.discriminator_loss =
       m.step_of(m.discriminator, m.options.lr_discriminator, "discriminator");
   m.discriminator.program->read(m.discriminator.output, logits);
+  if (!m.directions.empty()) m.bound_discriminator(1);
   update.accuracy = m.accuracy_of(logits);
   const double spread_of_real = spread(real);
   update.diversity = spread_of_real > 0 ? static_cast<float>(spread(made) / spread_of_real) : 1.f;
@@ -196,8 +224,10 @@ std::size_t GanTrainer::memory_bytes() const {
 }
 
 GanTrainerState GanTrainer::state() const {
-  GanTrainerState state{
-      impl_->generator.program->state(), impl_->discriminator.program->state(), {}};
+  GanTrainerState state{impl_->generator.program->state(),
+                        impl_->discriminator.program->state(),
+                        {},
+                        impl_->directions};
   for (const GanUpdate& u : impl_->updates)
     for (const float v : {u.generator_loss, u.discriminator_loss, u.accuracy, u.diversity})
       state.updates.push_back(v);
@@ -211,6 +241,8 @@ void GanTrainer::restore(const GanTrainerState& state) {
          "gan trainer: a state of {} updates of the generator has {} of the discriminator and {} "
          "numbers of them",
          state.generator.updates, state.discriminator.updates, state.updates.size());
+  if (!std::ranges::equal(state.directions, impl_->directions, {}, &Tensor::shape, &Tensor::shape))
+    fail(ErrorCode::bad_argument, "gan trainer: a state with another norm of the discriminator");
   const GanTrainerState before = this->state();
   try {
     impl_->generator.program->restore(state.generator);
@@ -220,6 +252,7 @@ void GanTrainer::restore(const GanTrainerState& state) {
     impl_->discriminator.program->restore(before.discriminator);
     throw;
   }
+  impl_->directions = state.directions;
   impl_->updates.clear();
   for (std::size_t i = 0; i < count; ++i) {
     const float* u = &state.updates[4 * i];
@@ -228,8 +261,8 @@ void GanTrainer::restore(const GanTrainerState& state) {
 }
 
 void serialize(Archive& archive, GanTrainerState& state) {
-  auto& [generator, discriminator, updates] = state;
-  archive(generator, discriminator, updates);
+  auto& [generator, discriminator, updates, directions] = state;
+  archive(generator, discriminator, updates, directions);
 }
 
 GanSigns failure_signs(std::span<const GanUpdate> updates) {

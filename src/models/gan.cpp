@@ -90,8 +90,8 @@ NodeId write_gan_generator(Graph& graph, NodeId z, const GanOptions& o, NormStat
   return w.add(Activation{ActivationKind::tanh, 0.f}, x, "tanh");
 }
 
-NodeId write_gan_discriminator(Graph& graph, NodeId pictures, const GanOptions& o, int parts,
-                               const std::string& prefix) {
+NodeId write_gan_discriminator(Graph& graph, NodeId pictures, const GanOptions& o, GanNorm norm,
+                               int parts, const std::string& prefix) {
   check_gan(o, "discriminator");
   if (const Shape s = graph.shape(pictures); s != Shape{s.n, o.channels, o.size, o.size})
     fail(ErrorCode::bad_argument, "discriminator: takes pictures [n,{},{},{}], got {}", o.channels,
@@ -100,9 +100,9 @@ NodeId write_gan_discriminator(Graph& graph, NodeId pictures, const GanOptions& 
   NodeId x = pictures;
   for (int level = 0; level < gan_levels(o); ++level) {
     const std::string name = "down" + std::to_string(level);
-    const bool first = level == 0;
-    x = w.add(Conv2d{o.width << level, o.kernel, 2, Border::zero, first}, x, name + ".conv");
-    if (!first) x = w.add(Norm{.parts = parts}, x, name + ".norm");
+    const bool normed = norm == GanNorm::batch && level > 0;
+    x = w.add(Conv2d{o.width << level, o.kernel, 2, Border::zero, !normed}, x, name + ".conv");
+    if (normed) x = w.add(Norm{.parts = parts}, x, name + ".norm");
     x = w.add(Activation{ActivationKind::leaky_relu, 0.2f}, x, name + ".act");
   }
   const int base = gan_base(o);

@@ -13,6 +13,10 @@ std::vector<Option<G>> gan_network() {
                                        "width of the finest level of both networks; each level "
                                        "below has twice as many channels and half the side")),
       one_of("kernel", &G::kernel, {3, 5, 7, 9}, "side of the discriminator's convolutions"),
+      choice("norm-discriminator", &G::norm_discriminator,
+             {{"batch", GanNorm::batch}, {"spectral", GanNorm::spectral}},
+             "what keeps the discriminator in bounds: norms over the batch, or weights whose "
+             "largest singular value is held at 1"),
   };
 }
 

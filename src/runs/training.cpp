@@ -136,6 +136,7 @@ GanTrainerOptions gan_trainer_options(const GanTrainingRequest& a, const Dataset
                             .beta1 = static_cast<float>(a.beta1),
                             .ema_decay = static_cast<float>(a.ema),
                             .smooth = static_cast<float>(a.smooth),
+                            .norm_discriminator = a.norm_discriminator,
                             .seed = a.seed,
                             .threads = a.threads,
                             .engine = a.engine};

@@ -80,7 +80,8 @@ TEST_F(Gan, TrainsAModelAndDrawsWithIt) {
 }
 
 TEST_F(Gan, TrainingThatWasKilledGoesOnToTheSameBits) {
-  const Words more = {"--iterations", "12", "--checkpoint-every", "0", "--flip"};
+  const Words more = {"--iterations",         "12",      "--checkpoint-every", "0", "--flip",
+                      "--norm-discriminator", "spectral"};
   succeed(train("whole", more));
   {
     Process process(folder(), train("killed", more));
@@ -143,6 +144,8 @@ TEST_F(Gan, RefusesToTrainOnWhatDoesNotSuit) {
   expect_refusal(train("m", {"--kernel", "4"}), kUsage, {"--kernel", "3, 5, 7 or 9"});
   expect_refusal(train("m", {"--batch", "1"}), kUsage, {"--batch", "2 to 4096"});
   expect_refusal(train("m", {"--smooth", "0.5"}), kUsage, {"--smooth"});
+  expect_refusal(train("m", {"--norm-discriminator", "layer"}), kUsage,
+                 {"--norm-discriminator", "batch", "spectral"});
   succeed(train("model"));
   expect_refusal(train("model"), kUsage, {"holds a training already"});
   expect_refusal({"gan", "train", "--resume", "model", "--lr", "1"}, kUsage,

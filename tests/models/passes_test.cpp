@@ -41,7 +41,7 @@ class GoldenPass : public testing::TestWithParam<std::tuple<std::string, std::st
     if (fixture_.ddpm_unet)
       return write_ddpm_unet(graph_, inputs_[0], inputs_[1], *fixture_.ddpm_unet);
     if (fixture_.gan && fixture_.discriminator_parts > 0)
-      return write_gan_discriminator(graph_, inputs_[0], *fixture_.gan,
+      return write_gan_discriminator(graph_, inputs_[0], *fixture_.gan, GanNorm::batch,
                                      fixture_.discriminator_parts);
     if (fixture_.gan)
       return write_gan_generator(graph_, inputs_[0], *fixture_.gan, NormStatistics::own);

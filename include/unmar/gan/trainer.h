@@ -19,6 +19,7 @@ struct GanTrainerOptions {
   float beta1 = 0.5f;                          ///< of both
   float ema_decay = 0.999f;                    ///< of the generator's average
   float smooth = 0.f;  ///< real pictures have the target 1 - smooth (Salimans et al., 2016)
+  GanNorm norm_discriminator = GanNorm::batch;
   std::uint64_t seed = 0;
   int threads = 0;  ///< 0: as many as the machine has
   std::string engine = "auto";
@@ -46,6 +47,9 @@ GanSigns failure_signs(std::span<const GanUpdate> updates);
 struct GanTrainerState {
   TrainState generator, discriminator;
   std::vector<float> updates;  ///< four numbers each, as GanUpdate has them
+  /// With GanNorm::spectral: the estimate of the left singular vector of each weight of the
+  /// discriminator, from which the next one begins.
+  std::vector<Tensor> directions = {};
 };
 void serialize(Archive& archive, GanTrainerState& state);
 
@@ -53,8 +57,14 @@ void serialize(Archive& archive, GanTrainerState& state);
 /// non-saturating loss of Goodfellow et al., 2014: the discriminator makes -log D(x) - log(1 -
 /// D(G(z))) smaller, the generator -log D(G(z)). Both see the other as it was before the update, so
 /// one batch of generated pictures serves both. The discriminator's norms take real and generated
-/// pictures apart. The same seed and pictures give the same weights bit for bit, for every number
-/// of threads. Not thread-safe.
+/// pictures apart. With GanNorm::spectral each weight of the discriminator, as a matrix of one row
+/// for each channel of its result, is divided by its largest singular value, at the start and after
+/// each update. Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR
+/// 2018, have the division in the network and take the gradient through it; this is a projection,
+/// as in Gouk et al., "Regularisation of neural networks by enforcing Lipschitz continuity",
+/// Machine Learning 110, 2021, which shrinks norms above its bound only. The estimate of the norm
+/// is Miyato's: one power iteration each update, from where the last one ended. The same seed and
+/// pictures give the same weights bit for bit, for every number of threads. Not thread-safe.
 class GanTrainer {
  public:
   /// throws Error{bad_argument} if options are out of range, Error{too_large} if memory does not

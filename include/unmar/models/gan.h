@@ -21,6 +21,14 @@ struct GanOptions {
   bool operator==(const GanOptions&) const = default;
 };
 
+/// What keeps the discriminator's layers in bounds.
+enum class GanNorm {
+  batch,
+  /// No layer of the graph, and all convolutions have biases: GanTrainer holds the largest singular
+  /// value of each convolution's weights at 1.
+  spectral
+};
+
 /// throws Error{bad_argument} "<where>: ..." naming the option that is out of range.
 void check_gan(const GanOptions& options, const std::string& where);
 int gan_levels(const GanOptions& options);
@@ -40,7 +48,8 @@ NodeId write_gan_generator(Graph& graph, NodeId z, const GanOptions& options,
 /// large as the coarsest level behind them. The batch has `parts` equal parts with statistics of
 /// their own, so that real and generated pictures can be shown at once. Names and starts as above.
 NodeId write_gan_discriminator(Graph& graph, NodeId pictures, const GanOptions& options,
-                               int parts = 1, const std::string& prefix = {});
+                               GanNorm norm = GanNorm::batch, int parts = 1,
+                               const std::string& prefix = {});
 
 /// config.json of a model: {"_class_name": "UnmarGan", "size": ..., ...}.
 std::string gan_to_json(const GanOptions& options);

@@ -21,6 +21,7 @@ struct GanTrainingRequest {
   bool gray = false, flip = false;
 
   int latent = 100, width = 64, kernel = 5;  ///< of GanOptions
+  GanNorm norm_discriminator = GanNorm::batch;
 
   int iterations = 20'000, batch = 64;
   double lr = 2e-4, lr_discriminator = 2e-4, beta1 = 0.5, ema = 0.999, smooth = 0;
