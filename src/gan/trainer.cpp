@@ -66,17 +66,26 @@ struct GanTrainer::Impl {
     std::unique_ptr<Program> program;
   };
 
+  /// The networks alone.
   explicit Impl(const GanTrainerOptions& o) : options(o) {
     check_training(o);
     write_generator();
     write_discriminator();
-    const auto engine = make_engine(o.engine);
-    generator.program = engine->compile(
-        generator.graph, {.seed = o.seed, .threads = o.threads, .ema_decay = o.ema_decay});
-    discriminator.program =
-        engine->compile(discriminator.graph, {.seed = o.seed, .threads = o.threads});
+  }
+
+  CompileOptions options_of_generator() const {
+    return {.seed = options.seed, .threads = options.threads, .ema_decay = options.ema_decay};
+  }
+  CompileOptions options_of_discriminator() const {
+    return {.seed = options.seed, .threads = options.threads};
+  }
+
+  void compile() {
+    const auto engine = make_engine(options.engine);
+    generator.program = engine->compile(generator.graph, options_of_generator());
+    discriminator.program = engine->compile(discriminator.graph, options_of_discriminator());
     both.resize(static_cast<std::size_t>(2) * real_shape().count());
-    if (o.norm_discriminator == GanNorm::spectral) {
+    if (options.norm_discriminator == GanNorm::spectral) {
       draw_directions();
       bound_discriminator(kFirstRounds);
     }
@@ -179,7 +188,9 @@ struct GanTrainer::Impl {
   std::vector<GanUpdate> updates;
 };
 
-GanTrainer::GanTrainer(const GanTrainerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+GanTrainer::GanTrainer(const GanTrainerOptions& options) : impl_(std::make_unique<Impl>(options)) {
+  impl_->compile();
+}
 GanTrainer::~GanTrainer() = default;
 GanTrainer::GanTrainer(GanTrainer&&) noexcept = default;
 
@@ -217,6 +228,13 @@ std::vector<Tensor> GanTrainer::averages() const {
   std::vector<Tensor> averages = impl_->generator.program->state().averages;
   averages.resize(impl_->own);
   return averages;
+}
+
+std::size_t GanTrainer::memory_needed(const GanTrainerOptions& options) {
+  const Impl planned(options);
+  const auto engine = make_engine(options.engine);
+  return engine->memory_needed(planned.generator.graph, planned.options_of_generator()) +
+         engine->memory_needed(planned.discriminator.graph, planned.options_of_discriminator());
 }
 
 std::size_t GanTrainer::memory_bytes() const {

@@ -207,6 +207,13 @@ std::size_t memory_needed(const TrainingRequest& request) {
                                        request, runs::training_unet(request, pictures)));
 }
 
+std::size_t memory_needed(const GanTrainingRequest& request) {
+  const Dataset pictures =
+      runs::training_pictures("gan train", request.images, request.size, request.gray);
+  return pictures.samples.size() +
+         GanTrainer::memory_needed(runs::gan_trainer_options(request, pictures));
+}
+
 class JobQueue::Impl {
  public:
   explicit Impl(const QueueLimits& limits) : limits_(limits) {
@@ -441,25 +448,40 @@ std::uint64_t JobQueue::submit(RefineRequest request, const std::filesystem::pat
   return impl_->submit(std::move(request), folder, threads, memory, work);
 }
 
-std::uint64_t JobQueue::submit(TrainingRequest request,
-                               std::shared_ptr<TrainingObserver> observer) {
-  request.threads = impl_->share_of(request.threads);
+namespace {
+
+/// resume: resume_training() of this kind of model.
+template <class Request, class Impl, class Resume>
+std::uint64_t submit_training(Impl& queue, Request request,
+                              std::shared_ptr<TrainingObserver> observer, const Resume& resume) {
+  request.threads = queue.share_of(request.threads);
   const TrainingFolder folder{request.output};
   if (std::filesystem::exists(folder.record()))
     fail(ErrorCode::bad_argument, "queue: '{}' holds a training already; choose another folder",
          folder.path.string());
   const std::size_t memory = memory_needed(request);
-  const auto work = [observer = std::move(observer)](
+  const auto work = [observer = std::move(observer), resume](
                         const JobInfo& job, const std::stop_token& stop, const Note& note) {
     NotingTrainingObserver noting(observer.get(), note);
+    const bool begun = std::filesystem::exists(TrainingFolder{job.folder}.record());
     const TrainingResult result =
-        std::filesystem::exists(TrainingFolder{job.folder}.record())
-            ? resume_training(job.folder, {.threads = job.threads}, noting, stop)
-            : run(std::get<TrainingRequest>(job.request), noting, stop);
+        begun ? resume(job.folder, TrainingChanges{.threads = job.threads}, noting, stop)
+              : run(std::get<Request>(job.request), noting, stop);
     return result.whole;
   };
   const int threads = request.threads;
-  return impl_->submit(std::move(request), folder.path, threads, memory, work);
+  return queue.submit(std::move(request), folder.path, threads, memory, work);
+}
+
+}  // namespace
+
+std::uint64_t JobQueue::submit(TrainingRequest request,
+                               std::shared_ptr<TrainingObserver> observer) {
+  return submit_training(*impl_, std::move(request), std::move(observer), resume_training);
+}
+std::uint64_t JobQueue::submit(GanTrainingRequest request,
+                               std::shared_ptr<TrainingObserver> observer) {
+  return submit_training(*impl_, std::move(request), std::move(observer), resume_gan_training);
 }
 void JobQueue::pause(std::uint64_t id) { impl_->pause(id); }
 void JobQueue::resume(std::uint64_t id) { impl_->resume(id); }

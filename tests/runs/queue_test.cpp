@@ -103,6 +103,23 @@ TrainingRequest training(const std::filesystem::path& pictures,
   return request;
 }
 
+/// Of a tiny GAN on the same pictures.
+GanTrainingRequest gan_training(const TrainingRequest& like, const std::filesystem::path& output) {
+  GanTrainingRequest request;
+  request.images = like.images;
+  request.size = 8;
+  request.gray = true;
+  request.latent = 5;
+  request.width = 4;
+  request.kernel = 3;
+  request.iterations = like.iterations;
+  request.batch = 2;
+  request.output = output;
+  request.threads = 1;
+  request.checkpoint_every = 0;
+  return request;
+}
+
 class TogetherRefining : public RefineObserver {
  public:
   explicit TogetherRefining(std::atomic<int>& now, std::atomic<int>& most) : with_(now, most) {}
@@ -192,12 +209,15 @@ TEST_F(Queue, ThreeKindsOfJobsShareTheThreadsAndTheMemory) {
   error_of([&] { large.submit(refine); }, ErrorCode::io);
 }
 
-TEST_F(Queue, APausedRefinementAndAPausedTrainingGoOnToTheSameBytes) {
+TEST_F(Queue, APausedRefinementAndPausedTrainingsGoOnToTheSameBytes) {
   RefineObserver quiet_refine;
   TrainingObserver quiet_training;
   const RefineRequest refine = refinement(request("b", 150), in("model"));
   TrainingRequest train = training(in("pictures"), in("trained"));
   train.iterations = 150;
+  const GanTrainingRequest gan = gan_training(train, in("gan"));
+  EXPECT_GT(memory_needed(gan), 0u);
+  run(gan_training(train, in("gan_alone")), quiet_training);
   RefineRequest refine_alone = refine;
   TrainingRequest train_alone = train;
   refine_alone.out.result = in("b_alone.tif");
@@ -206,7 +226,8 @@ TEST_F(Queue, APausedRefinementAndAPausedTrainingGoOnToTheSameBytes) {
   run(train_alone, quiet_training);
 
   JobQueue queue({.threads = 1, .memory = std::size_t{1} << 30});
-  const std::uint64_t ids[] = {queue.submit(refine, in("b_run")), queue.submit(train)};
+  const std::uint64_t ids[] = {queue.submit(refine, in("b_run")), queue.submit(train),
+                               queue.submit(gan)};
   for (const auto id : ids) {
     wait_for_iterations(queue, id, 20);
     queue.pause(id);
@@ -220,6 +241,8 @@ TEST_F(Queue, APausedRefinementAndAPausedTrainingGoOnToTheSameBytes) {
   }
   EXPECT_EQ(bytes(in("b_out.tif")), bytes(in("b_alone.tif")));
   EXPECT_EQ(bytes(in("trained") / kWeights), bytes(in("trained_alone") / kWeights));
+  const char* generator = "generator.safetensors";
+  EXPECT_EQ(bytes(in("gan") / generator), bytes(in("gan_alone") / generator));
 }
 
 TEST_F(Queue, ThreadsAreSharedOutInOrder) {

@@ -83,6 +83,8 @@ class GanTrainer {
   /// Of the generator, averaged, in the order of gan_tensors(): what to sample with.
   std::vector<Tensor> averages() const;
   std::size_t memory_bytes() const;
+  /// What that will be, found without taking it. throws Error{bad_argument} as the constructor.
+  static std::size_t memory_needed(const GanTrainerOptions& options);
 
   GanTrainerState state() const;
   /// throws Error{bad_argument} if it is of other networks; the trainer keeps its own then.

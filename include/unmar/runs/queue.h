@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "unmar/runs/gan.h"
 #include "unmar/runs/refine_run.h"
 #include "unmar/runs/run.h"
 #include "unmar/runs/training.h"
@@ -19,7 +20,7 @@ namespace unmar {
 enum class JobState { queued, running, paused, done, failed, cancelled };
 const char* to_string(JobState state);
 
-using JobRequest = std::variant<FitRequest, RefineRequest, TrainingRequest>;
+using JobRequest = std::variant<FitRequest, RefineRequest, TrainingRequest, GanTrainingRequest>;
 
 /// A job as it stands.
 struct JobInfo {
@@ -67,6 +68,8 @@ class JobQueue {
                        std::shared_ptr<RefineObserver> observer = nullptr);
   std::uint64_t submit(TrainingRequest request,
                        std::shared_ptr<TrainingObserver> observer = nullptr);
+  std::uint64_t submit(GanTrainingRequest request,
+                       std::shared_ptr<TrainingObserver> observer = nullptr);
 
   /// Waiting jobs wait until resume(); a running one ends after its iteration, its state is kept.
   /// throws Error{bad_argument} if it has no folder or came to its end.
@@ -92,5 +95,6 @@ class JobQueue {
 std::size_t memory_needed(const FitRequest& request);
 std::size_t memory_needed(const RefineRequest& request);
 std::size_t memory_needed(const TrainingRequest& request);
+std::size_t memory_needed(const GanTrainingRequest& request);
 
 }  // namespace unmar
