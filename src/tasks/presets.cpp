@@ -121,7 +121,7 @@ void take_network(RestoreOptions& o, const std::string& name) {
 
 /// Its pictures have no noise until its weights learn some, which is a matter of some iterations.
 void take_gan(RestoreOptions& o, const TaskSpec& task, const RestoreOptions& given) {
-  o.iterations = o.preset == Preset::best ? 1000 : 500;
+  o.iterations = o.preset == Preset::best ? 2000 : 1000;
   o.lr = 0.05;
   o.stop = given.sigma.value_or(0) > 0 ? StopRule::discrepancy
            : task.only_noise           ? StopRule::automatic
