@@ -283,6 +283,20 @@ TEST(Restore, EveryStopRuleCanBeResumedBitForBit) {
   }
 }
 
+TEST(Restore, ASmallPictureIsAveragedOverFewerIterations) {
+  const auto decay = [](int side, const RestoreOptions& given) {
+    return *denoise(test_picture(side, side), given).options.average_decay;
+  };
+  RestoreOptions given = tiny(2);
+  EXPECT_EQ(decay(47, given), 0.9);
+  EXPECT_EQ(decay(48, given), 0.98);
+  given.preset = Preset::paper;
+  EXPECT_EQ(decay(47, given), 0.99);
+  given = tiny(2);
+  given.average_decay = 0.95;
+  EXPECT_EQ(decay(47, given), 0.95);
+}
+
 TEST(Restore, EveryPriorCanBeResumedBitForBit) {
   const Image picture = noisy(test_picture(8, 12), 0.1f);
   std::vector<Image> results;

@@ -125,7 +125,8 @@ Image finish_moment(Task task, const Image& observed, const Image* mask,
 /// mask_grow and mask_feather. throws Error{bad_input} if no pixel is known.
 Image known_pixels(const Image& mask, const RestoreOptions& options = {});
 
-/// Removes noise.
+/// Removes noise. A picture of fewer than 48x48 pixels gets an average_decay of 0.9, unless that or
+/// the paper's preset is given: see docs/results.md.
 Restored denoise(const Image& noisy, const RestoreOptions& options = {},
                  const RestoreContext& context = {});
 /// Fills the missing pixels. Where they hold a square of 32x32 the network has no skip connections
