@@ -2,8 +2,6 @@
 
 #include <functional>
 #include <memory>
-#include <span>
-#include <string_view>
 #include <vector>
 
 #include "tasks/plan.h"
