@@ -53,9 +53,10 @@ RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given) {
   const RestoreOptions usual = resolve(task, given);
   const bool free = usual.preset != Preset::paper && usual.prior == FitPrior::dip;
   if (!free) return suited;
-  const bool own_network = given.network || given.custom_network || given.channels ||
-                           given.top_channels || usual.preset != Preset::quick;
-  const bool beside_filter = usual.method == Method::automatic && !own_network;
+  // Holes are filled by the fit alone, so it keeps its size for other tasks than denoise.
+  const bool chosen = given.network || given.custom_network || given.channels || given.top_channels;
+  const bool beside_filter = task_spec(task).only_noise && usual.preset == Preset::quick &&
+                             usual.method == Method::automatic && !chosen;
   if (beside_filter) suited.channels = kChannels;
   if (usual.stop != StopRule::none) {
     if (!given.iterations)
