@@ -29,6 +29,18 @@ FAULTS = {
         "wait_copies<kStages - 1>();",
         CONV,
     ),
+    "sums take the place of a stage that is still read": (
+        "conv.h",
+        "  __syncthreads();  // the last stage has been read",
+        "  // the last stage has been read",
+        CONV,
+    ),
+    "sums are written before all are there": (
+        "conv.h",
+        "  __syncthreads();  // all sums are there",
+        "  // all sums are there",
+        CONV,
+    ),
     "pixels beyond the last are summed up": (
         "conv.h",
         "const bool is_there = at.index < a.pixels;",

@@ -1,9 +1,9 @@
 #pragma once
 
 /// What simt.h of the engine means in tests: every thread of a block is a fiber of this thread, a
-/// barrier a switch to another one. Nasty on purpose: lanes and blocks run in changing orders,
-/// shared memory is full of NaN at first, and a barrier that some threads of a block, or a product
-/// that some lanes of a warp, do not reach is an error.
+/// barrier a switch to another one. Nasty on purpose: lanes and blocks run in changing orders, one
+/// warp ahead of the others, shared memory is full of NaN at first, and a barrier that some threads
+/// of a block, or a product that some lanes of a warp, do not reach is an error.
 #include <bit>
 #include <cmath>
 #include <cstddef>

@@ -62,6 +62,14 @@ UNMAR_DEVICE float slope_at(Act act, float x) {
   }
 }
 
+/// Of two straight lines that meet at 0: the second, with slope 1, is for x > 0.
+UNMAR_DEVICE bool is_straight(Act act) {
+  return act.kind == act_none || act.kind == act_relu || act.kind == act_leaky;
+}
+UNMAR_DEVICE float slope_below(Act act) {
+  return act.kind == act_leaky ? act.slope : act.kind == act_relu ? 0.f : 1.f;
+}
+
 /// What lies in front of the activation, of channel `cell` = picture * c + channel.
 UNMAR_DEVICE float before_act(const Normed& n, unsigned cell, float v) {
   return v * n.scale[cell] + n.shift[cell];

@@ -388,7 +388,7 @@ struct ProductOut {
   float* out;
   long long out_ld;
   int channels;  ///< of a pixel in ring
-  int wide_out;  ///< two floats at a time
+  int wide_out;  ///< four floats at a time
   float* parts;
   int splits;
   int accumulate;
@@ -434,9 +434,18 @@ struct Report {
 
 constexpr int kStages = 4;  ///< of shared memory: three are on their way while one is multiplied
 /// Bytes of shared memory of a product's block, 128 rows by `columns`.
-constexpr unsigned rows_shared(unsigned columns) { return kStages * (128 + columns) * 64; }
+constexpr unsigned larger(unsigned a, unsigned b) { return a > b ? a : b; }
+/// Floats from row to row of the sums, which take the place of the stages at the end: lanes that
+/// write eight rows at once meet no bank twice.
+constexpr int sums_line(int columns) { return columns > 128 ? columns : columns + 8; }
+constexpr unsigned sums_shared(unsigned columns) {
+  return 128 * (static_cast<unsigned>(sums_line(static_cast<int>(columns))) * 4 + 16);
+}
+constexpr unsigned rows_shared(unsigned columns) {
+  return larger(kStages * (128 + columns) * 64, sums_shared(columns));
+}
 constexpr unsigned pixels_shared(unsigned columns) {
-  return kStages * 16 * 4 * (128 + 8 + columns + 8);
+  return larger(kStages * 16 * 4 * (128 + 8 + columns + 8), sums_shared(columns));
 }
 
 /// All kernels: name, module, what it takes, threads of a block, bytes of shared memory set aside

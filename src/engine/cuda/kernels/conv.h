@@ -128,48 +128,77 @@ UNMAR_DEVICE void run_steps(const Tiles& tiles, const Steps& steps, const Load& 
   }
 }
 
-/// Two neighbours of a row, as a warp's tile has them.
-UNMAR_DEVICE void put_two(float* at, float first, float second, int valid, bool wide) {
-  if (wide && valid >= 2) return store2(at, {first, second});
-  if (valid >= 1) at[0] = first;
-  if (valid >= 2) at[1] = second;
-}
-
-template <int M, int N>
-UNMAR_DEVICE void write_tiles(const ProductOut& o, const float (&acc)[M][N][4], int first_row,
-                              int first_column) {
+/// One warp's tiles to shared memory.
+template <int kLine, int M, int N>
+UNMAR_DEVICE void lay_tiles(float* sums, const float (&acc)[M][N][4], int first_row,
+                            int first_column) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int column = first_column + lane % 4 * 2;
+  float* at = sums + (first_row + lane / 4) * kLine + first_column + lane % 4 * 2;
 #pragma unroll
   for (int i = 0; i < M; ++i)
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int row = first_row + i * 16 + lane / 4 + half * 8;
-      if (row >= o.rows) continue;
-      RowPlace place{nullptr, true};
-      if (o.splits > 1)
-        place.data = o.parts + (static_cast<long long>(blockIdx.z) * o.rows + row) * o.columns;
-      else
-        place = place_of_row(o, row);
-      if (!place.data) continue;
-      const bool wide = o.splits > 1 ? o.columns % 2 == 0 : o.wide_out;
-      const bool biased = !place.in_ring && o.bias, adds = !place.in_ring && o.accumulate;
-#pragma unroll
-      for (int j = 0; j < N; ++j) {
-        const int at = column + j * 8, valid = o.columns - at;
-        float first = acc[i][j][half * 2], second = acc[i][j][half * 2 + 1];
-        if (valid <= 0) continue;
-        if (biased) {
-          first += o.bias[at];
-          second += valid > 1 ? o.bias[at + 1] : 0.f;
-        }
-        if (adds) {
-          first += place.data[at];
-          second += valid > 1 ? place.data[at + 1] : 0.f;
-        }
-        put_two(place.data + at, first, second, valid, wide);
-      }
+    for (int j = 0; j < N; ++j) {
+      store2(at + i * 16 * kLine + j * 8, {acc[i][j][0], acc[i][j][1]});
+      store2(at + (i * 16 + 8) * kLine + j * 8, {acc[i][j][2], acc[i][j][3]});
     }
+}
+
+/// Four neighbours of a row, of which `valid` are in the product, to where they belong.
+UNMAR_DEVICE void write_four(const ProductOut& o, RowPlace place, const float* from, int column,
+                             int valid, bool wide) {
+  const bool biased = !place.in_ring && o.bias, adds = !place.in_ring && o.accumulate;
+  float* to = place.data + column;
+  if (wide && valid >= 4) {
+    Float4 v = load4(from);
+    if (biased) {
+      const float* bias = o.bias + column;
+      v = {v.x + bias[0], v.y + bias[1], v.z + bias[2], v.w + bias[3]};
+    }
+    if (adds) {
+      const Float4 old = load4(to);
+      v = {v.x + old.x, v.y + old.y, v.z + old.z, v.w + old.w};
+    }
+    return store4(to, v);
+  }
+#pragma unroll 1
+  for (int k = 0; k < 4 && k < valid; ++k) {
+    float v = from[k];
+    if (biased) v += o.bias[column + k];
+    if (adds) v += to[k];
+    to[k] = v;
+  }
+}
+
+/// What the warps have summed up, by way of shared memory: so where a row goes is found out once,
+/// and neighbours are written together.
+template <int kColumns>
+UNMAR_DEVICE void write_sums(const ProductOut& o, const WarpTiles<kColumns>& tiles,
+                             const WarpSums<WarpTiles<kColumns>>& acc, int m0, int n0,
+                             char* shared) {
+  constexpr int kLine = sums_line(kColumns), kAcross = kColumns / 4;
+  float* sums = reinterpret_cast<float*>(shared);
+  RowPlace* places = reinterpret_cast<RowPlace*>(shared + kRows * kLine * 4);
+  const int t = static_cast<int>(threadIdx.x), row = m0 + t;
+  __syncthreads();  // the last stage has been read
+  if (o.splits == 1)
+    places[t] = place_of_row(o, row);
+  else
+    places[t] = {row < o.rows
+                     ? o.parts + (static_cast<long long>(blockIdx.z) * o.rows + row) * o.columns
+                     : nullptr,
+                 true};
+  lay_tiles<kLine>(sums, acc.tile, tiles.row, tiles.column);
+  if (WarpTiles<kColumns>::kExtra)
+    lay_tiles<kLine>(sums, acc.extra, tiles.row + 32 * tiles.half, 128);
+  __syncthreads();  // all sums are there
+  const bool wide = o.splits > 1 ? o.columns % 4 == 0 : o.wide_out;
+#pragma unroll 1
+  for (int i = t; i < kRows * kAcross; i += kRows) {
+    const int line = i / kAcross, column = i % kAcross * 4, valid = o.columns - (n0 + column);
+    const RowPlace place = places[line];
+    if (place.data && valid > 0)
+      write_four(o, place, sums + line * kLine + column, n0 + column, valid, wide);
+  }
 }
 
 /// A piece of a step in shared memory has a line of 64 bytes for each row or column, four groups.
@@ -185,7 +214,7 @@ UNMAR_DEVICE void multiply_rows(const ConvProduct& a, char* shared) {
   using Element = typename Type::Element;
   using Tiles = WarpTiles<kColumns>;
   constexpr int kLine = 64, kStage = (kRows + kColumns) * kLine, kStep = 4 * Type::kGroup;
-  static_assert(kStages * kStage == rows_shared(kColumns));
+  static_assert(kStages * kStage <= rows_shared(kColumns));
   const int t = static_cast<int>(threadIdx.x), lane = t % 32, group = t % 4, line = t / 4;
   const int m0 = static_cast<int>(blockIdx.x) * kRows;
   const int n0 = a.first_column + static_cast<int>(blockIdx.y) * kColumns;
@@ -244,8 +273,7 @@ UNMAR_DEVICE void multiply_rows(const ConvProduct& a, char* shared) {
                       bs + (stage * kStage + b_place) + j * 8 * kLine);
   };
   run_steps<Type>(tiles, steps, load, fetch, sums);
-  write_tiles(a.out, sums.tile, m0 + tiles.row, n0 + tiles.column);
-  if (Tiles::kExtra) write_tiles(a.out, sums.extra, m0 + tiles.row + 32 * tiles.half, n0 + 128);
+  write_sums(a.out, tiles, sums, m0, n0, shared);
 }
 
 /// A pixel of the sum: moved on by a step at a time.
@@ -281,7 +309,7 @@ UNMAR_DEVICE void multiply_pixels(const WeightProduct& a, char* shared) {
                 kSize = static_cast<int>(sizeof(Element));
   constexpr int kLineA = (kRows + 8) * kSize, kLineB = (kColumns + 8) * kSize;
   constexpr int kPieceA = kStep * kLineA, kStage = kPieceA + kStep * kLineB;
-  static_assert(kStages * kStage == pixels_shared(kColumns));
+  static_assert(kStages * kStage <= pixels_shared(kColumns));
   // Copies of 16 bytes: so many of a line, lines at a time, times.
   constexpr int kAcrossA = kRows / kGroup, kLinesA = 128 / kAcrossA, kTimesA = kStep / kLinesA;
   constexpr int kAcrossB = kColumns / kGroup, kLinesB = 128 / kAcrossB, kTimesB = kStep / kLinesB;
@@ -371,7 +399,7 @@ UNMAR_DEVICE void multiply_pixels(const WeightProduct& a, char* shared) {
     }
   };
   run_steps<Type>(tiles, steps, load, fetch, sums);
-  write_tiles(a.out, sums.tile, m0 + tiles.row, n0 + tiles.column);
+  write_sums(a.out, tiles, sums, m0, n0, shared);
 }
 
 /// For the modules of kernels, one for each precision.

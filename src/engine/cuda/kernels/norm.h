@@ -161,21 +161,31 @@ UNMAR_KERNEL(norm_grad_sums, NormGradSums, 256) {
     const auto cells = [&](const float* of) { return read_lanes(of + cell, r.count); };
     const Float4 mean = cells(a.cell_mean), rstd = cells(a.cell_rstd);
     const Float4 scale = cells(a.norm.scale), shift = cells(a.norm.shift);
-    const auto add = [&](float& s, float& n, float v, float d_out, float by, float to, float m,
-                         float rs) {
-      const float d = d_out * slope_at(a.norm.act, v * by + to);
-      s += d;
-      n += d * ((v - m) * rs);
-    };
-#pragma unroll 4
-    for (unsigned p = r.begin + r.row; p < r.end; p += r.rows) {
+    const auto add_pixel = [&](unsigned p, const auto& slope) {
+      const auto add = [&](float& s, float& n, float v, float d_out, float by, float to, float m,
+                           float rs) {
+        const float d = d_out * slope(v * by + to);
+        s += d;
+        n += d * ((v - m) * rs);
+      };
       const Float4 v = read_lanes(src + p * a.src_ld, r.count);
       const Float4 d = read_lanes(d_dst + p * a.d_dst_ld, r.count);
       add(sum.x, normal.x, v.x, d.x, scale.x, shift.x, mean.x, rstd.x);
-      if (r.count == 1) continue;
+      if (r.count == 1) return;
       add(sum.y, normal.y, v.y, d.y, scale.y, shift.y, mean.y, rstd.y);
       add(sum.z, normal.z, v.z, d.z, scale.z, shift.z, mean.z, rstd.z);
       add(sum.w, normal.w, v.w, d.w, scale.w, shift.w, mean.w, rstd.w);
+    };
+    const unsigned begin = r.begin + r.row;
+    if (is_straight(a.norm.act)) {
+      const float below = slope_below(a.norm.act);
+#pragma unroll 4
+      for (unsigned p = begin; p < r.end; p += r.rows)
+        add_pixel(p, [&](float x) { return x > 0.f ? 1.f : below; });
+    } else {  // written out once only, for a driver takes its time over it
+#pragma unroll 1
+      for (unsigned p = begin; p < r.end; p += r.rows)
+        add_pixel(p, [&](float x) { return slope_at(a.norm.act, x); });
     }
   }
   const ChannelSums sums = sum_rows(tile, r, a.c, sum, normal);

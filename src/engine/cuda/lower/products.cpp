@@ -41,9 +41,6 @@ void launch_product(Emitter& e, Precision p, const WeightProduct& args, const Co
   sum_the_parts(e, args.out);
 }
 
-/// Two floats at a time, for what the ring and the picture are written with.
-bool is_even(const Place& p) { return p.shape.c % 2 == 0 && p.ld % 2 == 0 && p.offset % 2 == 0; }
-
 int rows_of(const Band& band, const ProductRows& to) { return band.n * band.rows * to.row_w; }
 
 }  // namespace
@@ -111,7 +108,7 @@ void launch(Emitter& e, Precision p, const RowProduct& r, const Operand& a, cons
                              e.at(r.weights, std::size_t{r.first_group} * 4, groups * 4),
                              r.steps,
                              0,
-                             {to, rows, r.columns, t.bias, out, t.out->ld, s.c, is_even(*t.out),
+                             {to, rows, r.columns, t.bias, out, t.out->ld, s.c, is_wide(*t.out),
                               e.at(r.parts), splits, t.accumulate}},
                  r.blocks);
 }
@@ -156,7 +153,7 @@ void launch(Emitter& e, Precision p, const WeightSum& w, const Operand& a, const
                                dst.w,
                                0,
                                {to, rows, w.columns, nullptr, w.grad, w.columns, w.columns,
-                                w.columns % 2 == 0, e.at(w.parts), splits, accumulate}},
+                                w.columns % 4 == 0, e.at(w.parts), splits, accumulate}},
                  w.blocks);
 }
 
