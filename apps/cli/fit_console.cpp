@@ -12,12 +12,14 @@
 namespace unmar::cli {
 namespace {
 
-std::string fits_in_words(const RestoreOptions& o) {
+std::string fits_in_words(const RestoreOptions& o, int tiles) {
   if (o.prior == FitPrior::gan)
     return fmt::format("{} starts of {} iterations, then {}{} of the weights", *o.starts,
                        *o.iterations, o.stop == StopRule::none ? "" : "at most ",
                        *o.weight_iterations);
-  const std::string count = *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs) : "";
+  const std::string count = tiles > 1     ? fmt::format("{} tiles, each ", tiles)
+                            : *o.runs > 1 ? fmt::format("the mean of {} fits, each ", *o.runs)
+                                          : "";
   return fmt::format("{}{}{} iterations", count, o.stop == StopRule::none ? "" : "at most ",
                      *o.iterations);
 }
@@ -44,7 +46,7 @@ void announce(const RunStart& run) {
   }
   say("{} preset: network {}, {} parameters, {}, engine {}",
       to_text(option_spec("preset").get(o).value()), fitted_network(start), start.params,
-      fits_in_words(o), engine_in_words(start.engine));
+      fits_in_words(o, start.tiles), engine_in_words(start.engine));
   if (task_info(request.task).needs_mask && !request.options.skip && o.skip == 0)
     say("a large hole: as with --skip 0 --input meshgrid");
   say("Ctrl-C stops and writes the best result so far");

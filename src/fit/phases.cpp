@@ -43,6 +43,7 @@ class Phases {
  private:
   const FitPhase& phase() const { return phases_[static_cast<std::size_t>(phase_)]; }
   int part() const { return before_phase_ + in_phase_; }
+  bool is_sum() const { return phase().combine == Combine::sum; }
   bool has_next_phase() const { return phase_ + 1 < static_cast<int>(phases_.size()); }
 
   void next_phase() {
@@ -58,6 +59,7 @@ class Phases {
   FitResult next(std::string_view resume) {
     const FitPart which{.phase = phase_,
                         .fit = in_phase_,
+                        .sum = is_sum() && in_phase_ > 0 ? &picture_ : nullptr,
                         .moment = moment_,
                         .weights = phase_ > 0 ? &weights_ : nullptr,
                         .return_state = has_next_phase()};
@@ -120,8 +122,8 @@ class Phases {
     all_.stopped_by = cut        ? StoppedBy::cancelled
                       : by_rule_ ? StoppedBy::stopper
                                  : StoppedBy::iterations;
-    if (cut && (in_phase_ > 0 || one.iterations == 0)) return;
-    if (in_phase_ == 0 || phase().combine == Combine::mean || one.final_loss < all_.final_loss)
+    if (cut && (in_phase_ > 0 || one.iterations == 0 || is_sum())) return;
+    if (in_phase_ == 0 || phase().combine != Combine::least || one.final_loss < all_.final_loss)
       take(std::move(one), before);
     ++in_phase_;
   }
@@ -143,7 +145,7 @@ class Phases {
   }
 
   FitResult finish() {
-    all_.best = std::move(picture_);
+    if (!is_sum() || in_phase_ == phase().fits) all_.best = std::move(picture_);
     all_.runs = phase().combine == Combine::mean ? std::max(in_phase_, 1) : 1;
     if (all_.runs > 1)
       for (float& v : all_.best.values()) v /= static_cast<float>(all_.runs);

@@ -124,9 +124,10 @@ FrameRecorder::~FrameRecorder() {
 }
 
 bool FrameRecorder::shows(int iteration) const {
-  constexpr int kOfPart[] = {5, 10, 20, 40, 80};
+  constexpr int kOfPart[] = {5, 10, 20, 40, 80}, kMostParts = 8;  // of more the page grows long
   return std::ranges::binary_search(chosen_, iteration) ||
-         (part_ > 0 && std::ranges::binary_search(kOfPart, iteration - first_));
+         (part_ > 0 && parts_ <= kMostParts &&
+          std::ranges::binary_search(kOfPart, iteration - first_));
 }
 
 void FrameRecorder::watch(const FitScene& scene) {
@@ -141,6 +142,7 @@ void FrameRecorder::watch(const FitScene& scene) {
 void FrameRecorder::observe(const FitProgress& p) {
   const int iteration = p.row.iteration;
   if (p.part != part_) part_ = p.part, first_ = iteration;
+  parts_ = p.parts;
   if (shows(iteration)) {
     Work work{.frame = {.iteration = iteration,
                         .part = p.part,

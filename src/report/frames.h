@@ -65,7 +65,8 @@ class FrameRecorder {
   Tensor observation_;
   std::string network_input_, before_;
   int part_ = 0, first_ = 0;  ///< of several fits: the one that goes on, and its first iteration
-  Tensor previous_;           ///< f(z) one iteration before one that is shown
+  int parts_ = 1;
+  Tensor previous_;  ///< f(z) one iteration before one that is shown
 
   // Shared with the thread.
   mutable std::mutex mutex_;

@@ -44,7 +44,9 @@ function facts(report) {
     add("Iterations", iterations.least < iterations.most ? `${iterations.least}–${iterations.most}` : iterations.most, "of a tile's fit");
     add("Time", `${result.total_seconds.toFixed(1)} s`);
   } else {
-    add("Chosen iteration", result.best_iteration, `of ${result.iterations} done`);
+    const tiles = fittedTiles(report), counts = tiles.map(tile => tile.iterations);
+    if (tiles.length) add("Iterations", result.iterations, `in ${tiles.length} tiles, ${Math.min(...counts)} to ${Math.max(...counts)} each`);
+    else add("Chosen iteration", result.best_iteration, `of ${result.iterations} done`);
     add("Time", `${result.seconds.toFixed(1)} s`, `${(result.iterations / Math.max(result.seconds, 1e-9)).toFixed(2)} iterations per second`);
   }
   add("Network", report.network, parameters > 0 ? `${parameters} parameters` : "");
@@ -52,6 +54,11 @@ function facts(report) {
   add("Seed", options.seed, `engine ${report.engine}`);
   if (result.rollbacks > 0) add("Roll-backs", result.rollbacks, "loss spikes that were undone");
   return h("dl", { class: "facts" }, list);
+}
+
+/** The fits that the picture was made of tile by tile; none if it was fitted as one piece. */
+function fittedTiles(report) {
+  return (report.manifest.result.parts ?? []).filter(part => part.phase === "tile");
 }
 
 /** "start 2 of 5", or nothing for a single fit. */
@@ -172,8 +179,10 @@ function aboutFit(report) {
       `From ${starts.length} random ${starts.length > 1 ? "starts" : "start"} z alone was fitted until the picture explains the given one` +
       (parts.length > starts.length ? "; from the best of them the weights then learn, too, what no z can say." : ".");
   }
+  const tiles = fittedTiles(report);
   return "Nothing was learnt from other pictures. A network with random weights turns noise into a picture; at every iteration " +
     "the weights take a step that brings it closer to the one picture there is. Structure is learnt before noise, so the fit ends in between." +
+    (tiles.length > 1 ? ` It goes through ${tiles.length} tiles, one after the other; each has a fit of its own and ends at its own moment.` : "") +
     (result.runs > 1 ? ` The result is the mean of ${result.runs} such fits, whose mistakes differ.` : "");
 }
 
@@ -322,12 +331,15 @@ function plot({ title, unit, about, series, logarithmic, last, chosen, borders }
     svg("g", { class: "grid" }, ...rows.map(v => svg("path", { d: `M0 ${(HEIGHT * (1 - y.at(v))).toFixed(1)}H${WIDTH}` }))),
     ...series.map((s, k) => svg("path", { class: styles[k], d: path(s.points) })));
   const cursor = h("span", { class: "cursor", hidden: true });
-  const at = 100 * chosen / last;
   const area = h("div", { class: "area" }, drawing,
     rows.map(v => h("span", { class: "y", style: `top:${(100 * (1 - y.at(v))).toFixed(2)}%` }, short(v))),
     ticks(0, last, 4, false).map(v => h("span", { class: "x", style: `left:${(100 * v / last).toFixed(2)}%` }, short(v))),
     borders.map(b => h("span", { class: "border", style: `left:${(100 * b / last).toFixed(2)}%` })),
-    chosen >= 0 ? h("span", { class: at > 60 ? "chosen flip" : "chosen", style: `left:${at.toFixed(2)}%` }, h("b", {}, `chosen: ${chosen}`)) : null,
+    chosen.filter(iteration => iteration >= 0).map(iteration => {
+      const at = 100 * iteration / last;
+      return h("span", { class: at > 60 ? "chosen flip" : "chosen", style: `left:${at.toFixed(2)}%` },
+        chosen.length > 1 ? null : h("b", {}, `chosen: ${iteration}`));
+    }),
     cursor);
   area.addEventListener("click", event => {
     const box = area.getBoundingClientRect();
@@ -344,9 +356,10 @@ function curves(report, formed) {
   const { history, manifest } = report, rule = manifest.options.stop;
   const column = (name, label, faint = false) =>
     ({ name: label, faint, points: history[name].map((value, k) => [history.iteration[k], value]) });
-  const { iterations, best_iteration, parts = [] } = manifest.result;
+  const { iterations, best_iteration, parts = [] } = manifest.result, tiles = fittedTiles(report);
   const borders = parts.slice(0, -1).reduce((all, p) => [...all, (all.at(-1) ?? 0) + p.iterations], []);
-  const common = { last: Math.max(iterations - 1, 1), chosen: best_iteration, borders };
+  const common = { last: Math.max(iterations - 1, 1), borders,
+    chosen: tiles.length ? tiles.map(tile => tile.best_iteration) : [best_iteration] };
   const figures = [
     { title: "Loss", about: "How far f(z) is from the given picture, noise included: it goes on falling.", series: [column("loss", "loss")], logarithmic: true },
     { title: "Stopper", about: `What --stop ${rule} watches to choose the iteration.`, series: [column("signal", rule)], logarithmic: true },
@@ -354,7 +367,8 @@ function curves(report, formed) {
       series: [column("psnr", "this iteration", true), column("psnr_average", "running average")], logarithmic: false },
   ];
   return section("curves-title", "Curves",
-    h("p", {}, "The dashed line marks the iteration that became the result; the gray one follows the slider above." +
+    h("p", {}, (tiles.length ? "Dashed lines mark the iterations that became the tiles of the result;" : "The dashed line marks the iteration that became the result;") +
+      " the gray one follows the slider above." +
       (borders.length ? ` Thin lines part the ${parts.length} fits.` : "")),
     h("div", { class: "plots" }, figures.map(figure => plot({ ...figure, ...common }, formed))));
 }

@@ -113,12 +113,16 @@ std::string fit_in_words(const RunResult& run) {
   if (r.fit.stopped_by == StoppedBy::cancelled && r.fit.iterations == 0)
     return fmt::format(
         "stopped by you after {:.1f} s; the result is the filter's, as far as it got", run.seconds);
+  if (r.fit.stopped_by == StoppedBy::cancelled && r.candidates.size() == 1)
+    return fmt::format("stopped by you after {} iterations in {:.1f} s; the result is the filter's",
+                       r.fit.iterations, r.fit.seconds);
   const char* end = r.fit.stopped_by == StoppedBy::stopper     ? "stopped by itself"
                     : r.fit.stopped_by == StoppedBy::cancelled ? "stopped by you"
                                                                : "finished";
-  const std::string source = r.fit.runs > 1
-                                 ? fmt::format("the mean of {} fits", r.fit.runs)
-                                 : fmt::format("that of iteration {}", r.fit.best_iteration);
+  const std::string source =
+      r.tiles > 1      ? fmt::format("made of {} tiles, each at its own moment", r.tiles)
+      : r.fit.runs > 1 ? fmt::format("the mean of {} fits", r.fit.runs)
+                       : fmt::format("that of iteration {}", r.fit.best_iteration);
   std::string text =
       r.options.method == Method::patches
           ? fmt::format("finished after {:.1f} s", run.seconds)

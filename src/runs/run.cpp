@@ -57,12 +57,7 @@ class Run {
     const RestoreOptions resolved = resolve(request_.task, options_);
     make_engine(resolved.engine.value());
     check_outputs(request_, resolved, store_, record != nullptr);
-    const int iterations = most_iterations(resolved);
-    keep_every_ = request_.cadence.keep_every > 0
-                      ? request_.cadence.keep_every
-                      : (iterations + kKeptPictures - 1) / kKeptPictures;
     if (Film::is_meant_by(request_.out.snapshots)) film_.emplace();
-    if (!request_.out.report.empty() || store_) frames_.emplace(most_iterations(resolved));
     const RunInputs& in = request_.in;
     runs::Pictures pictures = runs::read_pictures(in, resolved, !request_.out.result.empty());
     input_ = std::move(pictures.input);
@@ -70,6 +65,12 @@ class Run {
     if (!request_.out.result.empty()) check_holds(request_.out.result, result_.input);
     mask_ = std::move(pictures.mask);
     if (pictures.known) options_.known = pictures.known;
+    const int iterations =
+        most_iterations(request_.task, input_, mask_.empty() ? nullptr : &mask_, options_);
+    keep_every_ = request_.cadence.keep_every > 0
+                      ? request_.cadence.keep_every
+                      : (iterations + kKeptPictures - 1) / kKeptPictures;
+    if (!request_.out.report.empty() || store_) frames_.emplace(iterations);
     if (!in.reference.empty())
       reference_ = read_like(
           input_, in.reference,

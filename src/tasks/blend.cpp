@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/fail.h"
+#include "tasks/canvas.h"
 #include "unmar/base/process.h"
 
 namespace unmar {
@@ -49,6 +50,18 @@ double mean_square(const std::vector<float>& a, const std::vector<float>& b) {
     sum += d * d;
   }
   return sum / static_cast<double>(a.size());
+}
+
+Tensor mixed(const std::vector<const Tensor*>& pictures, const Rect& rect,
+             const std::vector<double>& weights) {
+  const int channels = pictures.front()->shape().c;
+  Tensor mix({1, channels, rect.height, rect.width}, 0.f);
+  for (std::size_t k = 0; k < pictures.size(); ++k) {
+    const Tensor part = crop(*pictures[k], rect);
+    for (std::size_t i = 0; i < mix.count(); ++i)
+      mix.data()[i] += static_cast<float>(weights[k]) * part.data()[i];
+  }
+  return mix;
 }
 
 }  // namespace
@@ -147,17 +160,21 @@ Tensor Blend::with(const Tensor& fit, double fit_seconds, const Hidden& hidden) 
 
   add("dip", fit, fit_seconds);
   add("dip+patches", step, step_seconds);
-  if (measured)
-    weigh(blind, hidden.compared);
-  else
-    for (Candidate& c : candidates_)
-      c.weight = c.name == (noise.kind == NoiseKind::correlated ? "dip" : "patches") ? 1 : 0;
-
+  const std::vector<const Tensor*> pictures = {&filtered_, &fit, &step};
   Tensor result(fit.shape(), 0.f);
-  const Tensor* pictures[] = {&filtered_, &fit, &step};
-  for (std::size_t k = 0; k < candidates_.size(); ++k)
-    for (std::size_t i = 0; i < result.count(); ++i)
-      result.data()[i] += static_cast<float>(candidates_[k].weight) * pictures[k]->data()[i];
+  if (measured) {
+    const int side = std::max(fit.shape().h, fit.shape().w);
+    for (Candidate& c : candidates_) c.weight = 0, c.error = 0;
+    const TileGrid grid = plan_.tiles.value_or(TileGrid(fit.shape().h, fit.shape().w, side, 0));
+    for (int tile = 0; tile < grid.count(); ++tile)
+      add_share(grid, tile,
+                mixed(pictures, grid.tile(tile), weigh(blind, hidden.compared, grid, tile)),
+                result);
+  } else {
+    const bool fit_alone = noise.kind == NoiseKind::correlated;
+    for (Candidate& c : candidates_) c.weight = c.name == (fit_alone ? "dip" : "patches") ? 1 : 0;
+    result = fit_alone ? fit : filtered_;
+  }
   return known_.empty() ? std::move(result) : where(known_, result, fit);
 }
 
@@ -176,16 +193,21 @@ Tensor Blend::blind_filter(const Tensor& unseen, const Tensor& fit, const Hidden
   return error_of(alone) < error_of(filled) ? std::move(alone) : std::move(filled);
 }
 
-void Blend::weigh(const std::vector<Tensor>& blind, const Tensor& compared) {
-  std::vector<std::vector<float>> values;
-  for (const Tensor& picture : blind) values.push_back(values_at(picture, compared));
-  std::vector<double> errors;
+std::vector<double> Blend::weigh(const std::vector<Tensor>& blind, const Tensor& compared,
+                                 const TileGrid& grid, int tile) {
+  const Rect rect = grid.tile(tile);
+  const Tensor places = crop(compared, rect);
+  const std::vector<float> noisy = values_at(crop(plan_.y, rect), places);
   const auto& usual = plan_.noise->kind == NoiseKind::correlated ? kUsualCorrelated : kUsual;
-  const auto weights = blend_weights(values, values_at(plan_.y, compared), usual, errors);
+  std::vector<std::vector<float>> values;
+  for (const Tensor& picture : blind) values.push_back(values_at(crop(picture, rect), places));
+  std::vector<double> errors(blind.size(), 0.), weights = usual;
+  if (!noisy.empty()) weights = blend_weights(values, noisy, usual, errors);
   for (std::size_t k = 0; k < candidates_.size(); ++k) {
-    candidates_[k].error = errors[k];
-    candidates_[k].weight = weights[k];
+    *candidates_[k].error += errors[k] / grid.count();
+    candidates_[k].weight += weights[k] / grid.count();
   }
+  return weights;
 }
 
 }  // namespace unmar

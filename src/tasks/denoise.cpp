@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "tasks/canvas.h"
 #include "tasks/task.h"
 #include "tasks/values.h"
 
@@ -33,10 +34,11 @@ void best_denoise(RestoreOptions& o, const RestoreOptions& given) {
   o.reg_noise_std = jitter(given);
 }
 
-/// The fit of a picture this small is at its best after some 50 iterations, when an average over as
-/// many is still full of the first ones (docs/results.md).
-RestoreOptions suit_small(const RestoreOptions& given, const RestoreOptions& resolved,
-                          const Image& noisy, const Image*) {
+/// The fit of a small picture is at its best after some 50 iterations, when an average over as many
+/// is still full of the first ones (docs/results.md). A large one is fitted in tiles.
+RestoreOptions suit_size(const RestoreOptions& given, const RestoreOptions& resolved,
+                         const Image& noisy, const Image*) {
+  if (fitted_tiles(Task::denoise, noisy, resolved)) return suited_to_tiles(Task::denoise, given);
   constexpr double kSmall = 48 * 48;  // px
   constexpr double kShort = 0.9;
   const double pixels = static_cast<double>(noisy.height()) * noisy.width();
@@ -62,6 +64,7 @@ Plan plan_denoise(const Image& noisy, const Image*, const RestoreOptions& resolv
     if (plan.noise->impulses > 0) known = both(known_of_impulses(plan.y), known);
   }
   plan.A = known.empty() ? make_identity() : make_mask(std::move(known));
+  plan.tiles = fitted_tiles(Task::denoise, noisy, resolved);
   return plan;
 }
 
@@ -70,28 +73,29 @@ Plan plan_denoise(const Image& noisy, const Image*, const RestoreOptions& resolv
 TaskSpec denoise_task() {
   return {
       .task = Task::denoise,
-      .info = {.name = "denoise",
-               .summary = "Remove noise from a picture",
-               .details =
-                   "A filter that combines similar patches has a first result soon (256x256 on two "
-                   "cores: 2 s).\nThen a network is fitted to the noisy picture alone; it learns "
-                   "the picture sooner than the noise,\nand the fit ends in between (2 minutes; "
-                   "--preset best: 20). The result is the blend of both that\npixels hidden from "
-                   "them speak for. If you stop it, the filter's result is written.",
-               .examples =
-                   "  unmar denoise noisy.png -o clean.png\n"
-                   "  unmar denoise noisy.png -o clean.png --method patches\n"
-                   "  unmar denoise noisy.png -o clean.png --sigma 50 --preset paper\n"
-                   "  unmar denoise noisy.tif -o clean.tif --iterations 800 --seed 7 --manifest "
-                   "run.json\n"
-                   "  unmar denoise dark.png -o clean.png --guide flash.png --input guide "
-                   "--reg-noise-std 0",
-               .refines = true},
+      .info =
+          {.name = "denoise",
+           .summary = "Remove noise from a picture",
+           .details =
+               "A filter that combines similar patches has a first result soon (256x256 on two "
+               "cores: 2 s).\nThen a network is fitted to the noisy picture alone, tile by tile; "
+               "it learns the picture sooner\nthan the noise, and each fit ends in between (40 s; "
+               "--preset best: 20 minutes). The result\nis the blend of both that pixels hidden "
+               "from them speak for. If you stop it, the filter's result\nis written.",
+           .examples =
+               "  unmar denoise noisy.png -o clean.png\n"
+               "  unmar denoise noisy.png -o clean.png --method patches\n"
+               "  unmar denoise noisy.png -o clean.png --sigma 50 --preset paper\n"
+               "  unmar denoise noisy.tif -o clean.tif --iterations 800 --seed 7 --manifest "
+               "run.json\n"
+               "  unmar denoise dark.png -o clean.png --guide flash.png --input guide "
+               "--reg-noise-std 0",
+           .refines = true},
       .quick = quick_denoise,
       .best = best_denoise,
       .paper = paper_denoise,
       .method = Method::automatic,
-      .suit = suit_small,
+      .suit = suit_size,
       .plan = plan_denoise,
       .only_noise = true,
       .error = error_of_noise,

@@ -33,7 +33,13 @@ Tensor either(const Tensor& a, const Tensor& b) {
   return both;
 }
 
-std::vector<FitPhase> phases_of(const RestoreOptions& o) {
+constexpr int kWarmUp = 75;  ///< iterations of the fit that those of tiles start from
+
+/// tiles: that the fit goes through; 1: it is of the whole.
+std::vector<FitPhase> phases_of(const RestoreOptions& o, int tiles) {
+  if (tiles > 1)
+    return {{.name = "warm-up", .iterations = std::min(kWarmUp, *o.iterations)},
+            {.name = "tile", .fits = tiles, .combine = Combine::sum, .iterations = *o.iterations}};
   if (o.prior != FitPrior::gan)
     return {{.name = "run", .fits = *o.runs, .iterations = *o.iterations}};
   std::vector<FitPhase> phases = {
@@ -43,11 +49,17 @@ std::vector<FitPhase> phases_of(const RestoreOptions& o) {
   return phases;
 }
 
+int most_of(const std::vector<FitPhase>& phases) {
+  int most = 0;
+  for (const FitPhase& phase : phases) most += phase.fits * phase.iterations;
+  return most;
+}
+
 }  // namespace
 
 Draw::Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor& also_hidden,
-           int latent)
-    : stopping(make_stopping(task, plan, own)),
+           const Hidden* drawn, int latent)
+    : stopping(make_stopping(task, plan, own, drawn)),
       x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()},
       start(problem_options(own)),
       how(fit_options(own)) {
@@ -68,11 +80,15 @@ Draw::Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor&
 }
 
 Fits::Fits(Task task, const Plan& plan, const RestoreOptions& resolved)
-    : task_(task), plan_(plan), options_(resolved), phases_(phases_of(resolved)) {
-  // What judges the last phase is hidden from those before.
-  if (resolved.prior == FitPrior::gan) hidden_ = make_stopping(task, plan, resolved).hidden;
+    : task_(task),
+      plan_(plan),
+      options_(resolved),
+      phases_(phases_of(resolved, plan.tiles ? plan.tiles->count() : 1)) {
+  // What judges the last phase is hidden from those before; tiles share what is hidden.
+  const bool hides_first = resolved.prior == FitPrior::gan || plan.tiles;
+  if (hides_first) hidden_ = make_stopping(task, plan, resolved).hidden;
   draw({});
-  if (resolved.prior != FitPrior::gan) hidden_ = draw_->stopping.hidden;
+  if (!hides_first) hidden_ = draw_->stopping.hidden;
 }
 
 /// Of several runs the first finds the moment to end. The others end there: nothing need be hidden
@@ -87,6 +103,13 @@ RestoreOptions Fits::options_of(const FitPart& part) const {
     if (!latent) own.lr = own.weight_lr, own.iterations = own.weight_iterations;
     return own;
   }
+  if (plan_.tiles) {
+    if (part.phase > 0) return own;
+    own.stop = StopRule::none;
+    own.watch = std::nullopt;
+    own.iterations = phases_[0].iterations;
+    return own;
+  }
   own.seed = *own.seed + part.fit;
   if (part.fit > 0 && own.prior == FitPrior::dip) {
     own.stop = StopRule::none;
@@ -95,16 +118,55 @@ RestoreOptions Fits::options_of(const FitPart& part) const {
   return own;
 }
 
+/// The weights that all tiles start from are those of the one in the middle.
+int Fits::tile_of(const FitPart& part) const {
+  if (part.phase > 0) return part.fit;
+  const TileAxis &rows = plan_.tiles->rows(), &columns = plan_.tiles->columns();
+  return rows.count() / 2 * columns.count() + columns.count() / 2;
+}
+
 void Fits::draw(const FitPart& part) {
   draw_.reset();
+  if (plan_.tiles) {
+    const Rect rect = plan_.tiles->tile(tile_of(part));
+    const Hidden hidden{crop(hidden_.from_fit, rect), crop(hidden_.compared, rect)};
+    tile_ = part_of(plan_, rect);
+    draw_ = std::make_unique<Draw>(task_, *tile_, options_of(part), hidden.from_fit, &hidden, 0);
+    return;
+  }
   // Of blended fits the mean, too, must not have seen what the first hides.
   const bool all_hide = options_.method == Method::automatic || options_.prior == FitPrior::gan;
   draw_ = std::make_unique<Draw>(task_, plan_, options_of(part),
-                                 all_hide ? hidden_.from_fit : Tensor(), part.fit);
+                                 all_hide ? hidden_.from_fit : Tensor(), nullptr, part.fit);
 }
 
-FitResult Fits::run(Engine& engine, const RestoreContext& context,
-                    const std::function<void(const FitProgress&)>& on_iteration) {
+FitResult Fits::fit_tile(Engine& engine, const FitPart& part, const FitOptions& how,
+                         const RestoreContext& context, const Tensor& around,
+                         const OnIteration& on_iteration) const {
+  const int tile = tile_of(part);
+  const Tensor reference =
+      context.reference ? crop(to_tensor(*context.reference), plan_.tiles->tile(tile)) : Tensor();
+  Canvas iterate(*plan_.tiles, tile, around, part.sum), average = iterate;
+  const auto on_tile = [&](const FitProgress& p) {
+    FitProgress whole{p.row,
+                      p.iterations,
+                      p.seconds,
+                      p.best_iteration,
+                      iterate.with(p.restored),
+                      p.average.empty() ? p.average : average.with(p.average),
+                      p.save_to};
+    whole.cancelled = p.cancelled;
+    on_iteration(whole);
+  };
+  FitResult result = fit(draw_->problem, engine, how, *draw_->stopping.stopper,
+                         context.reference ? &reference : nullptr, on_tile, context.cancel);
+  result.best = part.phase > 0 ? iterate.share_of(result.best) : iterate.with(result.best);
+  result.last = {};
+  return result;
+}
+
+FitResult Fits::run(Engine& engine, const RestoreContext& context, const OnIteration& on_iteration,
+                    const Tensor& around) {
   const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
   const auto fit_part = [&](const FitPart& part, const auto& on_part_iteration,
                             std::string_view resume) {
@@ -113,16 +175,20 @@ FitResult Fits::run(Engine& engine, const RestoreContext& context,
     how.resume = resume;
     how.weights = part.phase > 0 ? part.weights : part.fit == 0 ? context.weights : nullptr;
     how.return_state = part.return_state || context.return_weights;
+    if (plan_.tiles) return fit_tile(engine, part, how, context, around, on_part_iteration);
     return fit(draw_->problem, engine, how, *draw_->stopping.stopper,
                context.reference ? &reference : nullptr, on_part_iteration, context.cancel);
   };
   return fit_phases(phases_, fit_part, on_iteration, context.resume);
 }
 
-int most_iterations(const RestoreOptions& resolved) {
-  int most = 0;
-  for (const FitPhase& phase : phases_of(resolved)) most += phase.fits * phase.iterations;
-  return most;
+int most_iterations(const RestoreOptions& resolved) { return most_of(phases_of(resolved, 1)); }
+
+int most_iterations(Task task, const Image& observed, const Image* mask,
+                    const RestoreOptions& given) {
+  const RestoreOptions resolved = resolve_for(task, observed, mask, given);
+  const auto tiles = fitted_tiles(task, observed, resolved);
+  return most_of(phases_of(resolved, tiles ? tiles->count() : 1));
 }
 
 ProblemOptions problem_options(const RestoreOptions& o) {

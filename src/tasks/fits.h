@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "tasks/canvas.h"
 #include "tasks/plan.h"
 #include "tasks/stopping.h"
 #include "unmar/fit/phases.h"
@@ -13,9 +14,9 @@ namespace unmar {
 /// The problem of one fit, and all that is drawn from its seed.
 struct Draw {
   /// also_hidden: from the fit, beside what its stopper hides; may be empty.
-  /// latent: number of the start of a GAN.
+  /// drawn: what its stopper hides; null: it draws that. latent: number of the start of a GAN.
   Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor& also_hidden,
-       int latent);
+       const Hidden* drawn, int latent);
 
   Stopping stopping;
   Shape x_shape;
@@ -25,7 +26,7 @@ struct Draw {
   Problem problem;
 };
 
-/// The fits that one restoration is made of, by --runs or by --prior gan.
+/// The fits that one restoration is made of, by --runs, by --prior gan or by Plan::tiles.
 class Fits {
  public:
   /// Draws the first of them. throws what make_problem() throws.
@@ -34,18 +35,28 @@ class Fits {
   const Draw& first() const { return *draw_; }
   /// What the first one hides.
   const Hidden& hidden() const { return hidden_; }
+  /// around: of Plan::tiles, what is shown where no tile has been fitted, [1,c,h,w].
   FitResult run(Engine& engine, const RestoreContext& context,
-                const std::function<void(const FitProgress&)>& on_iteration);
+                const std::function<void(const FitProgress&)>& on_iteration,
+                const Tensor& around = {});
 
  private:
+  using OnIteration = std::function<void(const FitProgress&)>;
+
   RestoreOptions options_of(const FitPart& part) const;
+  int tile_of(const FitPart& part) const;
   void draw(const FitPart& part);
+  /// on_iteration hears of the whole picture.
+  FitResult fit_tile(Engine& engine, const FitPart& part, const FitOptions& how,
+                     const RestoreContext& context, const Tensor& around,
+                     const OnIteration& on_iteration) const;
 
   Task task_;
   const Plan& plan_;
   const RestoreOptions& options_;
   std::vector<FitPhase> phases_;
   Hidden hidden_;
+  std::optional<Plan> tile_;    ///< what draw_ is of, if not of plan_
   std::unique_ptr<Draw> draw_;  ///< two of them would take twice the memory
 };
 

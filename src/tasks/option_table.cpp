@@ -282,11 +282,13 @@ std::vector<OptionSpec> make_table() {
        basic(number("strength", &R::strength, 0, 1,
                     "share of the restored picture in the result; the rest is what came in "
                     "(upscale: enlarged by bicubic); missing pixels are filled in any case")),
-       basic(in_forms({"auto", "none", "PX"},
-                      text("tile", &R::tile,
-                           "side of the tiles that a large picture is restored in, each with a fit "
-                           "and an end of its own; PX of the result, overlap included, from 64 on; "
-                           "auto: 160 above a megapixel; none: the picture as a whole")))});
+       basic(in_forms(
+           {"auto", "none", "PX"},
+           text("tile", &R::tile,
+                "side of the tiles that a large picture is restored in, each with a fit "
+                "and an end of its own; PX of the result, overlap included, from 64 on; "
+                "auto: 160 above a megapixel, and beside the filter of denoise the fit alone goes "
+                "tile by tile from 200x200 px on; none: the picture as a whole")))});
   add_group(table, "Damage", damage());
   add_group(table, "Duration", duration());
   add_group(table, "Network", network());

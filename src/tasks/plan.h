@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "unmar/tasks/tasks.h"
+#include "unmar/tensor/tiles.h"
 
 namespace unmar {
 
@@ -19,6 +20,8 @@ struct Plan {
   ValueCounts counts = {};
   /// Of y, unless the fit works alone: it need not know.
   std::optional<NoiseModel> noise = {};
+  /// That the fit goes through one by one; nothing: it is of the whole.
+  std::optional<TileGrid> tiles = {};
 };
 
 /// A hole of 32x32 px or more gets no skip connections and coordinates to start from, as the paper

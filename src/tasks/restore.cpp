@@ -71,8 +71,11 @@ void require_memory_for(Task task, const Image& observed, const RestoreOptions& 
   const TaskSpec& spec = task_spec(task);
   const int factor = spec.enlargement ? spec.enlargement(o) : 1;
   constexpr int kMostSide = 1 << 24;  // no overflow below; the graph says what is too large
-  const Shape picture{1, observed.channels(), std::min(observed.height(), kMostSide) * factor,
-                      std::min(observed.width(), kMostSide) * factor};
+  const auto tiles = fitted_tiles(task, observed, o);
+  const int height = tiles ? tiles->tile(0).height : observed.height();
+  const int width = tiles ? tiles->tile(0).width : observed.width();
+  const Shape picture{1, observed.channels(), std::min(height, kMostSide) * factor,
+                      std::min(width, kMostSide) * factor};
   const auto A = spec.counted ? spec.counted(o) : make_identity();
   require_memory(task, picture, *A, o, engine);
 }
@@ -146,6 +149,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   std::optional<Fits> all;
   if (fits) {
     all.emplace(task, plan, options);
+    result.tiles = plan.tiles ? plan.tiles->count() : 1;
     result.engine = engine->info_for(all->first().problem.graph);
     if (options.prior != FitPrior::gan) result.network = network_options(options);
     result.params = all->first().problem.graph.param_count();
@@ -170,7 +174,8 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
 
     const Hidden hidden = all->hidden();
     try {
-      result.fit = all->run(*engine, context, reporter(plan, context));
+      const Tensor around = plan.tiles ? to_tensor(result.image) : Tensor();
+      result.fit = all->run(*engine, context, reporter(plan, context), around);
     } catch (const Error& error) {
       if (!blend || error.code() != ErrorCode::cancelled) throw;
       result.fit.stopped_by = StoppedBy::cancelled;  // the filter's result is there

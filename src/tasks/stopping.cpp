@@ -53,7 +53,8 @@ Tensor grown(const Tensor& mask, int reach) {
 /// Makes stoppers; they share what is hidden from the loss.
 class Maker {
  public:
-  Maker(Task task, const Plan& plan, const RestoreOptions& o) : task_(task), plan_(plan), o_(o) {}
+  Maker(Task task, const Plan& plan, const RestoreOptions& o, const Hidden* drawn)
+      : task_(task), plan_(plan), o_(o), drawn_(drawn) {}
 
   std::unique_ptr<Stopper> make(StopRule rule, Stopping& needs) const {
     switch (rule) {
@@ -125,6 +126,7 @@ class Maker {
   /// Neighbours that share their noise are hidden together, and only the one in the middle is
   /// compared.
   Hidden hide(const Tensor& known, double fraction) const {
+    if (drawn_) return *drawn_;
     const int reach = plan_.noise && plan_.noise->kind == NoiseKind::correlated ? 1 : 0;
     constexpr double kMore = 2;  ///< so that enough are compared
     if (reach > 0) fraction = std::min(0.5, kMore * fraction) / ((2 * reach + 1) * (2 * reach + 1));
@@ -184,6 +186,7 @@ class Maker {
   Task task_;
   const Plan& plan_;
   const RestoreOptions& o_;
+  const Hidden* drawn_;
 };
 
 }  // namespace
@@ -195,9 +198,10 @@ StageOptions stage_options(const RestoreOptions& o) {
           .seed = static_cast<std::uint64_t>(o.seed.value())};
 }
 
-Stopping make_stopping(Task task, const Plan& plan, const RestoreOptions& resolved) {
+Stopping make_stopping(Task task, const Plan& plan, const RestoreOptions& resolved,
+                       const Hidden* drawn) {
   Stopping stopping;
-  const Maker maker(task, plan, resolved);
+  const Maker maker(task, plan, resolved, drawn);
   if (resolved.prior == FitPrior::staged)
     stopping.targets = std::make_unique<StagedTargets>(*plan.A, plan.y, stage_options(resolved));
   stopping.stopper = maker.make(resolved.stop.value(), stopping);

@@ -22,7 +22,9 @@ struct Stopping {
 
 StageOptions stage_options(const RestoreOptions& resolved);
 
+/// drawn: what to hide instead of drawing anew; null: that.
 /// throws Error{bad_argument} for a rule that the task or the other options do not allow.
-Stopping make_stopping(Task task, const Plan& plan, const RestoreOptions& resolved);
+Stopping make_stopping(Task task, const Plan& plan, const RestoreOptions& resolved,
+                       const Hidden* drawn = nullptr);
 
 }  // namespace unmar

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/fail.h"
+#include "tasks/canvas.h"
 #include "tasks/mask.h"
 #include "tasks/plan.h"
 #include "tasks/task.h"
@@ -13,9 +14,10 @@
 namespace unmar {
 namespace {
 
-constexpr int kSide = 160;      // px of the result
-constexpr int kLeastSide = 64;  // a network with four scales needs some pixels
-constexpr double kWhole = 1e6;  // px; more is cut
+constexpr int kSide = 160;               // px of the result
+constexpr int kLeastSide = 64;           // a network with four scales needs some pixels
+constexpr double kWhole = 1e6;           // px; more is cut
+constexpr double kOnePiece = 200 * 200;  // px; beside the filter more is fitted in tiles
 /// Share of a tile's side that it has in common with its neighbour.
 constexpr int kOverlap = 8;
 constexpr int kLeastOverlap = 16;  // px of the result
@@ -45,27 +47,23 @@ int reach_of(Task task, const RestoreOptions& resolved) {
   return (reach + factor - 1) / factor;
 }
 
-/// What is meant for the fit of a whole picture, and was not chosen by the user, as a tile wants
-/// it: it starts near its end, and some tiles are past it soon (docs/results.md).
-RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given) {
-  RestoreOptions suited = given;
+/// Holes are filled by the fit alone, so it keeps its size for other tasks than denoise.
+bool is_beside_filter(Task task, const RestoreOptions& usual) {
+  return task_spec(task).only_noise && usual.preset == Preset::quick &&
+         usual.method == Method::automatic && usual.prior == FitPrior::dip;
+}
+
+RestoreOptions as_tiles(Task task, const RestoreOptions& given) {
+  RestoreOptions suited = suited_to_tiles(task, given);
   suited.tile = "none";
-  const RestoreOptions usual = resolve(task, given);
-  const bool free = usual.preset != Preset::paper && usual.prior == FitPrior::dip;
-  if (!free) return suited;
-  // Holes are filled by the fit alone, so it keeps its size for other tasks than denoise.
-  const bool chosen = given.network || given.custom_network || given.channels || given.top_channels;
-  const bool beside_filter = task_spec(task).only_noise && usual.preset == Preset::quick &&
-                             usual.method == Method::automatic && !chosen;
-  if (beside_filter) suited.channels = kChannels;
-  if (usual.stop != StopRule::none) {
-    if (!given.iterations)
-      suited.iterations = beside_filter ? kMostIterations : *usual.iterations / 3;
-    if (!given.patience) suited.patience = 60;
-  } else if (!given.iterations) {
-    suited.iterations = *usual.iterations / 2;
-  }
   return suited;
+}
+
+/// The least side of tiles that cover a length, no more of them than of kSide.
+int side_for(int length, int overlap) {
+  if (length <= kSide) return length;
+  const int step = kSide - overlap, count = (length - overlap + step - 1) / step;
+  return (length + (count - 1) * overlap + count - 1) / count;
 }
 
 /// Rows of `block` into `whole`, which marks what block marks.
@@ -149,6 +147,45 @@ Image sample_of(const PictureParts& picture, Look look) {
 
 }  // namespace
 
+/// It starts near its end, and some tiles are past it soon (docs/results.md).
+RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given) {
+  RestoreOptions suited = given;
+  const RestoreOptions usual = resolve(task, given);
+  const bool free = usual.preset != Preset::paper && usual.prior == FitPrior::dip;
+  if (!free) return suited;
+  const bool chosen = given.network || given.custom_network || given.channels || given.top_channels;
+  const bool beside_filter = is_beside_filter(task, usual) && !chosen;
+  if (beside_filter) suited.channels = kChannels;
+  if (usual.stop != StopRule::none) {
+    if (!given.iterations)
+      suited.iterations = beside_filter ? kMostIterations : *usual.iterations / 3;
+    if (!given.patience) suited.patience = 60;
+  } else if (!given.iterations) {
+    suited.iterations = *usual.iterations / 2;
+  }
+  return suited;
+}
+
+std::optional<TileGrid> fitted_tiles(Task task, const Image& observed, const RestoreOptions& o) {
+  const double pixels = static_cast<double>(observed.height()) * observed.width();
+  const bool meant = o.tile == "auto" && is_beside_filter(task, o) && o.runs == 1 &&
+                     o.stop == StopRule::automatic && o.optimise == Optimise::weights &&
+                     o.network == "skip" && o.input == InputKind::uniform;
+  if (!meant || pixels < kOnePiece) return std::nullopt;
+  constexpr int kShared = kSide / kOverlap, kMultiple = 8;
+  const int least =
+      std::max(side_for(observed.height(), kShared), side_for(observed.width(), kShared));
+  const int side = (least + kMultiple - 1) / kMultiple * kMultiple;
+  const TileGrid grid(observed.height(), observed.width(), side, kShared);
+  const Image all(1, grid.tile(0).height, grid.tile(0).width, 1.f);
+  for (int k = 0; k < grid.count(); ++k) {
+    const Rect r = grid.tile(k);
+    if (share_known(crop(observed, r.y, r.x, r.height, r.width), all) < kLeastKnown)
+      return std::nullopt;
+  }
+  return grid;
+}
+
 int tile_side(Task task, int height, int width, const RestoreOptions& resolved) {
   const std::string tile = resolved.tile.value_or("auto");
   if (tile == "none") return 0;
@@ -198,7 +235,7 @@ Tiling::Tiling(Task task, const PictureParts& picture, const PictureParts* known
     : task_(task),
       picture_(picture),
       known_(known),
-      given_(suited_to_tiles(task, given)),
+      given_(as_tiles(task, given)),
       resolved_(resolve(task, given_)),
       factor_(factor_of(task, resolved_)),
       reach_(reach_of(task, resolved_)),

@@ -186,8 +186,11 @@ NetworkOptions network_options(const RestoreOptions& resolved);
 /// problem_options(): throws Error{bad_argument} for prior gan without a model.
 ProblemOptions problem_options(const RestoreOptions& resolved);
 FitOptions fit_options(const RestoreOptions& resolved);
-/// Upper bound of all fits of a restoration together.
+/// Upper bound of all fits of a restoration together, of one piece.
 int most_iterations(const RestoreOptions& resolved);
+/// The same, also of a picture that is fitted in tiles. mask: inpaint; may be null.
+int most_iterations(Task task, const Image& observed, const Image* mask,
+                    const RestoreOptions& given);
 /// throws Error{too_large} if fitting a picture of this shape takes more memory than --max-memory,
 /// or than the machine has.
 void require_memory(Task task, const Shape& picture, const Operator& A,

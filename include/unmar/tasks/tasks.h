@@ -54,6 +54,7 @@ struct Restored {
   EngineInfo engine;                  ///< that did it
   NetworkOptions network;             ///< that was fitted; prior gan: nothing
   std::vector<Tensor> weights;        ///< after the last iteration, if RestoreContext asks for them
+  int tiles = 1;                      ///< that the fit went through, see FitResult::parts
   std::size_t params = 0;             ///< learned numbers of the network
   std::uint64_t macs = 0;             ///< its multiplications, forward, and those of the loss
 

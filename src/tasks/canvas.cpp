@@ -1,0 +1,86 @@
+#include "tasks/canvas.h"
+
+#include <algorithm>
+
+namespace unmar {
+namespace {
+
+/// Calls visit(pixel of the picture, pixel of the tile, share), channel by channel.
+template <class Visit>
+void for_pixels(const TileGrid& grid, int tile, const Shape& picture, Visit visit) {
+  const Rect rect = grid.tile(tile);
+  const auto width = static_cast<std::size_t>(picture.w),
+             height = static_cast<std::size_t>(picture.h);
+  grid.for_rows(tile, [&](int row, int column, const std::vector<double>& shares) {
+    for (std::size_t c = 0; c < static_cast<std::size_t>(picture.c); ++c) {
+      const std::size_t at =
+          (c * height + static_cast<std::size_t>(row)) * width + static_cast<std::size_t>(column);
+      const std::size_t in_tile =
+          (c * static_cast<std::size_t>(rect.height) + static_cast<std::size_t>(row - rect.y)) *
+          static_cast<std::size_t>(rect.width);
+      for (std::size_t x = 0; x < shares.size(); ++x)
+        visit(at + x, in_tile + x, static_cast<float>(shares[x]));
+    }
+  });
+}
+
+}  // namespace
+
+Tensor crop(const Tensor& x, const Rect& rect) {
+  if (x.empty()) return {};
+  const Shape& s = x.shape();
+  Tensor part({1, s.c, rect.height, rect.width});
+  for (int c = 0; c < s.c; ++c)
+    for (int row = 0; row < rect.height; ++row)
+      std::copy_n(x.data() + (static_cast<std::ptrdiff_t>(c) * s.h + rect.y + row) * s.w + rect.x,
+                  rect.width, &part.at(0, c, row, 0));
+  return part;
+}
+
+void add_share(const TileGrid& grid, int tile, const Tensor& part, Tensor& whole) {
+  for_pixels(grid, tile, whole.shape(), [&](std::size_t at, std::size_t from, float share) {
+    whole.data()[at] += share * part.data()[from];
+  });
+}
+
+Plan part_of(const Plan& plan, const Rect& rect) {
+  Plan part;
+  part.y = crop(plan.y, rect);
+  part.input = crop(plan.input, rect.y, rect.x, rect.height, rect.width);
+  part.counts = plan.counts;
+  part.noise = plan.noise;
+  Tensor known = crop(plan.A->known_part(Tensor(plan.y.shape(), 1.f)), rect);
+  const bool all = std::ranges::all_of(known.values(), [](float v) { return v >= 1.f; });
+  part.A = all ? make_identity() : make_mask(std::move(known));
+  return part;
+}
+
+Canvas::Canvas(const TileGrid& grid, int tile, const Tensor& around, const Tensor* sum)
+    : grid_(grid), tile_(tile), before_(sum ? *sum : Tensor(around.shape(), 0.f)) {
+  Tensor left(around.shape(), 1.f);  // share of what is around
+  for (int k = 0; sum && k < tile; ++k)
+    for_pixels(grid, k, around.shape(),
+               [&](std::size_t at, std::size_t, float share) { left.data()[at] -= share; });
+  for (std::size_t i = 0; i < before_.count(); ++i)
+    before_.data()[i] += std::max(0.f, left.data()[i]) * around.data()[i];
+  // What the tile takes the place of.
+  for_pixels(grid, tile, around.shape(), [&](std::size_t at, std::size_t, float share) {
+    before_.data()[at] -= share * around.data()[at];
+  });
+  picture_ = before_;
+}
+
+const Tensor& Canvas::with(const Tensor& tile) {
+  for_pixels(grid_, tile_, picture_.shape(), [&](std::size_t at, std::size_t from, float share) {
+    picture_.data()[at] = before_.data()[at] + share * tile.data()[from];
+  });
+  return picture_;
+}
+
+Tensor Canvas::share_of(const Tensor& tile) const {
+  Tensor whole(picture_.shape(), 0.f);
+  add_share(grid_, tile_, tile, whole);
+  return whole;
+}
+
+}  // namespace unmar

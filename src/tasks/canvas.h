@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+
+#include "tasks/plan.h"
+#include "unmar/tensor/tiles.h"
+
+/// A picture of which one tile after the other is fitted.
+namespace unmar {
+
+/// [1,c,h,w]; empty: empty.
+Tensor crop(const Tensor& x, const Rect& rect);
+
+/// What a fit of this part of the picture is about. Only for tasks whose A shows or hides values.
+Plan part_of(const Plan& plan, const Rect& rect);
+
+/// whole += part times the shares of the tile that it is of.
+void add_share(const TileGrid& grid, int tile, const Tensor& part, Tensor& whole);
+
+/// The tiles that a picture is fitted in, one after the other, as one of the fits of a restoration:
+/// beside the filter, that takes a third of the time of one fit and is as good (docs/results.md).
+/// Nothing: it is fitted as one piece, for it is small, or of most values in a tile nothing is
+/// known, or the options mean something else.
+std::optional<TileGrid> fitted_tiles(Task task, const Image& observed,
+                                     const RestoreOptions& resolved);
+/// What is meant for the fit of a whole picture, and was not chosen by the user, as a tile wants
+/// it.
+RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given);
+
+/// The whole picture, while tile number `tile` is fitted: done tiles, this one, and around them
+/// what was there before. It holds two pictures.
+class Canvas {
+ public:
+  /// around: [1,c,h,w], what stands where no fit has been. sum: what the tiles before this one add
+  /// up to, each times its shares; null: there are none. grid and sum are borrowed.
+  Canvas(const TileGrid& grid, int tile, const Tensor& around, const Tensor* sum);
+
+  /// With the tile as it is now, of the tile's size; valid until the next call.
+  const Tensor& with(const Tensor& tile);
+  /// The tile times its shares, 0 elsewhere.
+  Tensor share_of(const Tensor& tile) const;
+
+ private:
+  const TileGrid& grid_;
+  int tile_;
+  Tensor before_, picture_;
+};
+
+}  // namespace unmar
