@@ -113,9 +113,12 @@ TEST_F(BadInput, AnOutputThatCannotBeWrittenIsKnownBeforeTheFit) {
 
 TEST_F(BadInput, AFitThatNeedsMoreMemoryThanItMayTakeIsRefusedBeforeItStarts) {
   put("large.png", test_picture(300, 400));
-  expect_refusal(denoise("large.png") + Words{"--max-memory", "0.001"}, kFailure,
-                 {"denoise: a fit of 400x300 with this network needs ", "2 MiB are allowed",
+  const Words little = {"--max-memory", "0.001"};
+  expect_refusal(denoise("large.png") + little, kFailure,
+                 {"denoise: a fit of 160x160 with this network needs ", "2 MiB are allowed",
                   "--channels", "--max-memory"});
+  expect_refusal(denoise("large.png") + little + Words{"--tile", "none"}, kFailure,
+                 {"denoise: a fit of 400x300 with this network needs "});
   EXPECT_EQ(run(denoise("large.png") + Words{"--max-memory", "1", "--iterations", "1"}).code, 0);
 }
 
