@@ -57,6 +57,14 @@ TEST_F(Picking, TakesTheNearestThatWasKeptAndSaysSo) {
   EXPECT_EQ(read_image_info(in("a.tif")).format, SampleFormat::u16);
 }
 
+TEST_F(Picking, OfAFitInTilesItSaysWhatAnIterationShows) {
+  put("large.png", test_picture(200, 200, 1));
+  const Words denoise = {"denoise", "large.png", "-o", "out.png", "--quiet", "--iterations", "2"};
+  ASSERT_EQ(run(denoise + Words{"--run", "a.run"} + kTiny).code, 0);
+  EXPECT_THAT(pick({"--iteration", "5", "-o", "a.png"}), HasSubstr("tile by tile"));
+  EXPECT_THAT(pick({"--list"}), HasSubstr("--tile none"));
+}
+
 TEST_F(Picking, WithoutAveragingTheIterateIsKept) {
   ASSERT_EQ(run(inpaint("out.png", {"--run", "a.run", "--keep-every", "6", "--no-average"})).code,
             0);

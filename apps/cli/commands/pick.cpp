@@ -54,19 +54,27 @@ std::map<int, Row> history_of(const RunStore& store) {
   return rows;
 }
 
-/// -1 if that is not known yet.
-int chosen_iteration(const RunStore& store) {
-  if (!fs::exists(store.manifest())) return -1;
+/// What the run tells at its end; nothing before.
+struct Outcome {
+  int chosen = -1;  ///< iteration
+  bool in_tiles = false;
+};
+Outcome outcome_of(const RunStore& store) {
+  Outcome outcome;
+  if (!fs::exists(store.manifest())) return outcome;
   const auto manifest = nlohmann::json::parse(read_text(store.manifest(), "pick"), nullptr, false);
   const auto result = manifest.is_object() ? manifest.find("result") : manifest.end();
-  if (result == manifest.end() || !result->is_object()) return -1;
+  if (result == manifest.end() || !result->is_object()) return outcome;
   const auto best = result->find("best_iteration");
-  return best != result->end() && best->is_number_integer() ? best->get<int>() : -1;
+  if (best != result->end() && best->is_number_integer()) outcome.chosen = best->get<int>();
+  const auto parts = result->find("parts");
+  if (parts != result->end() && parts->is_array() && !parts->empty() && parts->back().is_object())
+    outcome.in_tiles = parts->back().value("phase", "") == "tile";
+  return outcome;
 }
 
-void print_list(const RunStore& store, const std::vector<int>& kept) {
+void print_list(const RunStore& store, const std::vector<int>& kept, int chosen) {
   const auto history = history_of(store);
-  const int chosen = chosen_iteration(store);
   const bool psnr =
       std::ranges::any_of(history, [](const auto& row) { return !row.second.psnr.empty(); });
   if (history.empty())
@@ -110,8 +118,13 @@ int run(const PickArguments& a) {
   if (kept.empty())
     throw Error(ErrorCode::bad_input,
                 fmt::format("pick: '{}' holds no pictures yet", a.run.string()));
+  const Outcome outcome = outcome_of(store);
+  if (outcome.in_tiles)
+    say("the fit went tile by tile, so an iteration shows the tiles that were done by then, and "
+        "the "
+        "filter's result around them; a run with --tile none has one fit to pick from");
   if (a.list) {
-    print_list(store, kept);
+    print_list(store, kept, outcome.chosen);
     return 0;
   }
   check_writable(a.output);

@@ -247,7 +247,7 @@ struct FitProgress {
   /// four pictures, the history and what the stopper holds. throws what Stopper::serialize throws.
   std::function<void(Archive&)> save_to = {};
   /// Of fit_phases(): what this fit is, and which one of how many, from 0; iterations and seconds
-  /// are counted through all of them, pictures are of this one.
+  /// are counted through all of them, pictures are what this one tells.
   std::string_view phase = {};
   int part = 0, parts = 1;
   /// The fit ends here because it was cancelled. This iteration has been told before; it is told
