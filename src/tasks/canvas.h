@@ -1,7 +1,5 @@
 #pragma once
 
-#include <optional>
-
 #include "tasks/plan.h"
 #include "unmar/tensor/tiles.h"
 
@@ -16,16 +14,6 @@ Plan part_of(const Plan& plan, const Rect& rect);
 
 /// whole += part times the shares of the tile that it is of.
 void add_share(const TileGrid& grid, int tile, const Tensor& part, Tensor& whole);
-
-/// The tiles that a picture is fitted in, one after the other, as one of the fits of a restoration:
-/// beside the filter, that takes a third of the time of one fit and is as good (docs/results.md).
-/// Nothing: it is fitted as one piece, for it is small, or of most values in a tile nothing is
-/// known, or the options mean something else.
-std::optional<TileGrid> fitted_tiles(Task task, const Image& observed,
-                                     const RestoreOptions& resolved);
-/// What is meant for the fit of a whole picture, and was not chosen by the user, as a tile wants
-/// it.
-RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given);
 
 /// The whole picture, while tile number `tile` is fitted: done tiles, this one, and around them
 /// what was there before. It holds two pictures.

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tasks/canvas.h"
+#include "tasks/fitted_tiles.h"
 #include "tasks/task.h"
 #include "tasks/values.h"
 

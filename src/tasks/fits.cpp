@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/fail.h"
+#include "tasks/fitted_tiles.h"
 #include "tasks/generator.h"
 #include "tasks/task.h"
 

@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "tasks/blend.h"
 #include "tasks/fits.h"
+#include "tasks/fitted_tiles.h"
 #include "tasks/plan.h"
 #include "tasks/task.h"
 #include "unmar/tasks/version.h"

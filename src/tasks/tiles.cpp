@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/fail.h"
-#include "tasks/canvas.h"
+#include "tasks/fitted_tiles.h"
 #include "tasks/mask.h"
 #include "tasks/plan.h"
 #include "tasks/task.h"

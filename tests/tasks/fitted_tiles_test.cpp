@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tasks/canvas.h"
+#include "tasks/fitted_tiles.h"
 #include "tasks/support.h"
 
 namespace unmar::tasks_test {

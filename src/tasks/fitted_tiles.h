@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+
+#include "unmar/tasks/tasks.h"
+#include "unmar/tensor/tiles.h"
+
+namespace unmar {
+
+/// The tiles that the fit of a restoration goes through, one after the other. Beside the filter
+/// that takes a third of the time of one fit of the whole, and is as good (docs/results.md).
+/// Nothing: the picture is fitted as one piece, for it is small, or in one of the tiles hardly
+/// anything is known, or the options mean something else.
+std::optional<TileGrid> fitted_tiles(Task task, const Image& observed,
+                                     const RestoreOptions& resolved);
+
+/// The options as tiles want them, where the user did not choose.
+RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given);
+
+}  // namespace unmar
