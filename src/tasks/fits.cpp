@@ -34,12 +34,10 @@ Tensor either(const Tensor& a, const Tensor& b) {
   return both;
 }
 
-constexpr int kWarmUp = 75;  ///< iterations of the fit that those of tiles start from
-
 /// tiles: that the fit goes through; 1: it is of the whole.
 std::vector<FitPhase> phases_of(const RestoreOptions& o, int tiles) {
   if (tiles > 1)
-    return {{.name = "warm-up", .iterations = std::min(kWarmUp, *o.iterations)},
+    return {{.name = "warm-up", .iterations = std::min(kWarmUpIterations, *o.iterations)},
             {.name = "tile", .fits = tiles, .combine = Combine::sum, .iterations = *o.iterations}};
   if (o.prior != FitPrior::gan)
     return {{.name = "run", .fits = *o.runs, .iterations = *o.iterations}};
@@ -121,9 +119,7 @@ RestoreOptions Fits::options_of(const FitPart& part) const {
 
 /// The weights that all tiles start from are those of the one in the middle.
 int Fits::tile_of(const FitPart& part) const {
-  if (part.phase > 0) return part.fit;
-  const TileAxis &rows = plan_.tiles->rows(), &columns = plan_.tiles->columns();
-  return rows.count() / 2 * columns.count() + columns.count() / 2;
+  return part.phase > 0 ? part.fit : plan_.tiles->middle();
 }
 
 void Fits::draw(const FitPart& part) {

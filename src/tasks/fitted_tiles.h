@@ -7,6 +7,8 @@
 
 namespace unmar {
 
+constexpr int kWarmUpIterations = 75;  ///< of the fit, in the middle, that all tiles start from
+
 /// The tiles that the fit of a restoration goes through, one after the other. Beside the filter
 /// that takes a third of the time of one fit of the whole, and is as good (docs/results.md).
 /// Nothing: the picture is fitted as one piece, for it is small, or in one of the tiles hardly

@@ -26,7 +26,6 @@ constexpr int kLeastOverlap = 16;  // px of the result
 /// iterations than alone. They take a third of the time and change little where the fit has a fifth
 /// of the weight (docs/results.md).
 constexpr int kChannels = 32, kMostIterations = 400;
-constexpr int kFirstIterations = 75;  ///< of the fit that the others start from
 
 // Of the part that a tile is restored in.
 constexpr double kLeastKnown = 0.1;
@@ -306,17 +305,15 @@ TileStart Tiling::begin(const RestoreContext& context) const {
   RestoreContext own;
   own.cancel = context.cancel;
   own.return_weights = true;
-  const int middle =
-      grid_.rows().count() / 2 * grid_.columns().count() + grid_.columns().count() / 2;
   for (int k = 0; k < grid_.count() && !context.cancel.stop_requested(); ++k) {
-    const Part part = part_of((middle + k) % grid_.count());
+    const Part part = part_of((grid_.middle() + k) % grid_.count());
     if (!part.has_work) continue;
     RestoreOptions options = options_for(part, {});
     if (!same_network(resolve_for(task_, part.picture, nullptr, options), resolved_)) continue;
     if (task_spec(task_).method) options.method = Method::dip;
     options.runs = 1;
     options.stop = StopRule::none;
-    options.iterations = kFirstIterations;
+    options.iterations = kWarmUpIterations;
     start.weights = unmar::restore(task_, part.picture, nullptr, options, own).weights;
     break;
   }

@@ -120,9 +120,8 @@ int run(const PickArguments& a) {
                 fmt::format("pick: '{}' holds no pictures yet", a.run.string()));
   const Outcome outcome = outcome_of(store);
   if (outcome.in_tiles)
-    say("the fit went tile by tile, so an iteration shows the tiles that were done by then, and "
-        "the "
-        "filter's result around them; a run with --tile none has one fit to pick from");
+    say("the fit went tile by tile, so an iteration shows the tiles that were done by then, with "
+        "the filter's result around them; a run with --tile none has one fit to pick from");
   if (a.list) {
     print_list(store, kept, outcome.chosen);
     return 0;

@@ -48,6 +48,7 @@ class TileGrid {
 
   int count() const { return rows_.count() * columns_.count(); }
   Rect tile(int index) const;
+  int middle() const { return rows_.count() / 2 * columns_.count() + columns_.count() / 2; }
   /// Calls visit(row, first column, shares of the row's pixels) for each row of the tile, in pixels
   /// of the picture. The shares of all tiles in one pixel add up to 1.
   template <class Visit>

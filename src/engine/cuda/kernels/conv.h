@@ -146,27 +146,21 @@ UNMAR_DEVICE void lay_tiles(float* sums, const float (&acc)[M][N][4], int first_
 /// Four neighbours of a row, of which `valid` are in the product, to where they belong.
 UNMAR_DEVICE void write_four(const ProductOut& o, RowPlace place, const float* from, int column,
                              int valid, bool wide) {
-  const bool biased = !place.in_ring && o.bias, adds = !place.in_ring && o.accumulate;
-  float* to = place.data + column;
   if (wide && valid >= 4) {
+    float* to = place.data + column;
     Float4 v = load4(from);
-    if (biased) {
+    if (!place.in_ring && o.bias) {
       const float* bias = o.bias + column;
       v = {v.x + bias[0], v.y + bias[1], v.z + bias[2], v.w + bias[3]};
     }
-    if (adds) {
+    if (!place.in_ring && o.accumulate) {
       const Float4 old = load4(to);
       v = {v.x + old.x, v.y + old.y, v.z + old.z, v.w + old.w};
     }
     return store4(to, v);
   }
 #pragma unroll 1
-  for (int k = 0; k < 4 && k < valid; ++k) {
-    float v = from[k];
-    if (biased) v += o.bias[column + k];
-    if (adds) v += to[k];
-    to[k] = v;
-  }
+  for (int k = 0; k < 4 && k < valid; ++k) put_product(o, place, column + k, from[k]);
 }
 
 /// What the warps have summed up, by way of shared memory: so where a row goes is found out once,
@@ -182,7 +176,7 @@ UNMAR_DEVICE void write_sums(const ProductOut& o, const WarpTiles<kColumns>& til
   __syncthreads();  // the last stage has been read
   if (o.splits == 1)
     places[t] = place_of_row(o, row);
-  else
+  else  // parts are written as they are, like a ring
     places[t] = {row < o.rows
                      ? o.parts + (static_cast<long long>(blockIdx.z) * o.rows + row) * o.columns
                      : nullptr,
