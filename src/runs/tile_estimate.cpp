@@ -11,7 +11,7 @@ namespace unmar {
 namespace runs {
 namespace {
 
-constexpr int kIterations = 4;
+constexpr int kIterations = 4;  ///< behind the first, which takes longer
 
 /// One tile, until it was seen how long its iterations take.
 class Trial {
@@ -25,6 +25,7 @@ class Trial {
     context.on_iteration = [this](const FitProgress& progress) {
       if (progress.row.iteration == 0) first_ = progress.seconds;
       last_ = progress.seconds;
+      more_ = progress.row.iteration;
       if (progress.row.iteration == kIterations) inner_.request_stop();
     };
     const auto begun = Clock::now();
@@ -32,21 +33,25 @@ class Trial {
     beside_fit_ = seconds_since(begun) - last_;
     return has_work;
   }
-  double iteration() const { return (last_ - first_) / kIterations; }
-  double beside_fit() const { return beside_fit_; }  ///< the filter
+  /// Seconds of a fit of so many iterations.
+  double fit(double iterations) const {
+    return first_ + (more_ > 0 ? (last_ - first_) / more_ * (iterations - 1) : 0);
+  }
+  double beside_fit() const { return beside_fit_; }  ///< the filter, and what it takes to begin
 
  private:
   std::stop_source inner_;
   std::stop_callback<std::function<void()>> outer_;
   double first_ = 0, last_ = 0, beside_fit_ = 0;
+  int more_ = 0;  ///< iterations behind the first
 };
 
 double core_seconds_of(const Trial& trial, const RestoreOptions& options) {
   if (options.method == Method::patches) return trial.beside_fit();
   const double share = options.stop == StopRule::none ? 1 : 0.9;  // of the iterations, as a rule
-  const double fit = share * most_iterations(options) * trial.iteration();
   // Behind the fit the filter runs once more, and two steps like it.
-  return options.method == Method::automatic ? fit + 4 * trial.beside_fit() : fit;
+  const int filters = options.method == Method::automatic ? 4 : 1;
+  return trial.fit(share * most_iterations(options)) + filters * trial.beside_fit();
 }
 
 }  // namespace

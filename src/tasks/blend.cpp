@@ -163,13 +163,22 @@ Tensor Blend::with(const Tensor& fit, double fit_seconds, const Hidden& hidden) 
   const std::vector<const Tensor*> pictures = {&filtered_, &fit, &step};
   Tensor result(fit.shape(), 0.f);
   if (measured) {
-    const int side = std::max(fit.shape().h, fit.shape().w);
-    for (Candidate& c : candidates_) c.weight = 0, c.error = 0;
-    const TileGrid grid = plan_.tiles.value_or(TileGrid(fit.shape().h, fit.shape().w, side, 0));
-    for (int tile = 0; tile < grid.count(); ++tile)
-      add_share(grid, tile,
-                mixed(pictures, grid.tile(tile), weigh(blind, hidden.compared, grid, tile)),
-                result);
+    const int height = fit.shape().h, width = fit.shape().w;
+    std::vector<double> errors, of_tile;
+    const std::vector<double> usual =
+        weigh(blind, hidden.compared, {0, 0, height, width},
+              noise.kind == NoiseKind::correlated ? kUsualCorrelated : kUsual, errors);
+    for (std::size_t k = 0; k < candidates_.size(); ++k)
+      candidates_[k].weight = 0, candidates_[k].error = errors[k];
+    const TileGrid grid = plan_.tiles.value_or(TileGrid(height, width, std::max(height, width), 0));
+    for (int tile = 0; tile < grid.count(); ++tile) {
+      const Rect rect = grid.tile(tile);
+      const std::vector<double> weights =
+          grid.count() == 1 ? usual : weigh(blind, hidden.compared, rect, usual, of_tile);
+      for (std::size_t k = 0; k < candidates_.size(); ++k)
+        candidates_[k].weight += weights[k] / grid.count();
+      add_share(grid, tile, mixed(pictures, rect, weights), result);
+    }
   } else {
     const bool fit_alone = noise.kind == NoiseKind::correlated;
     for (Candidate& c : candidates_) c.weight = c.name == (fit_alone ? "dip" : "patches") ? 1 : 0;
@@ -194,20 +203,14 @@ Tensor Blend::blind_filter(const Tensor& unseen, const Tensor& fit, const Hidden
 }
 
 std::vector<double> Blend::weigh(const std::vector<Tensor>& blind, const Tensor& compared,
-                                 const TileGrid& grid, int tile) {
-  const Rect rect = grid.tile(tile);
+                                 const Rect& rect, const std::vector<double>& usual,
+                                 std::vector<double>& errors) const {
   const Tensor places = crop(compared, rect);
   const std::vector<float> noisy = values_at(crop(plan_.y, rect), places);
-  const auto& usual = plan_.noise->kind == NoiseKind::correlated ? kUsualCorrelated : kUsual;
+  if (noisy.empty()) return usual;
   std::vector<std::vector<float>> values;
   for (const Tensor& picture : blind) values.push_back(values_at(crop(picture, rect), places));
-  std::vector<double> errors(blind.size(), 0.), weights = usual;
-  if (!noisy.empty()) weights = blend_weights(values, noisy, usual, errors);
-  for (std::size_t k = 0; k < candidates_.size(); ++k) {
-    *candidates_[k].error += errors[k] / grid.count();
-    candidates_[k].weight += weights[k] / grid.count();
-  }
-  return weights;
+  return blend_weights(values, noisy, usual, errors);
 }
 
 }  // namespace unmar

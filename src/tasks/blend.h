@@ -33,7 +33,8 @@ class Blend {
   /// values there decide the weights. Where the fit is worse than the filter, the filter is also
   /// made without the fit's help, and the better of both counts. If cancelled: the filter's result
   /// alone. Without hidden values, too, unless the noise is correlated: then the fit's alone.
-  /// Each of Plan::tiles has weights of its own; candidates tell their means.
+  /// Each of Plan::tiles has weights of its own, held to those of the whole; candidates tell their
+  /// means.
   /// Returns [1,c,h,w]; where nothing is known it is the fit's.
   Tensor with(const Tensor& fit, double fit_seconds, const Hidden& hidden);
 
@@ -44,9 +45,10 @@ class Blend {
   Candidate& add(const char* name, const Tensor& picture, double seconds);
   /// The filter's picture without the hidden values.
   Tensor blind_filter(const Tensor& unseen, const Tensor& fit, const Hidden& hidden) const;
-  /// The weights in one tile, which are added to what the candidates tell.
+  /// The weights in a part of the picture; `usual` where nothing was hidden.
   std::vector<double> weigh(const std::vector<Tensor>& blind, const Tensor& compared,
-                            const TileGrid& grid, int tile);
+                            const Rect& rect, const std::vector<double>& usual,
+                            std::vector<double>& errors) const;
 
   const Plan& plan_;
   std::stop_token cancel_;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tasks/blend.h"
 #include "tasks/canvas.h"
 #include "tasks/fitted_tiles.h"
 #include "tasks/support.h"
@@ -111,6 +112,34 @@ TEST(FittedTiles, AreToldAsOneFitOfTheWholePicture) {
   for (const Candidate& candidate : result.candidates) weights += candidate.weight;
   EXPECT_NEAR(weights, 1, 1e-6);
   EXPECT_GT(*result.psnr, *result.psnr_input + 5);
+}
+
+double squared_error(const Tensor& a, const Tensor& b, const Rect& rect) {
+  const Tensor part = crop(a, rect), other = crop(b, rect);
+  double sum = 0;
+  for (std::size_t i = 0; i < part.count(); ++i) {
+    const double d = static_cast<double>(part.data()[i]) - static_cast<double>(other.data()[i]);
+    sum += d * d;
+  }
+  return sum;
+}
+
+TEST(FittedTiles, OfWhichOneTellsNothingHaveTheWeightsOfTheWhole) {
+  const Tensor clean = to_tensor(test_picture(kHeight, kWidth, 1));
+  Plan plan = make_plan(Task::denoise, noisy(), nullptr, resolve(Task::denoise, small()));
+  plan.noise = noise_of(plan.y, small());
+  plan.tiles = tiles_of(noisy(), {});
+  const Rect first = plan.tiles->tile(0), own{0, 0, 80, 80};  // own: no other tile has a part in it
+  Tensor hidden(clean.shape(), 0.f);
+  for (int y = 0; y < kHeight; ++y)
+    for (int x = y % 2; x < kWidth; x += 2)
+      if (y >= first.height || x >= first.width) hidden.at(0, 0, y, x) = 1.f;
+  Blend blend(plan, resolve(Task::denoise, small()), {});
+  blend.filter();
+  const Tensor result = blend.with(clean, 0, {hidden, hidden});  // a perfect fit
+  const auto candidates = blend.take_candidates();
+  const double filtered = squared_error(to_tensor(candidates[0].image), clean, own);
+  EXPECT_LT(squared_error(result, clean, own), 0.3 * filtered);  // with the usual weights: 0.52
 }
 
 TEST(FittedTiles, ResumedInAnyOfThemEndInTheSameBits) {
