@@ -15,12 +15,14 @@ namespace unmar {
 namespace {
 
 constexpr int kSide = 160;               // px of the result
+constexpr int kFilterSide = 320;         // px; the filter alone has no moment to end at
 constexpr int kLeastSide = 64;           // a network with four scales needs some pixels
 constexpr double kWhole = 1e6;           // px; more is cut
 constexpr double kOnePiece = 200 * 200;  // px; beside the filter more is fitted in tiles
 /// Share of a tile's side that it has in common with its neighbour.
 constexpr int kOverlap = 8;
-constexpr int kLeastOverlap = 16;  // px of the result
+constexpr int kFilterOverlap = 20;  // px; as usual tiles have
+constexpr int kLeastOverlap = 16;   // px of the result
 
 /// Of quick's fits beside the filter, --method auto: half of the usual channels, and fewer
 /// iterations than alone. They take a third of the time and change little where the fit has a fifth
@@ -189,7 +191,10 @@ int tile_side(Task task, int height, int width, const RestoreOptions& resolved) 
   const std::string tile = resolved.tile.value_or("auto");
   if (tile == "none") return 0;
   const double factor = factor_of(task, resolved);
-  if (tile == "auto") return factor * height * factor * width > kWhole ? kSide : 0;
+  if (tile == "auto") {
+    const int side = resolved.method == Method::patches ? kFilterSide : kSide;
+    return factor * height * factor * width > kWhole ? side : 0;
+  }
   int side = 0;
   const auto [end, error] = std::from_chars(tile.data(), tile.data() + tile.size(), side);
   if (error != std::errc{} || end != tile.data() + tile.size() || side < kLeastSide)
@@ -205,8 +210,9 @@ TileGrid tile_grid(Task task, int height, int width, const RestoreOptions& resol
   // What a cut spoils must lie where the neighbour has the larger share.
   const int reach = reach_of(task, resolved);
   const int own = std::max({side / factor_of(task, resolved), 2, 6 * reach});
+  const int usual = resolved.method == Method::patches ? kFilterOverlap : own / kOverlap;
   const int overlap = std::clamp(
-      std::max({own / kOverlap, kLeastOverlap / factor_of(task, resolved), 2 * reach}), 1, own / 2);
+      std::max({usual, kLeastOverlap / factor_of(task, resolved), 2 * reach}), 1, own / 2);
   return {height, width, own, overlap};
 }
 
