@@ -76,7 +76,9 @@ void FitConsole::file(int number, int all) {
 void FitConsole::page(int number, int all) { page_ = {number, all, page_.start}; }
 
 void FitConsole::started(const RunStart& start) {
+  constexpr int kLarge = 20;  ///< tiles; their result takes a while to write
   output_ = start.request.out.result.string();
+  large_ = start.tiles && start.tiles->count >= kLarge && !output_.empty();
   progress_.emplace(to_string(start.request.task), start.start.options.stop != StopRule::none,
                     options_.quiet, page_);
   if (options_.quiet || page_.number > 1) return;
@@ -112,6 +114,7 @@ void FitConsole::warned(const std::string& text) {
 void FitConsole::writing() {
   if (!options_.several) interrupt_.hold_off();
   if (progress_) progress_->finish();
+  if (large_ && !options_.quiet) say("writing {}", output_);
 }
 
 void FitConsole::finished(const FitRequest& request, const RunResult& result) {

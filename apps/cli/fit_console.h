@@ -46,6 +46,7 @@ class FitConsole : public RunObserver {
   std::optional<Progress> progress_;
   Place file_, page_;
   std::string output_;
+  bool large_ = false;
   Clock::time_point filter_start_ = Clock::now();
   double last_share_ = 1;  ///< of the filter's work
 };
