@@ -287,8 +287,8 @@ std::vector<OptionSpec> make_table() {
            text("tile", &R::tile,
                 "side of the tiles that a large picture is restored in, each with a fit "
                 "and an end of its own; PX of the result, overlap included, from 64 on; "
-                "auto: 160 above a megapixel (denoise --method patches: 320); below, from 200x200 "
-                "px on, denoise filters the whole and fits it tile by tile; none: the picture as a "
+                "auto: 160 above a megapixel, 320 without a fit; below, from 200x200 px on, "
+                "denoise filters the whole and fits it tile by tile; none: the picture as a "
                 "whole")))});
   add_group(table, "Damage", damage());
   add_group(table, "Duration", duration());
