@@ -21,8 +21,8 @@ constexpr double kWhole = 1e6;           // px; more is cut
 constexpr double kOnePiece = 200 * 200;  // px; beside the filter more is fitted in tiles
 /// Share of a tile's side that it has in common with its neighbour.
 constexpr int kOverlap = 8;
-constexpr int kFilterOverlap = 20;  // px; as usual tiles have
-constexpr int kLeastOverlap = 16;   // px of the result
+constexpr int kLeastOverlap = 16;                // px of the result
+constexpr int kUsualOverlap = kSide / kOverlap;  // px
 
 /// Of quick's fits beside the filter, --method auto: half of the usual channels, and fewer
 /// iterations than alone. They take a third of the time and change little where the fit has a fifth
@@ -173,11 +173,11 @@ std::optional<TileGrid> fitted_tiles(Task task, const Image& observed, const Res
                      o.stop == StopRule::automatic && o.optimise == Optimise::weights &&
                      o.network == "skip" && o.input == InputKind::uniform;
   if (!meant || pixels < kOnePiece) return std::nullopt;
-  constexpr int kShared = kSide / kOverlap, kMultiple = 8;
-  const int least =
-      std::max(side_for(observed.height(), kShared), side_for(observed.width(), kShared));
+  constexpr int kMultiple = 8;
+  const int least = std::max(side_for(observed.height(), kUsualOverlap),
+                             side_for(observed.width(), kUsualOverlap));
   const int side = (least + kMultiple - 1) / kMultiple * kMultiple;
-  const TileGrid grid(observed.height(), observed.width(), side, kShared);
+  const TileGrid grid(observed.height(), observed.width(), side, kUsualOverlap);
   const Image all(1, grid.tile(0).height, grid.tile(0).width, 1.f);
   for (int k = 0; k < grid.count(); ++k) {
     const Rect r = grid.tile(k);
@@ -210,7 +210,7 @@ TileGrid tile_grid(Task task, int height, int width, const RestoreOptions& resol
   // What a cut spoils must lie where the neighbour has the larger share.
   const int reach = reach_of(task, resolved);
   const int own = std::max({side / factor_of(task, resolved), 2, 6 * reach});
-  const int usual = resolved.method == Method::patches ? kFilterOverlap : own / kOverlap;
+  const int usual = resolved.method == Method::patches ? kUsualOverlap : own / kOverlap;
   const int overlap = std::clamp(
       std::max({usual, kLeastOverlap / factor_of(task, resolved), 2 * reach}), 1, own / 2);
   return {height, width, own, overlap};
