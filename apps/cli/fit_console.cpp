@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <thread>
 
+#include <unmar/base/process.h>
 #include "console.h"
 #include "pictures.h"
 
@@ -55,8 +55,7 @@ void announce(const RunStart& run) {
 }  // namespace
 
 std::string in_words(const TileEstimate& estimate, int threads) {
-  const int cores =
-      threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int cores = thread_count(threads);
   const int at_once = std::min(cores, estimate.tiles);
   const double bytes =
       static_cast<double>(estimate.picture) + at_once * static_cast<double>(estimate.memory);

@@ -1,4 +1,5 @@
 #include "base/thread_pool.h"
+#include "unmar/base/process.h"
 
 #include <algorithm>
 
@@ -22,11 +23,6 @@ constexpr std::uint32_t kClosed = 0xFFFFFFFFu;  ///< a chunk that no loop has
 std::uint32_t loop_of(std::uint64_t ticket) { return static_cast<std::uint32_t>(ticket >> 32); }
 
 }  // namespace
-
-int thread_count(int threads) {
-  return threads > 0 ? threads
-                     : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
 
 ThreadPool::ThreadPool(int threads) {
   threads = thread_count(threads);

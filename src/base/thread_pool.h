@@ -9,9 +9,6 @@
 
 namespace unmar {
 
-/// What 0 threads mean: one per core.
-int thread_count(int threads);
-
 /// A few threads that share loops of independent chunks with the thread that calls run().
 ///
 /// A loop ends when its chunks are done, not when every worker has arrived: where other programs

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "base/memory.h"
+#include "base/limits.h"
 
 namespace unmar {
 namespace {

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "base/fail.h"
-#include "base/memory.h"
+#include "base/limits.h"
 #include "fit/problem_graph.h"
 
 namespace unmar {

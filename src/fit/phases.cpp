@@ -57,32 +57,50 @@ class Phases {
 
   /// One fit. Stopped before it has a picture, it is a fit of no iterations behind those before.
   FitResult next(std::string_view resume) {
-    const FitPart which{.phase = phase_,
-                        .fit = in_phase_,
-                        .sum = is_sum() && in_phase_ > 0 ? &picture_ : nullptr,
-                        .moment = moment_,
-                        .weights = phase_ > 0 ? &weights_ : nullptr,
-                        .return_state = has_next_phase()};
-    try {
-      return fit_part_(
-          which, [this](const FitProgress& progress) { report(progress); }, resume);
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::cancelled || part() == 0) throw;
+    FitPart which{.phase = phase_,
+                  .fit = in_phase_,
+                  .sum = is_sum() && in_phase_ > 0 ? &picture_ : nullptr,
+                  .moment = moment_,
+                  .weights = phase_ > 0 ? &weights_ : nullptr,
+                  .return_state = has_next_phase()};
+    for (;; resume = {}) {
+      which.attempt = attempt_;
+      try {
+        return fit_part_(
+            which, [this](const FitProgress& progress) { report(progress); }, resume);
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::numeric && attempt_ + 1 < phase().attempts) {
+          give_up_attempt();
+          continue;
+        }
+        if (error.code() != ErrorCode::cancelled || part() == 0) throw;
+      }
+      FitResult none;
+      none.stopped_by = StoppedBy::cancelled;
+      return none;
     }
-    FitResult none;
-    none.stopped_by = StoppedBy::cancelled;
-    return none;
+  }
+
+  void give_up_attempt() {
+    for (auto row = all_.history.begin() + all_.iterations; row != all_.history.end(); ++row)
+      row->rolled_back = true;
+    all_.iterations = static_cast<int>(all_.history.size());
+    all_.seconds += std::exchange(attempt_seconds_, 0);
+    ++attempt_;
   }
 
   void report(const FitProgress& one) {
+    if (!one.cancelled) {
+      all_.history.push_back(counted_through(one.row, all_.iterations));
+      all_.history.back().part = part();
+    }
+    attempt_seconds_ = one.seconds;
     if (!on_iteration_) return;
-    HistoryRow row = counted_through(one.row, all_.iterations);
-    row.part = part();
     int later = 0;
     for (std::size_t p = static_cast<std::size_t>(phase_) + 1; p < phases_.size(); ++p)
       later += phases_[p].fits * phases_[p].iterations;
     on_iteration_(
-        {.row = row,
+        {.row = all_.history.back(),
          .iterations = all_.iterations + (phase().fits - in_phase_) * one.iterations + later,
          .seconds = all_.seconds + one.seconds,
          .best_iteration = one.best_iteration + all_.iterations,
@@ -97,17 +115,14 @@ class Phases {
 
   void add(FitResult one) {
     const int before = all_.iterations;
-    for (HistoryRow& row : one.history) {
-      row = counted_through(std::move(row), before);
-      row.part = part();
-      all_.history.push_back(std::move(row));
-    }
     for (Watched& watched : one.watched) {
       watched.best_iteration = counted_through(watched.best_iteration, before);
       watched.stopped_at = counted_through(watched.stopped_at, before);
     }
     all_.iterations += one.iterations;
     all_.seconds += one.seconds;
+    attempt_ = 0;
+    attempt_seconds_ = 0;
     all_.stopper_seconds += one.stopper_seconds;
     all_.rollbacks += one.rollbacks;
     all_.parts.push_back({.phase = phase().name,
@@ -168,11 +183,11 @@ class Phases {
   }
 
   void serialize(Archive& archive) {
-    archive(phase_, in_phase_, moment_, by_rule_, picture_, weights_, all_.state.params,
+    archive(phase_, in_phase_, attempt_, moment_, by_rule_, picture_, weights_, all_.state.params,
             all_.iterations, all_.seconds, all_.stopper_seconds, all_.rollbacks,
             all_.best_iteration, all_.final_loss, all_.history, all_.parts);
     archive.require(phase_ >= 0 && phase_ < static_cast<int>(phases_.size()) && in_phase_ >= 0 &&
-                        in_phase_ < phase().fits,
+                        in_phase_ < phase().fits && attempt_ >= 0 && attempt_ < phase().attempts,
                     "it is of another list of fits (`runs`)");
     before_phase_ =
         std::accumulate(phases_.begin(), phases_.begin() + phase_, 0,
@@ -180,9 +195,9 @@ class Phases {
     archive.require(picture_.empty() == (part() == 0), "the picture and the number of fits differ");
     archive.require(in_phase_ == 0 ? moment_ == -1 : moment_ >= 0,
                     "the moment that the first fit of its phase chose is missing");
-    const auto rows = static_cast<std::size_t>(all_.iterations);
-    archive.require(all_.iterations >= part() && all_.history.size() == rows,
-                    "the history has not one row per iteration");
+    archive.require(all_.iterations >= part() &&
+                        all_.history.size() > static_cast<std::size_t>(all_.iterations),
+                    "the history lacks rows of iterations");
   }
 
   const std::span<const FitPhase> phases_;
@@ -191,11 +206,13 @@ class Phases {
   int count_ = 0;                 ///< of all fits
   int phase_ = 0, in_phase_ = 0;  ///< in_phase_: done
   int before_phase_ = 0;          ///< fits of the phases before
+  int attempt_ = 0;               ///< at the fit that goes on
+  double attempt_seconds_ = 0;    ///< that it has taken
   int moment_ = -1;               ///< that the first fit of this phase chose
   bool by_rule_ = false;          ///< ended that
   Tensor picture_;                ///< mean: the sum of those of this phase
   std::vector<Tensor> weights_;   ///< of the phase before
-  FitResult all_;
+  FitResult all_;                 ///< history: that of the fit that goes on, too
 };
 
 }  // namespace

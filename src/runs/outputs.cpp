@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "unmar/base/files.h"
+#include "unmar/report/report.h"
 #include "unmar/runs/film.h"
 
 namespace unmar {
@@ -59,6 +60,23 @@ void check_outputs(const FitRequest& request, const RestoreOptions& resolved, co
   } else if (!out.snapshots.empty()) {
     prepare_folder(out.snapshots, "`snapshots`");
   }
+}
+
+RunDocuments write_documents(
+    const FitRequest& told, const RunResult& result, runs::Beside& beside,
+    const std::function<std::string(const std::string& manifest)>& report_of) {
+  const RunOutputs& out = told.out;
+  RunDocuments documents;
+  auto& [manifest, report] = documents;
+  if (out.manifest.empty() && !report_of) return documents;
+  beside("the manifest", [&] { manifest = manifest_json(told, result); });
+  if (manifest.empty()) return documents;
+  if (!out.manifest.empty())
+    beside("`manifest`", [&] { write_text(out.manifest, manifest, "`manifest`"); });
+  if (report_of) beside("the report", [&] { report = report_of(manifest); });
+  if (!out.report.empty() && !report.empty())
+    beside("`report`", [&] { write_text(out.report, report_page(report), "`report`"); });
+  return documents;
 }
 
 }  // namespace unmar

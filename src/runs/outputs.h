@@ -1,9 +1,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <string>
 
-#include "unmar/runs/request.h"
-#include "unmar/runs/store.h"
+#include "runs/beside.h"
+#include "unmar/runs/run.h"
 
 namespace unmar {
 
@@ -15,5 +17,14 @@ bool is_input(const RunInputs& in, const std::filesystem::path& path);
 /// a fit where there is none.
 void check_outputs(const FitRequest& request, const RestoreOptions& resolved, const RunStore* store,
                    bool resumed);
+
+struct RunDocuments {
+  std::string manifest, report;  ///< empty: not wanted, or it failed
+};
+/// Makes the documents of a run that has its result, and writes those that the request names.
+/// report_of: from the manifest; null: no report is wanted.
+RunDocuments write_documents(
+    const FitRequest& told, const RunResult& result, runs::Beside& beside,
+    const std::function<std::string(const std::string& manifest)>& report_of);
 
 }  // namespace unmar

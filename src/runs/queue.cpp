@@ -9,119 +9,16 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "base/memory.h"
-#include "runs/training.h"
+#include "base/limits.h"
+#include "runs/noting.h"
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
-#include "unmar/diffusion/unet_model.h"
-#include "unmar/diffusion/weights.h"
-#include "unmar/tasks/tiles.h"
 
 namespace unmar {
+
+using runs::Note;
+
 namespace {
-
-/// How far a job is: see JobInfo.
-using Note =
-    std::function<void(int done, int all, double seconds, const std::optional<double>& psnr)>;
-
-/// Forwards to the observer of the user and notes how far the job is.
-class NotingObserver : public RunObserver {
- public:
-  NotingObserver(RunObserver* other, Note note) : other_(other), note_(std::move(note)) {}
-
-  void started(const RunStart& start) override { call(&RunObserver::started, start); }
-  void filtered(double share) override { call(&RunObserver::filtered, share); }
-  void first_result(const Candidate& first, bool written) override {
-    call(&RunObserver::first_result, first, written);
-  }
-  void progressed(const FitProgress& progress) override {
-    const HistoryRow& row = progress.row;
-    note_(row.iteration + 1, progress.iterations, progress.seconds,
-          row.psnr_average ? row.psnr_average : row.psnr);
-    call(&RunObserver::progressed, progress);
-  }
-  void tiled(const TileProgress& progress) override {
-    note_(progress.done, progress.all, progress.seconds, std::nullopt);
-    call(&RunObserver::tiled, progress);
-  }
-  void warned(const std::string& text) override { call(&RunObserver::warned, text); }
-  void writing() override { call(&RunObserver::writing); }
-  void finished(const FitRequest& request, const RunResult& result) override {
-    call(&RunObserver::finished, request, result);
-  }
-
- private:
-  template <class Function, class... Args>
-  void call(Function function, const Args&... args) {
-    if (other_) (other_->*function)(args...);
-  }
-
-  RunObserver* other_;
-  Note note_;
-};
-
-class NotingRefineObserver : public RefineObserver {
- public:
-  NotingRefineObserver(RefineObserver* other, Note note) : other_(other), note_(std::move(note)) {}
-
-  void started(const RefineRequest& request, bool has_checkpoint) override {
-    if (other_) other_->started(request, has_checkpoint);
-  }
-  void progressed(const FitProgress& progress) override {
-    fit_seconds_ = progress.seconds;
-    note_(progress.row.iteration + 1, progress.iterations, progress.seconds,
-          progress.row.psnr_average ? progress.row.psnr_average : progress.row.psnr);
-    if (other_) other_->progressed(progress);
-  }
-  void chain_started(const Refined& refined) override {
-    chain_ = Clock::now();
-    if (other_) other_->chain_started(refined);
-  }
-  void stepped(const SampleProgress& progress) override {
-    note_(progress.done, progress.steps, fit_seconds_ + seconds_since(chain_), std::nullopt);
-    if (other_) other_->stepped(progress);
-  }
-  void warned(const std::string& text) override {
-    if (other_) other_->warned(text);
-  }
-  void writing() override {
-    if (other_) other_->writing();
-  }
-  void finished(const RefineRequest& request, const RefineRunResult& result) override {
-    if (other_) other_->finished(request, result);
-  }
-
- private:
-  RefineObserver* other_;
-  Note note_;
-  double fit_seconds_ = 0;
-  Clock::time_point chain_ = Clock::now();
-};
-
-class NotingTrainingObserver : public TrainingObserver {
- public:
-  NotingTrainingObserver(TrainingObserver* other, Note note)
-      : other_(other), note_(std::move(note)) {}
-
-  void started(const TrainingStart& start) override {
-    if (other_) other_->started(start);
-  }
-  void progressed(const TrainingProgress& progress) override {
-    note_(static_cast<int>(progress.iteration) + 1, progress.iterations, progress.seconds,
-          std::nullopt);
-    if (other_) other_->progressed(progress);
-  }
-  void warned(const std::string& text) override {
-    if (other_) other_->warned(text);
-  }
-  void writing() override {
-    if (other_) other_->writing();
-  }
-
- private:
-  TrainingObserver* other_;
-  Note note_;
-};
 
 /// Does a job, or goes on with it where it is kept. True: it came to its end, false: it was
 /// stopped.
@@ -151,74 +48,10 @@ const char* to_string(JobState state) {
   return "unknown";
 }
 
-std::size_t memory_needed(const FitRequest& request) {
-  const RestoreOptions resolved = resolve(request.task, runs::options_with_files(request));
-  ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
-  if (const auto& region = request.in.reading.region)
-    info.height = region->height, info.width = region->width;
-  const int factor = resolved.factor.value_or(1);
-  const Shape picture{1, info.channels, info.height * factor, info.width * factor};
-  const TileGrid grid = tile_grid(request.task, info.height, info.width, resolved);
-  if (grid.count() > 1) {
-    RestoreOptions of_tile = resolved;
-    of_tile.tile = "none";
-    const Rect tile = grid.scaled(factor).tile(0);
-    const std::size_t held = 3 * sizeof(float) * picture.count();
-    return held + static_cast<std::size_t>(std::max(1, of_tile.threads.value_or(1))) *
-                      memory_needed({1, info.channels, tile.height, tile.width}, *make_identity(),
-                                    problem_options(of_tile), fit_options(of_tile),
-                                    *make_engine(of_tile.engine.value()));
-  }
-  if (resolved.method == Method::patches)
-    return 8 * sizeof(float) * picture.count();  // include/unmar/patches/patches.h
-  const auto damage = make_identity();
-  return memory_needed(picture, *damage, problem_options(resolved), fit_options(resolved),
-                       *make_engine(resolved.engine.value()));
-}
-
-std::size_t memory_needed(const RefineRequest& request) {
-  const bool fits = request.prior_file.empty() && request.options.from == StartFrom::prior;
-  const std::size_t fit =
-      fits ? memory_needed(FitRequest{
-                 .task = request.task, .in = request.in, .options = request.options.restore})
-           : 0;
-  const std::filesystem::path config = diffusers_files(request.model).config;
-  const DdpmUnetOptions unet = ddpm_unet_from_json(read_text(config, "refine"),
-                                                   fmt::format("refine: '{}'", config.string()));
-  std::size_t weights = 0;
-  for (const TensorSpec& spec : unet_tensors(unet)) {
-    std::size_t count = 1;
-    for (const std::int64_t side : spec.shape) count *= static_cast<std::size_t>(side);
-    weights += sizeof(float) * count;
-  }
-  const RestoreOptions resolved = resolve(request.task, request.options.restore);
-  const int side = std::max(1, unet.sample_size);
-  const UnetModelOptions options{.sample = {1, unet.in_channels, side, side},
-                                 .engine = resolved.engine.value(),
-                                 .threads = resolved.threads.value()};
-  const bool has_gradient = request.options.consistency == Consistency::dps;
-  return weights + std::max(fit, cost_of(unet, options, has_gradient).memory);
-}
-
-std::size_t memory_needed(const TrainingRequest& request) {
-  const Dataset pictures =
-      runs::training_pictures("ddpm train", request.images, request.size, request.gray);
-  return pictures.samples.size() + Trainer::memory_needed(runs::trainer_options(
-                                       request, runs::training_unet(request, pictures)));
-}
-
-std::size_t memory_needed(const GanTrainingRequest& request) {
-  const Dataset pictures =
-      runs::training_pictures("gan train", request.images, request.size, request.gray);
-  return pictures.samples.size() +
-         GanTrainer::memory_needed(runs::gan_trainer_options(request, pictures));
-}
-
 class JobQueue::Impl {
  public:
   explicit Impl(const QueueLimits& limits) : limits_(limits) {
-    if (limits_.threads <= 0)
-      limits_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    limits_.threads = thread_count(limits_.threads);
     if (limits_.memory == 0) limits_.memory = available_memory().value_or(0);
   }
 
@@ -417,7 +250,7 @@ std::uint64_t JobQueue::submit(FitRequest request, const std::filesystem::path& 
   if (!folder.empty()) RunStore(folder, "queue").require_free();
   const auto work = [observer = std::move(observer)](
                         const JobInfo& job, const std::stop_token& stop, const Note& note) {
-    NotingObserver noting(observer.get(), note);
+    runs::NotingObserver noting(observer.get(), note);
     std::optional<RunStore> store;
     if (!job.folder.empty()) store.emplace(job.folder, "queue");
     const RunResult result =
@@ -437,7 +270,7 @@ std::uint64_t JobQueue::submit(RefineRequest request, const std::filesystem::pat
   if (!folder.empty()) RunStore(folder, "queue").require_free();
   const auto work = [observer = std::move(observer)](
                         const JobInfo& job, const std::stop_token& stop, const Note& note) {
-    NotingRefineObserver noting(observer.get(), note);
+    runs::NotingRefineObserver noting(observer.get(), note);
     const bool begun =
         !job.folder.empty() && std::filesystem::exists(RefineFolder{job.folder}.record());
     const RefineRunResult result =
@@ -462,7 +295,7 @@ std::uint64_t submit_training(Impl& queue, Request request,
   const std::size_t memory = memory_needed(request);
   const auto work = [observer = std::move(observer), resume](
                         const JobInfo& job, const std::stop_token& stop, const Note& note) {
-    NotingTrainingObserver noting(observer.get(), note);
+    runs::NotingTrainingObserver noting(observer.get(), note);
     const bool begun = std::filesystem::exists(TrainingFolder{job.folder}.record());
     const TrainingResult result =
         begun ? resume(job.folder, TrainingChanges{.threads = job.threads}, noting, stop)

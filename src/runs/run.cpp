@@ -232,16 +232,10 @@ class Run {
       });
     // What is kept must mean the same from everywhere.
     const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
-    std::string manifest, report;
-    if (!out.manifest.empty() || frames_)
-      beside_("the manifest", [&] { manifest = manifest_json(told, result_); });
-    if (!out.manifest.empty() && !manifest.empty())
-      beside_("`manifest`", [&] { write_text(out.manifest, manifest, "`manifest`"); });
-    if (frames_ && !manifest.empty())
-      beside_("the report", [&] { report = report_of(told, manifest); });
-    if (!out.report.empty() && !report.empty())
-      beside_("`report`", [&] { write_text(out.report, report_page(report), "`report`"); });
-    if (store_) beside_("`run`, its end", [&] { finish_store(manifest, report); });
+    std::function<std::string(const std::string&)> report;
+    if (frames_) report = [&](const std::string& manifest) { return report_of(told, manifest); };
+    const RunDocuments documents = write_documents(told, result_, beside_, report);
+    if (store_) beside_("`run`, its end", [&] { finish_store(documents); });
   }
 
   std::string report_of(const FitRequest& told, const std::string& manifest) const {
@@ -257,12 +251,12 @@ class Run {
                         .frames = &*frames_});
   }
 
-  void finish_store(const std::string& manifest, const std::string& report) {
+  void finish_store(const RunDocuments& documents) {
     const FitResult& fit = result_.restored.fit;
     if (!fit.best.empty()) store_->keep(fit.best_iteration, fit.best);
     write_text(store_->history(), history_csv(fit), "`run`");
-    write_text(store_->report(), report, "`run`");
-    write_text(store_->manifest(), manifest, "`run`");
+    write_text(store_->report(), documents.report, "`run`");
+    write_text(store_->manifest(), documents.manifest, "`run`");
     if (fit.stopped_by != StoppedBy::cancelled) fs::remove(store_->checkpoint());
   }
 

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/fail.h"
-#include "base/memory.h"
+#include "base/limits.h"
 #include "unmar/base/process.h"
 #include "unmar/base/random.h"
 #include "unmar/diffusion/unet_model.h"

@@ -56,16 +56,18 @@ double core_seconds_of(const Trial& trial, const RestoreOptions& options) {
 
 }  // namespace
 
+std::size_t held_in_tiles(const Shape& picture) {
+  constexpr std::size_t kHeld = 16;  // bytes of a value, in and out
+  return std::min(kMostHeld, kHeld * picture.count());
+}
+
 TileEstimate estimate_of(const Tiling& tiling, const PictureParts& picture,
                          const std::stop_token& stop) {
-  constexpr std::size_t kHeld = 16;  // bytes of a value, in and out
-  const std::size_t values = static_cast<std::size_t>(picture.height()) *
-                             static_cast<std::size_t>(picture.width()) *
-                             static_cast<std::size_t>(picture.channels());
-  TileEstimate estimate{.tiles = tiling.grid().count(),
-                        .core_seconds = 0,
-                        .memory = tiling.memory_needed(),
-                        .picture = std::min(kMostHeld, values * kHeld)};
+  TileEstimate estimate{
+      .tiles = tiling.grid().count(),
+      .core_seconds = 0,
+      .memory = tiling.memory_needed(),
+      .picture = held_in_tiles({1, picture.channels(), picture.height(), picture.width()})};
   for (int k = 0; k < estimate.tiles && !stop.stop_requested(); ++k) {
     Trial trial(stop);
     try {

@@ -7,6 +7,10 @@
 
 namespace unmar::runs {
 
+/// Bytes that a run in tiles takes beside the tiles that it is at: the picture in parts, and rows
+/// of the result. picture: as it was given.
+std::size_t held_in_tiles(const Shape& picture);
+
 /// By a few iterations of a tile that has something to restore; some seconds. Without time if none
 /// has, if that tile fails, or if it was stopped.
 TileEstimate estimate_of(const Tiling& tiling, const PictureParts& picture,

@@ -7,16 +7,11 @@
 #include <thread>
 
 #include "base/fail.h"
-#include "base/memory.h"
+#include "base/limits.h"
 #include "unmar/base/process.h"
 
 namespace unmar::runs {
 namespace {
-
-int thread_count(int threads) {
-  return threads > 0 ? threads
-                     : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
 
 TileResult result_of(const Tiling& tiling, int tile, const std::optional<Restored>& restored,
                      double seconds) {

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "base/fail.h"
-#include "base/memory.h"
+#include "base/limits.h"
 #include "runs/beside.h"
 #include "runs/json.h"
 #include "runs/outputs.h"
@@ -250,20 +250,14 @@ class TiledRun {
     if (!request_.in.reference.empty()) compare(work);
     result_.seconds = seconds_since(start_);
     const FitRequest told = store_ ? with_absolute_paths(request_) : request_;
-    std::string manifest, report;
-    beside_("the manifest", [&] { manifest = manifest_json(told, result_); });
-    if (manifest.empty()) return;
-    if (!request_.out.manifest.empty())
-      beside_("`manifest`", [&] { write_text(request_.out.manifest, manifest, "`manifest`"); });
+    std::function<std::string(const std::string&)> report;
     if (preview_ && wants_report())
-      beside_("the report", [&] { report = report_of(told, manifest); });
-    if (!request_.out.report.empty() && !report.empty())
-      beside_("`report`",
-              [&] { write_text(request_.out.report, report_page(report), "`report`"); });
-    if (!store_) return;
+      report = [&](const std::string& manifest) { return report_of(told, manifest); };
+    const RunDocuments documents = write_documents(told, result_, beside_, report);
+    if (!store_ || documents.manifest.empty()) return;
     beside_("`run`, its end", [&] {
-      write_text(store_->report(), report, "`run`");
-      write_text(store_->manifest(), manifest, "`run`");
+      write_text(store_->report(), documents.report, "`run`");
+      write_text(store_->manifest(), documents.manifest, "`run`");
     });
   }
 

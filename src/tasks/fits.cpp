@@ -34,11 +34,19 @@ Tensor either(const Tensor& a, const Tensor& b) {
   return both;
 }
 
+constexpr std::int64_t kNextSeed = 1000;  ///< of the next attempt; beyond those of --runs
+
 /// tiles: that the fit goes through; 1: it is of the whole.
 std::vector<FitPhase> phases_of(const RestoreOptions& o, int tiles) {
   if (tiles > 1)
-    return {{.name = "warm-up", .iterations = std::min(kWarmUpIterations, *o.iterations)},
-            {.name = "tile", .fits = tiles, .combine = Combine::sum, .iterations = *o.iterations}};
+    return {{.name = "warm-up",
+             .iterations = std::min(kWarmUpIterations, *o.iterations),
+             .attempts = kTileAttempts},
+            {.name = "tile",
+             .fits = tiles,
+             .combine = Combine::sum,
+             .iterations = *o.iterations,
+             .attempts = kTileAttempts}};
   if (o.prior != FitPrior::gan)
     return {{.name = "run", .fits = *o.runs, .iterations = *o.iterations}};
   std::vector<FitPhase> phases = {
@@ -78,11 +86,12 @@ Draw::Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor&
     how.watchers.push_back({name, stopper.get()});
 }
 
-Fits::Fits(Task task, const Plan& plan, const RestoreOptions& resolved)
+Fits::Fits(Task task, const Plan& plan, const RestoreOptions& resolved, int attempts)
     : task_(task),
       plan_(plan),
       options_(resolved),
       phases_(phases_of(resolved, plan.tiles ? plan.tiles->count() : 1)) {
+  for (FitPhase& phase : phases_) phase.attempts = std::max(phase.attempts, attempts);
   // What judges the last phase is hidden from those before; tiles share what is hidden.
   const bool hides_first = resolved.prior == FitPrior::gan || plan.tiles;
   if (hides_first) hidden_ = make_stopping(task, plan, resolved).hidden;
@@ -95,6 +104,7 @@ Fits::Fits(Task task, const Plan& plan, const RestoreOptions& resolved)
 /// fit.
 RestoreOptions Fits::options_of(const FitPart& part) const {
   RestoreOptions own = options_;
+  own.seed = *own.seed + part.attempt * kNextSeed;
   if (own.prior == FitPrior::gan) {
     const bool latent = part.phase == 0;
     own.optimise = latent ? Optimise::input : Optimise::weights_and_input;
@@ -117,6 +127,14 @@ RestoreOptions Fits::options_of(const FitPart& part) const {
   return own;
 }
 
+/// A network's next attempt does not start from what the one before diverged from.
+const std::vector<Tensor>* Fits::weights_of(const FitPart& part,
+                                            const std::vector<Tensor>* given) const {
+  if (part.attempt > 0 && options_.prior != FitPrior::gan) return nullptr;
+  if (part.phase > 0) return part.weights;
+  return part.fit == 0 ? given : nullptr;
+}
+
 /// The weights that all tiles start from are those of the one in the middle.
 int Fits::tile_of(const FitPart& part) const {
   return part.phase > 0 ? part.fit : plan_.tiles->middle();
@@ -133,8 +151,9 @@ void Fits::draw(const FitPart& part) {
   }
   // Of blended fits the mean, too, must not have seen what the first hides.
   const bool all_hide = options_.method == Method::automatic || options_.prior == FitPrior::gan;
-  draw_ = std::make_unique<Draw>(task_, plan_, options_of(part),
-                                 all_hide ? hidden_.from_fit : Tensor(), nullptr, part.fit);
+  draw_ =
+      std::make_unique<Draw>(task_, plan_, options_of(part), all_hide ? hidden_.from_fit : Tensor(),
+                             part.attempt > 0 ? &hidden_ : nullptr, part.fit);
 }
 
 FitResult Fits::fit_tile(Engine& engine, const FitPart& part, const FitOptions& how,
@@ -167,10 +186,10 @@ FitResult Fits::run(Engine& engine, const RestoreContext& context, const OnItera
   const Tensor reference = context.reference ? to_tensor(*context.reference) : Tensor();
   const auto fit_part = [&](const FitPart& part, const auto& on_part_iteration,
                             std::string_view resume) {
-    if (part.phase > 0 || part.fit > 0) draw(part);
+    if (part.phase > 0 || part.fit > 0 || part.attempt > 0) draw(part);
     FitOptions how = draw_->how;
     how.resume = resume;
-    how.weights = part.phase > 0 ? part.weights : part.fit == 0 ? context.weights : nullptr;
+    how.weights = weights_of(part, context.weights);
     how.return_state = part.return_state || context.return_weights;
     if (plan_.tiles) return fit_tile(engine, part, how, context, around, on_part_iteration);
     return fit(draw_->problem, engine, how, *draw_->stopping.stopper,
@@ -215,13 +234,6 @@ FitOptions fit_options(const RestoreOptions& o) {
   fit.keep = o.keep.value();
   fit.rollback_db = static_cast<float>(o.rollback.value());
   return fit;
-}
-
-void require_memory(Task task, const Shape& picture, const Operator& A,
-                    const RestoreOptions& resolved, const Engine& engine) {
-  const double limit = resolved.max_memory.value_or(0) * 0x1p30;
-  require_memory(to_string(task), static_cast<std::size_t>(limit), picture, A,
-                 problem_options(resolved), fit_options(resolved), engine);
 }
 
 }  // namespace unmar

@@ -29,8 +29,9 @@ struct Draw {
 /// The fits that one restoration is made of, by --runs, by --prior gan or by Plan::tiles.
 class Fits {
  public:
-  /// Draws the first of them. throws what make_problem() throws.
-  Fits(Task task, const Plan& plan, const RestoreOptions& resolved);
+  /// Draws the first of them. attempts: FitPhase::attempts, at least; tiles have kTileAttempts.
+  /// throws what make_problem() throws.
+  Fits(Task task, const Plan& plan, const RestoreOptions& resolved, int attempts = 1);
 
   const Draw& first() const { return *draw_; }
   /// What the first one hides.
@@ -44,6 +45,8 @@ class Fits {
   using OnIteration = std::function<void(const FitProgress&)>;
 
   RestoreOptions options_of(const FitPart& part) const;
+  const std::vector<Tensor>* weights_of(const FitPart& part,
+                                        const std::vector<Tensor>* given) const;
   int tile_of(const FitPart& part) const;
   void draw(const FitPart& part);
   /// on_iteration hears of the whole picture.

@@ -8,12 +8,16 @@
 namespace unmar {
 
 constexpr int kWarmUpIterations = 75;  ///< of the fit, in the middle, that all tiles start from
+constexpr int kTileAttempts = 3;       ///< at a fit that diverges, each with a seed of its own
 
 /// The tiles that the fit of a restoration goes through, one after the other. Beside the filter
 /// that takes a third of the time of one fit of the whole, and is as good (docs/results.md).
 /// Nothing: the picture is fitted as one piece, for it is small, or in one of the tiles hardly
 /// anything is known, or the options mean something else.
 std::optional<TileGrid> fitted_tiles(Task task, const Image& observed,
+                                     const RestoreOptions& resolved);
+/// The same of a picture of this size in which all is known.
+std::optional<TileGrid> fitted_tiles(Task task, int height, int width,
                                      const RestoreOptions& resolved);
 
 /// The options as tiles want them, where the user did not choose.

@@ -38,6 +38,10 @@ RestoreOptions resolve_for(Task task, const Image& observed, const Image* mask,
 /// throws as restore() for pictures that do not suit the task.
 Plan make_plan(Task task, const Image& observed, const Image* mask, const RestoreOptions& resolved);
 
+/// Of the piece that is fitted at once. throws Error{too_large} as require_memory() of options.h.
+void require_memory(Task task, const Image& observed, const RestoreOptions& resolved,
+                    const Engine& engine);
+
 /// With the line that says who made the picture.
 SharedMetadata with_maker(Task task, const SharedMetadata& metadata);
 

@@ -5,7 +5,6 @@
 #include "base/fail.h"
 #include "tasks/blend.h"
 #include "tasks/fits.h"
-#include "tasks/fitted_tiles.h"
 #include "tasks/plan.h"
 #include "tasks/task.h"
 #include "unmar/tasks/version.h"
@@ -64,22 +63,6 @@ void check_reference(Task task, const Image& observed, const Plan& plan, const I
 }
 
 namespace {
-
-/// Before the plan is made, which may already be large.
-void require_memory_for(Task task, const Image& observed, const RestoreOptions& o,
-                        const Engine& engine) {
-  if (observed.empty()) return;  // make_plan() refuses it
-  const TaskSpec& spec = task_spec(task);
-  const int factor = spec.enlargement ? spec.enlargement(o) : 1;
-  constexpr int kMostSide = 1 << 24;  // no overflow below; the graph says what is too large
-  const auto tiles = fitted_tiles(task, observed, o);
-  const int height = tiles ? tiles->tile(0).height : observed.height();
-  const int width = tiles ? tiles->tile(0).width : observed.width();
-  const Shape picture{1, observed.channels(), std::min(height, kMostSide) * factor,
-                      std::min(width, kMostSide) * factor};
-  const auto A = spec.counted ? spec.counted(o) : make_identity();
-  require_memory(task, picture, *A, o, engine);
-}
 
 /// Passes the fit's progress on, and a preview now and then.
 std::function<void(const FitProgress&)> reporter(const Plan& plan, const RestoreContext& context) {
@@ -140,7 +123,8 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   const RestoreOptions& options = result.options;
   const auto engine = make_engine(options.engine.value());
   const bool fits = options.method != Method::patches;
-  if (fits) require_memory_for(task, observed, options, *engine);
+  // Before the plan is made, which may already be large, and which refuses an empty picture.
+  if (fits && !observed.empty()) require_memory(task, observed, options, *engine);
   const Plan plan = make_plan(task, observed, mask, options);
   if (context.reference) check_reference(task, observed, plan, *context.reference);
   result.noise = plan.noise;
@@ -149,7 +133,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
 
   std::optional<Fits> all;
   if (fits) {
-    all.emplace(task, plan, options);
+    all.emplace(task, plan, options, context.attempts);
     result.tiles = plan.tiles ? plan.tiles->count() : 1;
     result.engine = engine->info_for(all->first().problem.graph);
     if (options.prior != FitPrior::gan) result.network = network_options(options);

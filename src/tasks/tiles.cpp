@@ -33,9 +33,6 @@ constexpr int kChannels = 32, kMostIterations = 400;
 constexpr double kLeastKnown = 0.1;
 constexpr int kWidest = 1024;  // px
 
-constexpr int kMoreAttempts = 2;
-constexpr std::int64_t kNextSeed = 1000;  ///< beyond those of --runs
-
 int factor_of(Task task, const RestoreOptions& resolved) {
   const auto enlargement = task_spec(task).enlargement;
   return enlargement ? enlargement(resolved) : 1;
@@ -167,20 +164,24 @@ RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given) {
   return suited;
 }
 
-std::optional<TileGrid> fitted_tiles(Task task, const Image& observed, const RestoreOptions& o) {
-  const double pixels = static_cast<double>(observed.height()) * observed.width();
+std::optional<TileGrid> fitted_tiles(Task task, int height, int width, const RestoreOptions& o) {
+  const double pixels = static_cast<double>(height) * width;
   const bool meant = o.tile == "auto" && is_beside_filter(task, o) && o.runs == 1 &&
                      o.stop == StopRule::automatic && o.optimise == Optimise::weights &&
                      o.network == "skip" && o.input == InputKind::uniform;
   if (!meant || pixels < kOnePiece) return std::nullopt;
   constexpr int kMultiple = 8;
-  const int least = std::max(side_for(observed.height(), kUsualOverlap),
-                             side_for(observed.width(), kUsualOverlap));
+  const int least = std::max(side_for(height, kUsualOverlap), side_for(width, kUsualOverlap));
   const int side = (least + kMultiple - 1) / kMultiple * kMultiple;
-  const TileGrid grid(observed.height(), observed.width(), side, kUsualOverlap);
-  const Image all(1, grid.tile(0).height, grid.tile(0).width, 1.f);
-  for (int k = 0; k < grid.count(); ++k) {
-    const Rect r = grid.tile(k);
+  return TileGrid(height, width, side, kUsualOverlap);
+}
+
+std::optional<TileGrid> fitted_tiles(Task task, const Image& observed, const RestoreOptions& o) {
+  const auto grid = fitted_tiles(task, observed.height(), observed.width(), o);
+  if (!grid) return grid;
+  const Image all(1, grid->tile(0).height, grid->tile(0).width, 1.f);
+  for (int k = 0; k < grid->count(); ++k) {
+    const Rect r = grid->tile(k);
     if (share_known(crop(observed, r.y, r.x, r.height, r.width), all) < kLeastKnown)
       return std::nullopt;
   }
@@ -216,6 +217,11 @@ TileGrid tile_grid(Task task, int height, int width, const RestoreOptions& resol
   return {height, width, own, overlap};
 }
 
+std::size_t memory_of_tile(Task task, const Shape& observed, const RestoreOptions& given) {
+  const Rect tile = tile_grid(task, observed.h, observed.w, resolve(task, given)).tile(0);
+  return memory_needed(task, {1, observed.c, tile.height, tile.width}, as_tiles(task, given));
+}
+
 void serialize(Archive& archive, NoiseModel& noise) {
   auto kind = static_cast<int>(noise.kind);
   archive(kind, noise.sigma, noise.channels, noise.gain, noise.offset, noise.poisson_share,
@@ -249,13 +255,8 @@ Tiling::Tiling(Task task, const PictureParts& picture, const PictureParts* known
 }
 
 std::size_t Tiling::memory_needed() const {
-  if (resolved_.method == Method::patches) return 0;
   const Rect tile = grid_.tile(0);
-  const auto counted = task_spec(task_).counted;
-  const auto A = counted ? counted(resolved_) : make_identity();
-  const auto engine = make_engine(resolved_.engine.value());
-  return unmar::memory_needed({1, picture_.channels(), tile.height * factor_, tile.width * factor_},
-                              *A, problem_options(resolved_), fit_options(resolved_), *engine);
+  return unmar::memory_needed(task_, {1, picture_.channels(), tile.height, tile.width}, given_);
 }
 
 Tiling::Part Tiling::look_at(const Rect& rect) const {
@@ -333,20 +334,11 @@ std::optional<Restored> Tiling::restore(int tile, const TileStart& start,
   RestoreOptions options = options_for(part, start);
   if (threads > 0) options.threads = threads;
   const RestoreOptions suited = resolve_for(task_, part.picture, nullptr, options);
-  Restored restored;
   RestoreContext own = context;
   own.reference = nullptr;
+  own.attempts = kTileAttempts;
   if (!start.weights.empty() && same_network(suited, resolved_)) own.weights = &start.weights;
-  for (int attempt = 0;; ++attempt) {
-    try {
-      restored = unmar::restore(task_, part.picture, nullptr, options, own);
-      break;
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::numeric || attempt == kMoreAttempts) throw;
-    }
-    options.seed = suited.seed.value() + (attempt + 1) * kNextSeed;
-    own.weights = nullptr;  // what it diverged from
-  }
+  Restored restored = unmar::restore(task_, part.picture, nullptr, options, own);
   const Rect rect = grid_.tile(tile);
   restored.image =
       crop(restored.image, (rect.y - part.rect.y) * factor_, (rect.x - part.rect.x) * factor_,

@@ -324,6 +324,32 @@ TEST_F(Queue, AJobThatFailsSaysWhyAndLetsTheNextOneRun) {
   EXPECT_EQ(queue.wait(second).state, JobState::done);
 }
 
+TEST_F(Queue, MemoryOfAPictureInTilesIsThatOfItsTiles) {
+  FitRequest large = request("a");
+  large.options = {.threads = 2, .engine = "cpu"};
+  write_image(large.in.picture, Image(1, 1100, 1000, 0.5f));
+  const std::size_t two = memory_needed(large);
+  large.options.threads = 1;
+  const std::size_t one = memory_needed(large);
+  large.options.tile = "none";
+  const std::size_t whole = memory_needed(large);
+  EXPECT_LT(one, two);
+  EXPECT_LT(two, 2 * one);
+  EXPECT_LT(5 * two, whole);
+
+  // The fit is of one piece after the other, the filter of the whole.
+  FitRequest middle = request("b");
+  middle.options = {.threads = 1, .engine = "cpu"};
+  write_image(middle.in.picture, Image(1, 400, 400, 0.5f));
+  const std::size_t pieces = memory_needed(middle);
+  middle.options.method = Method::patches;
+  const std::size_t filter = memory_needed(middle);
+  middle.options.method = {};
+  middle.options.tile = "none";
+  EXPECT_LT(filter, pieces);
+  EXPECT_LT(3 * pieces, memory_needed(middle));
+}
+
 TEST_F(Queue, WhatCannotBeDoneIsRefusedAtOnce) {
   JobQueue queue({.threads = 1, .memory = 100});
   EXPECT_THAT(error_of([&] { queue.submit(request()); }, ErrorCode::too_large), HasSubstr("MiB"));

@@ -35,33 +35,23 @@ TEST(Tiling, AllTilesStartFromTheSameWeightsAndNoise) {
   EXPECT_LT(first_loss(start), 0.5f * first_loss({}));
 }
 
-TEST(Tiling, AFitThatDivergesIsTriedWithOtherSeedsAndThenReported) {
+TEST(Tiling, AFitThatDivergesIsReported) {
   Image picture = test_picture(90, 120);
   picture.at(0, 89, 119) = 1e30f;  // its square is no float
   const auto parts = parts_of(picture);
   RestoreOptions options = in_tiles();
   options.method = Method::dip;
   const Tiling tiling(Task::denoise, *parts, nullptr, options);
-  std::vector<double> seeds;
-  RestoreContext context;
-  context.on_start = [&](const Restored& start) {
-    seeds.push_back(static_cast<double>(*start.options.seed));
-  };
   const auto code_of = [&](int tile) -> std::optional<ErrorCode> {
     try {
-      tiling.restore(tile, {}, context);
+      tiling.restore(tile, {});
     } catch (const Error& error) {
       return error.code();
     }
     return {};
   };
   EXPECT_EQ(code_of(tiling.grid().count() - 1), ErrorCode::numeric);
-  ASSERT_EQ(seeds.size(), 3u);
-  EXPECT_NE(seeds[0], seeds[1]);
-  EXPECT_NE(seeds[1], seeds[2]);
-  seeds.clear();
   EXPECT_FALSE(code_of(0));
-  EXPECT_EQ(seeds.size(), 1u);
 }
 
 TEST(Tiling, OfAPictureThatIsOneTileIsItsRestoration) {

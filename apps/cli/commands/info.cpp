@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unmar/base/process.h>
 #include <unmar/engine/engine.h>
 #include <unmar/image/pages.h>
 #include <unmar/noise/noise.h>
@@ -8,7 +9,6 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <thread>
 
 #include "commands.h"
 #include "console.h"
@@ -24,7 +24,7 @@ std::string free_memory(const DeviceInfo& device) {
 
 int show_program() {
   print("unmar    {}\nlibvips  {}\ncores    {}\nengines:\n", version(), libvips_version(),
-        std::thread::hardware_concurrency());
+        core_count());
   for (const std::string& name : engine_names())
     for (const DeviceInfo& device : make_engine(name)->devices())
       print("  {:<7}{}: {}, {}\n", name, device.name, device.description, free_memory(device));

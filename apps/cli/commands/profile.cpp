@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 #include <unmar/base/files.h>
+#include <unmar/base/process.h>
 #include <unmar/base/random.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
-#include <thread>
 
 #include "checks.h"
 #include "commands.h"
@@ -35,8 +35,7 @@ ProfiledFit measure(const ProfileArguments& a) {
   fit.iterations = a.iterations;
   const auto engine = make_engine(*fit.options.engine);
   const FitOptions options = fit_options(fit.options);
-  fit.threads =
-      options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+  fit.threads = thread_count(options.threads);
 
   const auto identity = make_identity();
   require_memory(Task::denoise, fit.picture, *identity, fit.options, *engine);

@@ -23,6 +23,7 @@ struct FitPhase {
   int fits = 1;                     ///< at least 1
   Combine combine = Combine::mean;  ///< mean of several, sum: only in the last phase
   int iterations = 0;               ///< upper bound of each
+  int attempts = 1;                 ///< at each; the next one follows one that diverged
 };
 
 /// One fit of the list.
@@ -32,6 +33,7 @@ struct FitPart {
   int moment = -1;  ///< iteration that the first fit of this phase chose; -1: it is the first
   const std::vector<Tensor>* weights = nullptr;  ///< of the phase before; null in the first
   bool return_state = false;                     ///< the next phase wants FitResult::state
+  int attempt = 0;  ///< from 0; each needs another seed, and weights that did not diverge
 };
 using FitPartFunction = std::function<FitResult(
     const FitPart& part, const std::function<void(const FitProgress&)>& on_iteration,
@@ -41,6 +43,8 @@ using FitPartFunction = std::function<FitResult(
 /// seconds are counted through all. Of a cancelled list: a fit that was cut short is left out of a
 /// phase that has another; the phase before stands for one that has none. A sum that lacks parts is
 /// no picture: FitResult::best is empty.
+/// A fit that throws Error{numeric} is called again as its phase allows. What it had told stays in
+/// the history, rolled back.
 /// resume: what FitProgress::save gave in such a list, or empty. Beside the fit that goes on it
 /// holds the history, a picture and, between two phases, twice the weights.
 /// throws Error{bad_input} if that is damaged or of another list, and what fit_part throws.

@@ -191,6 +191,9 @@ int most_iterations(const RestoreOptions& resolved);
 /// The same, also of a picture that is fitted in tiles. mask: inpaint; may be null.
 int most_iterations(Task task, const Image& observed, const Image* mask,
                     const RestoreOptions& given);
+/// Bytes that a restoration takes, of a picture of this shape that has no holes: its fit, of one
+/// piece or of one tile, the filter, and the pictures. From the sizes alone. throws as resolve().
+std::size_t memory_needed(Task task, const Shape& observed, const RestoreOptions& given);
 /// throws Error{too_large} if fitting a picture of this shape takes more memory than --max-memory,
 /// or than the machine has.
 void require_memory(Task task, const Shape& picture, const Operator& A,

@@ -100,6 +100,8 @@ struct RestoreContext {
   /// FitOptions::weights, of the first of several runs. Borrowed; null: random.
   const std::vector<Tensor>* weights = nullptr;
   bool return_weights = false;  ///< Restored::weights, of the last run
+  /// At a fit that diverges, each with another seed. Those of tiles have three, whatever this says.
+  int attempts = 1;
   /// FitProgress::save of a restoration of the same pictures with the same options: goes on behind
   /// it. Borrowed; empty: begins anew.
   std::string_view resume = {};

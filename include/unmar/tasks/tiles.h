@@ -24,6 +24,10 @@ int tile_side(Task task, int height, int width, const RestoreOptions& resolved);
 /// The tiles of a given picture of this size. throws as tile_side().
 TileGrid tile_grid(Task task, int height, int width, const RestoreOptions& resolved);
 
+/// Bytes that the restoration of one tile of such a picture takes. See memory_needed() of
+/// options.h.
+std::size_t memory_of_tile(Task task, const Shape& observed, const RestoreOptions& given);
+
 /// What all tiles of a picture start from.
 struct TileStart {
   std::optional<NoiseModel> noise;  ///< of the whole picture; if the method asks for it
@@ -45,8 +49,7 @@ class Tiling {
   TileGrid result_grid() const { return grid_.scaled(factor_); }
   int channels() const { return picture_.channels(); }
   int factor() const { return factor_; }  ///< how many times larger the result is
-  /// Bytes that the restoration of one tile holds. See memory_needed() of fit.h.
-  std::size_t memory_needed() const;
+  std::size_t memory_needed() const;      ///< of a tile, see memory_of_tile()
 
   /// Of context only `cancel` counts; cancelled, what comes back means nothing.
   TileStart begin(const RestoreContext& context = {}) const;

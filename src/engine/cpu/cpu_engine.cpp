@@ -2,7 +2,7 @@
 
 #include <hwy/highway.h>
 
-#include "base/memory.h"
+#include "base/limits.h"
 #include "engine/cpu/program.h"
 
 namespace unmar {

@@ -8,6 +8,7 @@
 #include "engine/cpu/steps.h"
 #include "engine/plan/node_plan.h"
 #include "engine/plan/reach.h"
+#include "unmar/base/process.h"
 
 namespace unmar::cpu {
 namespace {

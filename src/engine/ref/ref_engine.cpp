@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "base/memory.h"
+#include "base/limits.h"
 #include "base/overloaded.h"
 #include "base/philox.h"
 #include "engine/adam.h"

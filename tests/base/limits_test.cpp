@@ -1,9 +1,13 @@
-#include "base/memory.h"
+#include "base/limits.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+
+#include "unmar/base/process.h"
 
 namespace unmar {
 namespace {
@@ -11,13 +15,12 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A system made of files.
-class AvailableMemory : public ::testing::Test {
+class Limits : public ::testing::Test {
  protected:
-  AvailableMemory()
-      : root_(fs::temp_directory_path() / ("unmar-memory-" + std::to_string(::getpid()))) {
+  Limits() : root_(fs::temp_directory_path() / ("unmar-limits-" + std::to_string(::getpid()))) {
     fs::remove_all(root_);
   }
-  ~AvailableMemory() override {
+  ~Limits() override {
     std::error_code ignored;
     fs::remove_all(root_, ignored);
   }
@@ -33,6 +36,8 @@ class AvailableMemory : public ::testing::Test {
   fs::path root_;
 };
 
+using AvailableMemory = Limits;
+using CoreCount = Limits;
 using Bytes = std::optional<std::size_t>;
 
 TEST_F(AvailableMemory, IsThatOfTheSystem) {
@@ -80,6 +85,47 @@ TEST_F(AvailableMemory, OfThisMachineIsKnown) {
   const auto all = static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) *
                    static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   EXPECT_LE(*bytes, all);
+}
+
+/// With the processors that the test runs on.
+TEST_F(CoreCount, IsThatOfTheProcessorsThatItIsBoundTo) {
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(core_count(root_), CPU_COUNT(&before));
+  EXPECT_EQ(thread_count(0), core_count());
+  EXPECT_EQ(thread_count(7), 7);
+  int first = 0;
+  while (!CPU_ISSET(first, &before)) ++first;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(core_count(root_), 1);
+  EXPECT_EQ(core_count(), 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
+TEST_F(CoreCount, IsNoMoreThanTheTimeThatTheControlGroupAllows) {
+  const int all = core_count(root_);
+  write("proc/self/cgroup", "0::/jobs/mine\n");
+  write("sys/fs/cgroup/jobs/mine/cpu.max", "max 100000\n");
+  EXPECT_EQ(core_count(root_), all);
+  write("sys/fs/cgroup/jobs/cpu.max", "20000 100000\n");
+  EXPECT_EQ(core_count(root_), 1) << "a fifth of one";
+  write("sys/fs/cgroup/jobs/cpu.max", "110000 100000\n");
+  EXPECT_EQ(core_count(root_), std::min(2, all));
+  write("sys/fs/cgroup/jobs/cpu.max", "nonsense\n");
+  EXPECT_EQ(core_count(root_), all);
+}
+
+TEST_F(CoreCount, ReadsTheGroupsOfVersionOneToo) {
+  const int all = core_count(root_);
+  write("proc/self/cgroup", "5:cpu,cpuacct:/a\n4:memory:/a\n");
+  write("sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "-1\n");
+  write("sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(core_count(root_), all);
+  write("sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "50000\n");
+  EXPECT_EQ(core_count(root_), 1);
 }
 
 }  // namespace
