@@ -1,8 +1,10 @@
 #include "runs/tiled_run.h"
 
-#include <unistd.h>
+#include <stdlib.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <numeric>
 
 #include "base/fail.h"
@@ -42,12 +44,16 @@ void check_shown(const FitRequest& request, const RestoreOptions& resolved, int 
           name, tiles);
 }
 
-/// A hidden folder, for as long as this lives.
+/// A hidden folder of its own, for as long as this lives: another run's may be beside it, or one
+/// that a killed run left, whose tiles must not be taken.
 class TemporaryFolder {
  public:
-  explicit TemporaryFolder(const fs::path& beside)
-      : path_(beside / fmt::format(".unmar-{}-tiles", ::getpid())) {
-    fs::create_directories(path_);
+  explicit TemporaryFolder(const fs::path& beside) {
+    std::string name = (beside / ".unmar-tiles-XXXXXX").string();
+    if (!::mkdtemp(name.data()))
+      fail(ErrorCode::io, "tiles: no folder for them can be made in '{}': {}", beside.string(),
+           std::strerror(errno));
+    path_ = name;
   }
   ~TemporaryFolder() {
     std::error_code error;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "runs/support.h"
 #include "unmar/runs/job_list.h"
@@ -65,6 +66,30 @@ TEST_F(TiledRun, LeavesNothingBesideItsResult) {
     ++files;
   }
   EXPECT_EQ(files, 2);
+}
+
+TEST_F(TiledRun, KeepsItsTilesApartFromThoseOfAnotherRunInTheFolder) {
+  RunObserver quiet;
+  FitRequest a = tiled(), b = tiled("b");
+  b.options.seed = 9;
+  run(a, nullptr, quiet);
+  run(b, nullptr, quiet);
+  const std::string a_alone = bytes(in("a_out.png")), b_alone = bytes(in("b_out.png"));
+  ASSERT_NE(a_alone, b_alone);
+  struct : RunObserver {
+    void tiled(const TileProgress&) override {
+      if (std::exchange(begun, true)) return;
+      RunObserver quiet;
+      run(other, nullptr, quiet);
+    }
+    bool begun = false;
+    FitRequest other;
+  } meanwhile;
+  meanwhile.other = b;
+  run(a, nullptr, meanwhile);
+  EXPECT_TRUE(meanwhile.begun);
+  EXPECT_EQ(bytes(in("a_out.png")), a_alone);
+  EXPECT_EQ(bytes(in("b_out.png")), b_alone);
 }
 
 TEST_F(TiledRun, StoppedAndResumedGivesTheSameBytes) {
