@@ -44,6 +44,17 @@ void check_listed(const FitRequest& request) {
            "{}: tells of a run in one process, not of a job list; leave it out", name);
 }
 
+/// As the run would, before hours of work.
+void check_result(const FitRequest& request, bool is_another_page) {
+  const RunInputs& in = request.in;
+  const fs::path& result = request.out.result;
+  if (is_another_page) check_holds_pages(result);
+  const ImageInfo info = read_image_info(in.picture, in.reading.page);
+  const int factor = request.task == Task::upscale ? request.options.factor.value_or(1) : 1;
+  const Rect part = in.reading.region.value_or(Rect{0, 0, info.height, info.width});
+  check_holds(result, {info.channels, factor * part.height, factor * part.width, {}});
+}
+
 Json to_json(const ListedPicture& picture) {
   return {{"request", runs::request_to_json(picture.request)},
           {"sha256", Json::parse(picture.sha256)},
@@ -227,6 +238,10 @@ void forget_shares(const JobList& list) {
     if (entry.path().extension() == kShareDone) fs::remove(entry.path(), error);
 }
 
+fs::path joined_mark(const JobList& list, std::size_t picture) {
+  return list.folder(picture) / "joined";
+}
+
 void write_result(const JobList& list, std::size_t first, std::size_t end) {
   const FitRequest& request = list.pictures[first].request;
   if (end - first == 1) {
@@ -241,12 +256,32 @@ void write_result(const JobList& list, std::size_t first, std::size_t end) {
     }
     write_pages(request.out.result, pages, request.in.picture, request.out.writing);
   }
+  // All marks before the first tile goes: a join that ends in between finds either all pages marked
+  // or all tiles of those that are not.
+  for (std::size_t i = first; i < end; ++i) write_text(joined_mark(list, i), "", "join");
+}
+
+void remove_tiles(const JobList& list, std::size_t first, std::size_t end) {
   for (std::size_t i = first; i < end; ++i) {
     std::error_code error;
-    write_text(list.folder(i) / "joined", "", "join");
+    const fs::path mark = joined_mark(list, i);
     for (const auto& entry : fs::directory_iterator(list.folder(i), error))
-      if (entry.path().filename() != "joined") fs::remove(entry.path(), error);
+      if (entry.path() != mark) fs::remove(entry.path(), error);
   }
+}
+
+/// Tiles that a result still needs. Where one of its pages is not joined, all are written anew: a
+/// page that was joined, but whose tiles are gone, has to be done again.
+std::int64_t count_missing(const JobList& list, std::size_t first, std::size_t end) {
+  std::int64_t missing = 0;
+  for (std::size_t i = first; i < end; ++i) {
+    const TileStore store(list.folder(i), "join");
+    const int left = list.pictures[i].tiles - store.count_done(list.pictures[i].tiles);
+    std::error_code error;
+    if (left > 0) fs::remove(joined_mark(list, i), error);
+    missing += left;
+  }
+  return missing;
 }
 
 }  // namespace
@@ -263,7 +298,7 @@ fs::path JobList::folder(std::size_t picture) const {
 
 bool JobList::is_joined(std::size_t picture) const {
   std::error_code error;
-  return fs::exists(folder(picture) / "joined", error);
+  return fs::exists(joined_mark(*this, picture), error);
 }
 
 JobList plan_jobs(const fs::path& file, const std::vector<FitRequest>& requests) {
@@ -273,12 +308,19 @@ JobList plan_jobs(const fs::path& file, const std::vector<FitRequest>& requests)
          "plan: '{}' is there already; 'unmar work' goes on with it, or name another",
          file.string());
   JobList list{.file = file, .pictures = {}};
+  if (fs::exists(list.folder(), error) && !fs::is_empty(list.folder(), error))
+    fail(ErrorCode::bad_argument,
+         "plan: '{}' holds the tiles of an earlier list of this name, perhaps with other options; "
+         "delete it, or name another list",
+         list.folder().string());
   Json json = {{"format", kListFormat}, {"unmar", version()}, {"pictures", Json::array()}};
   for (const FitRequest& given : requests) {
     check_listed(given);
     const FitRequest request = with_absolute_paths(given);
     check_outputs(request, resolve(request.task, runs::options_with_files(request)), nullptr,
                   false);
+    check_result(request, !list.pictures.empty() &&
+                              list.pictures.back().request.out.result == request.out.result);
     list.pictures.push_back({.request = request,
                              .sha256 = runs::checksums_of(request.in).dump(),
                              .tiles = runs::tile_count(request)});
@@ -331,14 +373,9 @@ JoinResult join_jobs(const JobList& list, JobObserver& observer) {
   JoinResult result;
   for (std::size_t first = 0, end = 0; first < list.pictures.size(); first = end) {
     end = end_of_result(list, first);
-    std::int64_t missing = 0;
     bool joined = true;
-    for (std::size_t i = first; i < end; ++i) {
-      if (list.is_joined(i)) continue;
-      joined = false;
-      const TileStore store(list.folder(i), "join");
-      missing += list.pictures[i].tiles - store.count_done(list.pictures[i].tiles);
-    }
+    for (std::size_t i = first; i < end; ++i) joined = joined && list.is_joined(i);
+    const std::int64_t missing = joined ? 0 : count_missing(list, first, end);
     result.missing += missing;
     if (missing > 0) {
       forget_shares(list);
@@ -350,6 +387,7 @@ JoinResult join_jobs(const JobList& list, JobObserver& observer) {
         write_result(list, first, end);
         observer.joined(request);
       }
+      remove_tiles(list, first, end);  // also those that an earlier join left
       ++result.written;
     } catch (const std::exception& error) {
       ++result.failed;

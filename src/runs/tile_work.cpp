@@ -184,7 +184,8 @@ class Rows {
 };
 
 TileResult result_or_input(const TileWork& work, int tile) {
-  if (work.store.has(tile)) return work.store.tile(tile);
+  // A list is joined when all its tiles are there: one that is gone since is an error.
+  if (work.shared || work.store.has(tile)) return work.store.tile(tile);
   const Image input = work.tiling.input(tile);
   return {.facts = {.tile = tile}, .picture = to_tensor(input), .alpha = input.source.alpha};
 }

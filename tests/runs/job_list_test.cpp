@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "runs/support.h"
+#include "unmar/image/pages.h"
 
 namespace unmar::runs_test {
 namespace {
@@ -28,6 +29,18 @@ class JobLists : public RunsTest {
       request.options.engine = "cpu";
       list.push_back(request);
     }
+    return list;
+  }
+
+  /// The two pages of one file, of four tiles each.
+  std::vector<FitRequest> pages() const {
+    FitRequest request = requests().front();
+    const Image page = read_image(request.in.picture);
+    write_pages(in("stack.tif"), {page, page}, request.in.picture);
+    request.in.picture = in("stack.tif");
+    request.out.result = in("stack_out.tif");
+    std::vector<FitRequest> list(2, request);
+    for (std::size_t i = 0; i < list.size(); ++i) list[i].in.reading.page = static_cast<int>(i) + 1;
     return list;
   }
 
@@ -145,6 +158,60 @@ TEST_F(JobLists, TwoJoinsAtOnceAreOneTooMany) {
   const JobList list = plan_jobs(in("jobs.json"), requests());
   const FolderLock lock(list.folder(), "test");
   error_of([&] { join_jobs(list, notes); }, ErrorCode::io);
+}
+
+TEST_F(JobLists, AJoinThatIsKilledBetweenPagesIsMadeGoodByTheNext) {
+  Notes notes;
+  const JobList list = plan_jobs(in("jobs.json"), pages());
+  work_on(list, {}, 2, notes);
+  const auto keep_tiles = [&] { fs::copy(list.folder(), in("kept"), fs::copy_options::recursive); };
+  const auto put_back = [&](std::size_t page) {
+    fs::remove_all(list.folder(page));
+    fs::copy(in("kept") / list.folder(page).filename(), list.folder(page),
+             fs::copy_options::recursive);
+  };
+  keep_tiles();
+  EXPECT_EQ(join_jobs(list, notes).written, 1);
+  const std::string whole = bytes(in("stack_out.tif"));
+  // Killed between the two marks: no tile is gone yet.
+  put_back(0);
+  put_back(1);
+  std::ofstream(list.folder(0) / "joined") << "";
+  EXPECT_EQ(join_jobs(list, notes).written, 1);
+  EXPECT_EQ(bytes(in("stack_out.tif")), whole);
+  EXPECT_FALSE(fs::exists(list.folder(0) / "0.tile"));
+  // The first page's tiles are gone, the second is not marked.
+  put_back(1);
+  EXPECT_EQ(join_jobs(list, notes).missing, 4);
+  EXPECT_EQ(bytes(in("stack_out.tif")), whole) << "the input in place of the first page";
+  EXPECT_EQ(work_on(list, {}, 2, notes).done_here, 4);
+  EXPECT_EQ(join_jobs(list, notes).written, 1);
+  EXPECT_EQ(bytes(in("stack_out.tif")), whole);
+  EXPECT_EQ(notes.warnings, "");
+}
+
+TEST_F(JobLists, ANewListUnderAnOldNameDoesNotTakeItsTiles) {
+  Notes notes;
+  work_on(plan_jobs(in("jobs.json"), requests()), {}, 2, notes);
+  fs::remove(in("jobs.json"));
+  EXPECT_THAT(error_of([&] { plan_jobs(in("jobs.json"), requests()); }, ErrorCode::bad_argument),
+              HasSubstr("jobs.json.work' holds the tiles of an earlier list"));
+  EXPECT_FALSE(fs::exists(in("jobs.json")));
+  fs::remove_all(in("jobs.json.work"));
+  EXPECT_EQ(work_on(plan_jobs(in("jobs.json"), requests()), {}, 2, notes).done_here, 5);
+}
+
+TEST_F(JobLists, AResultThatItsFileCannotHoldIsRefusedByThePlan) {
+  std::vector<FitRequest> two = pages();
+  for (FitRequest& page : two) page.out.result = in("stack_out.png");
+  EXPECT_THAT(error_of([&] { plan_jobs(in("jobs.json"), two); }, ErrorCode::bad_argument),
+              HasSubstr("would have to hold several pictures"));
+  std::vector<FitRequest> one = {requests().front()};
+  write_image(in("five.tif"), Image(5, 30, 40, 0.5f));
+  one[0].in.picture = in("five.tif");
+  EXPECT_THAT(error_of([&] { plan_jobs(in("jobs.json"), one); }, ErrorCode::bad_argument),
+              HasSubstr("a_out.png"));
+  EXPECT_FALSE(fs::exists(in("jobs.json")));
 }
 
 TEST_F(JobLists, AreHandedToSlurmWithTimeAndMemory) {
