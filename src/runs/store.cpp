@@ -101,6 +101,7 @@ RunRecord RunStore::take_up() {
   lock_.emplace(folder_, where_);
   remove_remains(folder_);
   remove_remains(pictures());
+  remove_remains(tiles());
   record_text_ = read_text(record(), where_);
   return runs::read_record(record(), record_text_, where_);
 }
@@ -158,12 +159,17 @@ void RunStore::append(const HistoryRow& row, const std::vector<std::string>& wat
 
 void RunStore::flush() {
   if (rows_.empty()) return;
+  std::error_code error;
+  const std::uintmax_t before = fs::file_size(history(), error);
   std::ofstream file(history(), std::ios::binary | std::ios::app);
   file.write(rows_.data(), static_cast<std::streamsize>(rows_.size()));
   file.close();
-  if (!file)
+  if (!file) {
+    // They will be written again, which must not be behind a part of them.
+    if (!error) fs::resize_file(history(), before, error);
     fail(ErrorCode::io, "{}: '{}' cannot be written; is the disk full?", where_,
          history().string());
+  }
   rows_.clear();
 }
 

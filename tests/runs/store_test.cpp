@@ -1,3 +1,6 @@
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "runs/support.h"
 #include "unmar/base/files.h"
 
@@ -45,6 +48,42 @@ TEST_F(Store, HistoryIsAppendedAsItGoesAndCutBackByAResumedRun) {
   for (int i = 0; i < 4; ++i) expected += history_line(row(i));
   EXPECT_EQ(bytes(store.history()), expected);
   EXPECT_THAT(expected, HasSubstr("emv,emv_best,emv_stopped\n0,0.5,,,,0,0,1.5,2,1\n"));
+}
+
+TEST_F(Store, HistoryIsWholeAlsoBehindADiskThatWasFullForAWhile) {
+  RunStore store(in("s"), "test");
+  store.begin(record());
+  std::string expected = history_heading({});
+  store.append(row(0), {});
+  store.flush();
+  for (int i = 1; i < 5; ++i) store.append(row(i), {});
+  for (int i = 0; i < 5; ++i) expected += history_line(row(i));
+  {
+    rlimit old{};
+    getrlimit(RLIMIT_FSIZE, &old);
+    const auto action = signal(SIGXFSZ, SIG_IGN);
+    const rlimit full{std::filesystem::file_size(store.history()) + 10, old.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &full);
+    error_of([&] { store.flush(); }, ErrorCode::io);
+    setrlimit(RLIMIT_FSIZE, &old);
+    signal(SIGXFSZ, action);
+  }
+  store.flush();
+  EXPECT_EQ(bytes(store.history()), expected);
+}
+
+TEST_F(Store, TakenUpAgainHasNoRemainsOfFilesThatWereBeingWritten) {
+  {
+    RunStore store(in("s"), "test");
+    store.begin(record());
+    std::filesystem::create_directories(store.tiles());
+    std::ofstream(store.tiles() / ".unmar-1-0.tile") << "half";
+    std::ofstream(store.tiles() / "0.tile") << "whole";
+  }
+  RunStore store(in("s"), "test");
+  store.take_up();
+  EXPECT_FALSE(std::filesystem::exists(store.tiles() / ".unmar-1-0.tile"));
+  EXPECT_TRUE(std::filesystem::exists(store.tiles() / "0.tile"));
 }
 
 TEST_F(Store, ARecordComesBack) {
