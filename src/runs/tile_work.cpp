@@ -87,10 +87,20 @@ class Workers {
     const auto restored = work_.tiling.restore(tile, start_, context, each_);
     if (stop_.stop_requested()) return false;
     const TileResult result = result_of(work_.tiling, tile, restored, seconds_since(begun));
-    work_.store.save(tile, result);
+    save(tile, result);
     const std::lock_guard lock(mutex_);
     if (work_.on_tile) work_.on_tile(result);
     return true;
+  }
+
+  /// What cannot be kept need not be computed: where the disk is full, no further tile is begun.
+  void save(int tile, const TileResult& result) {
+    try {
+      work_.store.save(tile, result);
+    } catch (const std::exception&) {
+      next_ = tiles_.size();
+      throw;
+    }
   }
 
   const TileWork& work_;

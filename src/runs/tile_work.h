@@ -27,8 +27,8 @@ struct TileWork {
 bool begin_tiles(const TileWork& work, const std::stop_token& stop);
 
 /// Does those of `tiles` that are not done and that nobody else is at, several at a time, as
-/// threads and memory allow. Returns how many of them are left. A tile that fails is passed over;
-/// the first failure is thrown at the end.
+/// threads and memory allow. Returns how many of them are left. A tile that fails is passed over,
+/// but none is begun behind one that cannot be saved; the first failure is thrown at the end.
 int do_tiles(const TileWork& work, const std::vector<int>& tiles, const std::stop_token& stop);
 
 /// The picture of tiles that are done, the others as they came, handed on some rows at a time, from

@@ -114,6 +114,25 @@ TEST_F(TiledRun, StoppedAndResumedGivesTheSameBytes) {
   EXPECT_EQ(bytes(in("b_out.png")), bytes(in("a_out.png")));
 }
 
+TEST_F(TiledRun, BeginsNoTileBehindOneThatCannotBeSaved) {
+  FitRequest request = tiled();
+  request.options.threads = 1;
+  RunStore store(in("kept"), "test");
+  fs::create_directories(store.tiles());
+  for (int tile = 1; tile < 6; ++tile) {
+    const std::string name = fmt::format("{}.tile", tile);
+    fs::create_symlink(in("nowhere/" + name), store.tiles() / name);
+  }
+  struct : RunObserver {
+    void tiled(const TileProgress& progress) override { told += progress.done == 1; }
+    int told = 0;
+  } observer;
+  const RunResult result = run(request, &store, observer);
+  EXPECT_TRUE(result.tiling->failed);
+  EXPECT_EQ(result.tiling->tiles.size(), 1);
+  EXPECT_LE(observer.told, 1 + 6) << "the end of the first, then iterations of the second";
+}
+
 TEST_F(TiledRun, KeepsTheKnownPixelsExactly) {
   RunObserver quiet;
   FitRequest request = tiled();
