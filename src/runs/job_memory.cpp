@@ -19,6 +19,7 @@ std::size_t memory_needed(const FitRequest& request) {
   ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
   if (const auto& region = request.in.reading.region)
     info.height = region->height, info.width = region->width;
+  if (info.height < 1 || info.width < 1) return 0;  // which reading refuses
   const Shape picture{1, info.channels, info.height, info.width};
   const RestoreOptions resolved = resolve(request.task, given);
   const int tiles = tile_grid(request.task, info.height, info.width, resolved).count();

@@ -1,4 +1,5 @@
 #include "runs/support.h"
+#include "unmar/runs/queue.h"
 
 namespace unmar::runs_test {
 namespace {
@@ -85,6 +86,15 @@ TEST_F(Region, IsKeptInTheRequest) {
   const FitRequest request = some(Task::denoise);
   EXPECT_EQ(fit_request_from_json(to_json(request), "test").in.reading.region, kRegion);
   EXPECT_THAT(command_line(request), HasSubstr("--region 40,10,64x48"));
+}
+
+TEST_F(Region, OfNothingIsRefusedByReadingItAlsoInAQueue) {
+  FitRequest request = some(Task::denoise);
+  request.in.reading.region = region_of("0,0,0x0");
+  JobQueue queue({.threads = 1, .memory = std::size_t{1} << 30});
+  const auto job = queue.submit(request);
+  EXPECT_EQ(queue.wait(job).state, JobState::failed);
+  EXPECT_THAT(queue.info(job).error, HasSubstr("0,0,0x0"));
 }
 
 TEST_F(Region, OutsideOfThePictureIsRefusedWithTheNumbers) {
