@@ -9,6 +9,7 @@
 #include "runs/beside.h"
 #include "runs/json.h"
 #include "runs/manifest.h"
+#include "runs/outputs.h"
 #include "runs/pictures.h"
 #include "runs/record.h"
 #include "runs/refine_record.h"
@@ -182,6 +183,7 @@ class RefineRun {
     check_writable(request_.out.result);
     if (!request_.save_prior.empty()) check_writable(request_.save_prior);
     if (!request_.out.manifest.empty()) check_text_writable(request_.out.manifest, "`manifest`");
+    if (is_kept()) check_inputs_stay();
     std::error_code error;
     if (is_kept() && !resumed && fs::exists(folder_.record(), error))
       fail(ErrorCode::bad_argument,
@@ -189,6 +191,18 @@ class RefineRun {
            "another folder",
            folder_.path.string());
     if (is_kept() && !resumed) RunStore(folder_.path, "`run`").require_free();
+  }
+
+  void check_inputs_stay() const {
+    for (const fs::path& out : {request_.out.result, request_.save_prior}) {
+      std::error_code error;
+      const fs::path& prior = request_.prior_file;
+      const bool is_prior = !prior.empty() && fs::equivalent(prior, out, error) && !error;
+      if (is_prior || is_input(request_.in, out))
+        fail(ErrorCode::bad_argument,
+             "`run`: the result would replace '{}', which resuming reads again; name another file",
+             out.string());
+    }
   }
 
   void warn_of_files() {

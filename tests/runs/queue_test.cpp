@@ -324,6 +324,26 @@ TEST_F(Queue, AJobThatFailsSaysWhyAndLetsTheNextOneRun) {
   EXPECT_EQ(queue.wait(second).state, JobState::done);
 }
 
+TEST_F(Queue, ARefinementThatIsKeptDoesNotReplaceWhatItReads) {
+  RefineObserver quiet;
+  const RefineRequest good = refinement(request("b", 4), in("model"));
+  const auto refused = [&](const RefineRequest& bad) {
+    EXPECT_THAT(error_of([&] { run(bad, in("kept"), quiet); }, ErrorCode::bad_argument),
+                HasSubstr("the result would replace '"));
+  };
+  RefineRequest bad = good;
+  bad.out.result = good.in.picture;
+  refused(bad);
+  bad = good;
+  bad.save_prior = good.in.picture;
+  refused(bad);
+  bad = good;
+  bad.prior_file = bad.out.result = in("prior.tif");
+  std::filesystem::copy(good.in.picture, in("prior.tif"));
+  refused(bad);
+  EXPECT_FALSE(std::filesystem::exists(in("kept")));
+}
+
 TEST_F(Queue, MemoryOfAPictureInTilesIsThatOfItsTiles) {
   FitRequest large = request("a");
   large.options = {.threads = 2, .engine = "cpu"};
