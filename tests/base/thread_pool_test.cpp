@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <atomic>
 #include <stop_token>
-#include <thread>
 #include <vector>
+
+#include "unmar/base/process.h"
 
 namespace unmar {
 namespace {
@@ -76,10 +76,7 @@ TEST_P(ThreadPoolOf, ends_without_having_been_used) { ThreadPool pool(GetParam()
 
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolOf, testing::Values(1, 2, 3, 8));
 
-TEST(ThreadPool, takes_all_cores_for_zero) {
-  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
-  EXPECT_EQ(ThreadPool(0).threads(), std::max(1, cores));
-}
+TEST(ThreadPool, takes_all_cores_for_zero) { EXPECT_EQ(ThreadPool(0).threads(), core_count()); }
 
 }  // namespace
 }  // namespace unmar
