@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <numeric>
 
 #include "base/fail.h"
@@ -91,11 +92,12 @@ void require_disk(const Tiling& tiling, const fs::path& folder, int left) {
        bytes_in_words(disk.available));
 }
 
-/// Tells the observer of tiles, and how long they will take.
+/// Tells the observer of tiles, and how long they will take; with `mutex` held, as on any thread.
 class Teller {
  public:
-  Teller(RunObserver& observer, int done, int all)
+  Teller(RunObserver& observer, std::mutex& mutex, int done, int all)
       : observer_(observer),
+        mutex_(mutex),
         done_(done),
         before_(done),
         all_(all),
@@ -129,10 +131,10 @@ class Teller {
   }
 
   RunObserver& observer_;
+  std::mutex& mutex_;
   int done_;
   const int before_, all_;
   std::vector<double> shares_;
-  std::mutex mutex_;
   const Clock::time_point start_ = Clock::now();
 };
 
@@ -201,7 +203,7 @@ class TiledRun {
 
   void work(const TileStore& tiles) {
     require_disk(tiling_, tiles.folder(), all_ - tiles.count_done(all_));
-    Teller teller(observer_, tiles.count_done(all_), all_);
+    Teller teller(observer_, telling_, tiles.count_done(all_), all_);
     if (wants_report() || !request_.out.preview.empty()) begin_preview(tiles);
     const auto preview = [&](auto act) {
       if (preview_) beside_("`preview`", [&] { act(*preview_); });
@@ -349,8 +351,12 @@ class TiledRun {
   const Tiling tiling_;
   const int all_;
   std::optional<Preview> preview_;
-  Image before_;  ///< as small as the preview
-  Beside beside_{[this](const std::string& text) { observer_.warned(text); }};
+  Image before_;        ///< as small as the preview
+  std::mutex telling_;  ///< while the observer is told of tiles or, meanwhile, of files beside them
+  Beside beside_{[this](const std::string& text) {
+    const std::lock_guard lock(telling_);
+    observer_.warned(text);
+  }};
   RunResult result_;
 };
 

@@ -73,7 +73,8 @@ class RunObserver {
   virtual void progressed(const FitProgress&) {}
   /// Of a picture in tiles, in place of progressed(). On any of the run's threads, one at a time.
   virtual void tiled(const TileProgress&) {}
-  /// Something failed that does not end the run, such as a checkpoint on a full disk.
+  /// Something failed that does not end the run, such as a checkpoint on a full disk. Of a picture
+  /// in tiles on any of the run's threads, but not beside tiled().
   virtual void warned(const std::string&) {}
   virtual void writing() {}  ///< the work is done, the files are written now
   virtual void finished(const FitRequest&, const RunResult&) {}
