@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <exception>
+#include <new>
 
 #include "base/fail.h"
 #include "unmar/image/pages.h"
@@ -40,6 +41,10 @@ void check_alone(const FitRequest& request) {
     if (asked)
       fail(ErrorCode::bad_argument, "{}: tells of one picture; take one `page`, or leave it out",
            name);
+}
+
+const char* text_of(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) ? "not enough memory" : error.what();
 }
 
 int page_number(std::string_view text, std::string_view all) {
@@ -90,16 +95,21 @@ PagesResult run_pages(const FitRequest& request, const std::vector<int>& pages,
       observer.page(static_cast<int>(i) + 1, static_cast<int>(pages.size()));
       try {
         RunResult run = unmar::run(one, nullptr, each, stop);
-        result.cancelled = run.restored.fit.stopped_by == StoppedBy::cancelled;
+        // A tile that failed leaves a picture unfinished, too, but nobody asked for an end.
+        const bool failed = run.tiling && run.tiling->failed;
+        result.failed = result.failed || failed;
+        result.cancelled = run.restored.fit.stopped_by == StoppedBy::cancelled &&
+                           (!failed || stop.stop_requested());
         images.push_back(std::move(run.restored.image));
         ++result.restored;
         continue;
-      } catch (const Error& error) {
+      } catch (const std::exception& error) {  // also of memory that a large page lacks
         if (!failure) failure = std::current_exception();
-        result.cancelled = error.code() == ErrorCode::cancelled;
+        const auto* own = dynamic_cast<const Error*>(&error);
+        result.cancelled = own && own->code() == ErrorCode::cancelled;
         result.failed = result.failed || !result.cancelled;
         if (!result.cancelled)
-          observer.warned(fmt::format("page {} stays as it is: {}", pages[i], error.what()));
+          observer.warned(fmt::format("page {} stays as it is: {}", pages[i], text_of(error)));
       }
     }
     try {
@@ -108,9 +118,9 @@ PagesResult run_pages(const FitRequest& request, const std::vector<int>& pages,
         image = enlarge_bicubic(image, *request.options.factor);
       images.push_back(std::move(image));
       result.kept.push_back(pages[i]);
-    } catch (const Error& error) {  // what is restored must not be lost for it
+    } catch (const std::exception& error) {  // what is restored must not be lost for it
       result.failed = true;
-      observer.warned(fmt::format("page {} is left out: {}", pages[i], error.what()));
+      observer.warned(fmt::format("page {} is left out: {}", pages[i], text_of(error)));
     }
   }
   if (failure && result.restored == 0) std::rethrow_exception(failure);

@@ -257,6 +257,10 @@ std::uint64_t JobQueue::submit(FitRequest request, const std::filesystem::path& 
         store && std::filesystem::exists(store->record())
             ? unmar::resume(*store, job.threads, noting, stop)
             : run(std::get<FitRequest>(job.request), store ? &*store : nullptr, noting, stop);
+    if (result.tiling && result.tiling->failed && !stop.stop_requested())
+      fail(ErrorCode::io, "{}; {} of {} tiles stay as they came", result.tiling->why,
+           result.tiling->count - static_cast<int>(result.tiling->tiles.size()),
+           result.tiling->count);
     return result.restored.fit.stopped_by != StoppedBy::cancelled;
   };
   return impl_->submit(std::move(request), folder, threads, memory, work);

@@ -225,6 +225,7 @@ class TiledRun {
     } catch (const std::exception& error) {
       if (tiles.count_done(all_) == 0) throw;
       result_.tiling->failed = true;
+      result_.tiling->why = error.what();
       observer_.warned(fmt::format("{}; the tiles that failed stay as they came", error.what()));
     }
   }

@@ -324,6 +324,23 @@ TEST_F(Queue, AJobThatFailsSaysWhyAndLetsTheNextOneRun) {
   EXPECT_EQ(queue.wait(second).state, JobState::done);
 }
 
+TEST_F(Queue, AJobWithATileThatFailedIsNotOneThatWasCancelled) {
+  FitRequest tiled = request("a", 4);
+  tiled.in.reference.clear();
+  tiled.options.tile = "64";
+  tiled.options.engine = "cpu";
+  write_image(tiled.in.picture, Image(1, 60, 110, 0.5f));
+  const std::filesystem::path tiles = RunStore(in("run"), "test").tiles();
+  std::filesystem::create_directories(tiles);
+  std::filesystem::create_symlink(in("nowhere/1.tile"), tiles / "1.tile");  // cannot be written
+  JobQueue queue({.threads = 1, .memory = std::size_t{1} << 30});
+  const auto job = queue.submit(tiled, in("run"));
+  EXPECT_EQ(queue.wait(job).state, JobState::failed);
+  EXPECT_THAT(queue.info(job).error, HasSubstr("1.tile"));
+  EXPECT_THAT(queue.info(job).error, HasSubstr("1 of 2 tiles stay as they came"));
+  EXPECT_TRUE(std::filesystem::exists(tiled.out.result));
+}
+
 TEST_F(Queue, ARefinementThatIsKeptDoesNotReplaceWhatItReads) {
   RefineObserver quiet;
   const RefineRequest good = refinement(request("b", 4), in("model"));

@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
+#include <stdexcept>
 #include <utility>
 
 #include "runs/support.h"
+#include "unmar/image/pages.h"
 #include "unmar/runs/job_list.h"
+#include "unmar/runs/pages.h"
 
 namespace unmar::runs_test {
 namespace {
@@ -131,6 +135,62 @@ TEST_F(TiledRun, BeginsNoTileBehindOneThatCannotBeSaved) {
   EXPECT_TRUE(result.tiling->failed);
   EXPECT_EQ(result.tiling->tiles.size(), 1);
   EXPECT_LE(observer.told, 1 + 6) << "the end of the first, then iterations of the second";
+}
+
+/// Fails in the second tile of each page.
+struct FailsInTheSecondTile : RunObserver {
+  void page(int, int) override { told = 0; }
+  void tiled(const TileProgress& progress) override {
+    if (progress.done == 1 && ++told == 2) throw std::runtime_error("no luck");
+  }
+  void warned(const std::string& text) override { warnings += text + '\n'; }
+  int told = 0;
+  std::string warnings;
+};
+
+/// Has no memory for the second page.
+struct LacksMemory : RunObserver {
+  void page(int number, int) override { second = number == 2; }
+  void started(const RunStart&) override {
+    if (second) throw std::bad_alloc();
+  }
+  void warned(const std::string& text) override { warning = text; }
+  std::string warning;
+  bool second = false;
+};
+
+class TiledPages : public TiledRun {
+ protected:
+  FitRequest stack() const {
+    FitRequest request = tiled();
+    const Image page = read_image(request.in.picture);
+    write_pages(in("stack.tif"), {page, page, page}, request.in.picture);
+    request.in.picture = in("stack.tif");
+    request.in.reference.clear();
+    request.out.result = in("stack_out.tif");
+    request.options.threads = 1;
+    return request;
+  }
+};
+
+TEST_F(TiledPages, ATileThatFailsEndsNeitherItsPageNorTheOthers) {
+  FailsInTheSecondTile observer;
+  const PagesResult result = run_pages(stack(), {1, 2, 3}, observer);
+  EXPECT_EQ(result.restored, 3);
+  EXPECT_FALSE(result.cancelled);
+  EXPECT_TRUE(result.failed);
+  EXPECT_TRUE(result.kept.empty());
+  EXPECT_THAT(observer.warnings, HasSubstr("no luck; the tiles that failed stay as they came"));
+}
+
+TEST_F(TiledPages, OneWithoutTheMemoryForItStaysAsItCame) {
+  LacksMemory observer;
+  const PagesResult result = run_pages(stack(), {1, 2, 3}, observer);
+  EXPECT_EQ(result.restored, 2);
+  EXPECT_EQ(result.kept, std::vector<int>{2});
+  EXPECT_EQ(observer.warning, "page 2 stays as it is: not enough memory");
+  EXPECT_TRUE(result.failed);
+  EXPECT_EQ(count_pages(in("stack_out.tif")), 3);
 }
 
 TEST_F(TiledRun, KeepsTheKnownPixelsExactly) {

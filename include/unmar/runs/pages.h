@@ -19,7 +19,7 @@ struct PagesResult {
   std::vector<int> kept =
       {};  ///< pages that are in the result as they came (upscale: enlarged only)
   bool cancelled = false;
-  bool failed = false;  ///< some are kept because they could not be restored
+  bool failed = false;  ///< some pages, or tiles of one, stay because they could not be restored
 };
 
 /// Restores page after page, as run() does with each alone, and writes all of them into

@@ -27,6 +27,7 @@ struct TilingFacts {
   int count = 0;
   std::vector<TileFacts> tiles;  ///< those that are done
   bool failed = false;           ///< some could not be restored
+  std::string why = {};          ///< of the first that failed
   /// Of a new run of many tiles, before it begins.
   std::optional<TileEstimate> estimate = {};
 };
