@@ -270,6 +270,23 @@ TEST_F(Resuming, OfARunThatAnotherProcessHasIsRefused) {
   EXPECT_THAT(second.err, HasSubstr("another unmar works in"));
 }
 
+TEST_F(Resuming, FailsIfATileDoesAsTheRunDid) {
+  put("large.png", test_picture(60, 110));
+  fs::create_directories(in("a.run/tiles"));
+  fs::create_symlink(in("nowhere/1.tile"), in("a.run/tiles/1.tile"));  // cannot be written
+  const Words resume = {"resume", "a.run"};
+  for (const Words& words :
+       {Words{"denoise", "large.png", "-o", "a.png", "--run", "a.run", "--method", "dip"} + kTiny +
+            Words{"--tile", "64"},
+        resume}) {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.code, kFailure) << words.front();
+    EXPECT_THAT(outcome.err, HasSubstr("the tiles that failed stay as they came"));
+  }
+  fs::remove(in("a.run/tiles/1.tile"));
+  EXPECT_EQ(run(resume).code, 0);
+}
+
 TEST_F(Resuming, ADiskThatFillsUpCostsTheCheckpointNotTheFit) {
   ASSERT_EQ(run(denoise("whole")).code, 0);
   // The first checkpoints are written, then the folder is gone for new files.

@@ -41,8 +41,8 @@ int run(const ResumeArguments& given) {
   }
   RunStore store(given.run, "resume");
   FitConsole console({given.quiet, given.json, given.run.string()});
-  resume(store, given.threads, console, console.stop());
-  return 0;
+  const RunResult result = resume(store, given.threads, console, console.stop());
+  return result.tiling && result.tiling->failed ? 1 : 0;
 }
 
 }  // namespace
