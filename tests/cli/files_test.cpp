@@ -36,6 +36,22 @@ TEST_F(FilesCommand, SeveralGoIntoAFolderUnderTheirNames) {
   EXPECT_EQ(contents(in("alone.png")), contents(in("out/a.png")));
 }
 
+TEST_F(FilesCommand, SlurmIsAskedForWhatTheLargestPictureTakes) {
+  put("large.png", test_picture(100, 300));
+  const auto memory = [&](const Words& pictures) {
+    std::filesystem::remove(in("jobs.json"));
+    EXPECT_EQ(
+        denoise(pictures + Words{"-o", "out/", "--method", "dip", "--plan", "jobs.json"}).code, 0);
+    const std::string script = run({"slurm", "jobs.json"}).out;
+    const std::size_t at = script.find("--mem=");
+    return at == script.npos ? script : script.substr(at, script.find(' ', at) - at);
+  };
+  const std::string large = memory({"large.png"});
+  EXPECT_NE(memory({"a.png"}), large);
+  EXPECT_EQ(memory({"a.png", "large.png"}), large);
+  EXPECT_EQ(memory({"large.png", "a.png"}), large);
+}
+
 TEST_F(FilesCommand, OneThatFailsDoesNotEndTheRest) {
   std::filesystem::copy_file(in("a.png"), in("broken.png"));
   std::filesystem::resize_file(in("broken.png"), 60);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unmar/base/error.h>
 #include <unmar/runs/job_list.h>
+#include <unmar/runs/queue.h>
 #include <unmar/tasks/options.h>
 
 #include <CLI/CLI.hpp>
@@ -89,11 +90,29 @@ int join(const JobArguments& a) {
   return result.missing + result.failed > 0 ? 1 : 0;
 }
 
+/// The picture of the most memory, whose tiles take longest, too: any job may get it.
+const FitRequest& most_demanding(const JobList& list) {
+  const FitRequest* most = &list.pictures.front().request;
+  std::size_t most_memory = 0;
+  for (const ListedPicture& picture : list.pictures) {
+    FitRequest one = picture.request;
+    one.options.threads = 1;  // else the number of tiles would count
+    try {
+      const std::size_t memory = memory_needed(one);
+      if (memory <= most_memory) continue;
+      most = &picture.request;
+      most_memory = memory;
+    } catch (const Error&) {  // it is gone, as one may be that is joined
+    }
+  }
+  return *most;
+}
+
 int slurm(const JobArguments& a) {
   const JobList list = read_jobs(a.file);
   const int tasks =
       a.tasks > 0 ? a.tasks : static_cast<int>(std::min<std::int64_t>(list.tiles(), 100));
-  const TileEstimate estimate = estimate_tile(list.pictures.front().request);
+  const TileEstimate estimate = estimate_tile(most_demanding(list));
   print("{}", slurm_script(list, tasks, a.cores, estimate, a.options,
                            fs::read_symlink("/proc/self/exe")));
   return 0;
