@@ -7,6 +7,7 @@
 #include <unmar/runs/pages.h>
 
 #include <map>
+#include <new>
 
 #include "console.h"
 
@@ -137,7 +138,10 @@ int restore_all(const std::vector<FitRequest>& requests, const std::string& page
     console.file(static_cast<int>(++begun), static_cast<int>(requests.size()));
     try {
       if (restore_one(request, page, nullptr, quiet, console) != 0) ++failed;
-    } catch (const Error& error) {
+    } catch (const std::bad_alloc&) {  // the next may need less
+      ++failed;
+      say("error: {}: not enough memory", request.in.picture.string());
+    } catch (const std::exception& error) {
       ++failed;
       say("error: {}: {}", request.in.picture.string(), error.what());
     }
