@@ -69,7 +69,8 @@ class Phases {
         return fit_part_(
             which, [this](const FitProgress& progress) { report(progress); }, resume);
       } catch (const Error& error) {
-        if (error.code() == ErrorCode::numeric && attempt_ + 1 < phase().attempts) {
+        const bool diverged = error.code() == ErrorCode::numeric && !telling_;
+        if (diverged && attempt_ + 1 < phase().attempts) {
           give_up_attempt();
           continue;
         }
@@ -99,6 +100,7 @@ class Phases {
     int later = 0;
     for (std::size_t p = static_cast<std::size_t>(phase_) + 1; p < phases_.size(); ++p)
       later += phases_[p].fits * phases_[p].iterations;
+    telling_ = true;
     on_iteration_(
         {.row = all_.history.back(),
          .iterations = all_.iterations + (phase().fits - in_phase_) * one.iterations + later,
@@ -111,6 +113,7 @@ class Phases {
          .part = part(),
          .parts = count_,
          .cancelled = one.cancelled});
+    telling_ = false;
   }
 
   void add(FitResult one) {
@@ -208,6 +211,7 @@ class Phases {
   int before_phase_ = 0;          ///< fits of the phases before
   int attempt_ = 0;               ///< at the fit that goes on
   double attempt_seconds_ = 0;    ///< that it has taken
+  bool telling_ = false;          ///< what on_iteration throws is no matter of the fit
   int moment_ = -1;               ///< that the first fit of this phase chose
   bool by_rule_ = false;          ///< ended that
   Tensor picture_;                ///< mean: the sum of those of this phase

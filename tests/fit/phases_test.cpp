@@ -23,10 +23,8 @@ struct List {
   std::vector<std::string> states = {};
   int attempts = kAttempts;
 
-  FitResult run(std::string_view resume = {}) {
-    const FitPhase phase{.fits = kFits, .iterations = kIterations, .attempts = attempts};
-    const FitPartFunction fit_part = [this](const FitPart& part, const auto& on_iteration,
-                                            std::string_view state) {
+  FitPartFunction fit_part() {
+    return [this](const FitPart& part, const auto& on_iteration, std::string_view state) {
       called.emplace_back(part.fit, part.attempt);
       FakeEngine engine;
       const bool diverges = diverging.contains({part.fit, part.attempt});
@@ -39,11 +37,15 @@ struct List {
       return fit(fake_problem(engine.script.picture), engine, options, *stopper, nullptr,
                  on_iteration);
     };
+  }
+
+  FitResult run(std::string_view resume = {}) {
+    const FitPhase phase{.fits = kFits, .iterations = kIterations, .attempts = attempts};
     const auto note = [this](const FitProgress& p) {
       told.push_back(p.row.iteration);
       states.push_back(p.save());
     };
-    return fit_phases({&phase, 1}, fit_part, note, resume);
+    return fit_phases({&phase, 1}, fit_part(), note, resume);
   }
 };
 
@@ -99,6 +101,18 @@ TEST(Phases, ResumedInAnyIterationTheAttemptsAreTheSame) {
     EXPECT_EQ(result.best.data()[0], expected.best.data()[0]);
     EXPECT_EQ(list.called.back(), whole.called.back());
   }
+}
+
+TEST(Phases, WhatAnObserverThrowsIsNoDivergence) {
+  List list;
+  const FitPhase phase{.iterations = kIterations, .attempts = kAttempts};
+  int told = 0;
+  const auto refuse = [&](const FitProgress&) {
+    ++told;
+    throw Error(ErrorCode::numeric, "of the observer");
+  };
+  EXPECT_THROW(fit_phases({&phase, 1}, list.fit_part(), refuse), Error);
+  EXPECT_EQ(told, 1);
 }
 
 TEST(Phases, AStateOfAnAttemptThatTheListDoesNotAllowIsRefused) {
