@@ -103,7 +103,9 @@ Size input_size(const Shape& image, const ProblemOptions& options) {
   return options.own_network ? Size{image.h, image.w} : network_input_size(image, options.network);
 }
 
-bool is_picture(InputKind kind) { return kind == InputKind::observed || kind == InputKind::guide; }
+bool is_picture(InputKind kind) {
+  return kind == InputKind::observed || kind == InputKind::guide || kind == InputKind::filtered;
+}
 
 }  // namespace
 

@@ -169,7 +169,7 @@ function tileMap(report) {
 
 // ---------------------------------------------------------------- how the picture formed
 
-const INPUTS = { uniform: "noise", normal: "noise", meshgrid: "coordinates", fourier: "waves", observed: "the picture", guide: "the guide" };
+const INPUTS = { uniform: "noise", normal: "noise", meshgrid: "coordinates", fourier: "waves", observed: "the picture", guide: "the guide", filtered: "the filter's result" };
 
 function aboutFit(report) {
   const { options, result } = report.manifest;

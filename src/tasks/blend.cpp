@@ -12,6 +12,7 @@ namespace {
 
 // In the order of the candidates: filter, fit, step (docs/results.md).
 const std::vector<double> kUsual = {0.6, 0.2, 0.2};
+const std::vector<double> kUsualFiltered = {0.5, 0.25, 0.25};  ///< InputKind::filtered
 /// The fit stands against correlated noise; the filter has to show that it does.
 const std::vector<double> kUsualCorrelated = {0.2, 0.6, 0.2};
 
@@ -106,6 +107,7 @@ Blend::Blend(const Plan& plan, const RestoreOptions& resolved, std::stop_token c
       cancel_(std::move(cancel)),
       on_progress_(std::move(on_progress)),
       threads_(resolved.threads.value()),
+      starts_fit_(resolved.input == InputKind::filtered),
       known_(fully_known(plan)) {
   if (!plan.A->only_hides())
     fail(ErrorCode::unsupported,
@@ -165,9 +167,11 @@ Tensor Blend::with(const Tensor& fit, double fit_seconds, const Hidden& hidden) 
   if (measured) {
     const int height = fit.shape().h, width = fit.shape().w;
     std::vector<double> errors, of_tile;
-    const std::vector<double> usual =
-        weigh(blind, hidden.compared, {0, 0, height, width},
-              noise.kind == NoiseKind::correlated ? kUsualCorrelated : kUsual, errors);
+    const std::vector<double> usual = weigh(blind, hidden.compared, {0, 0, height, width},
+                                            noise.kind == NoiseKind::correlated ? kUsualCorrelated
+                                            : starts_fit_                       ? kUsualFiltered
+                                                                                : kUsual,
+                                            errors);
     for (std::size_t k = 0; k < candidates_.size(); ++k)
       candidates_[k].weight = 0, candidates_[k].error = errors[k];
     const TileGrid grid = plan_.tiles.value_or(TileGrid(height, width, std::max(height, width), 0));
@@ -187,19 +191,26 @@ Tensor Blend::with(const Tensor& fit, double fit_seconds, const Hidden& hidden) 
   return known_.empty() ? std::move(result) : where(known_, result, fit);
 }
 
-Tensor Blend::blind_filter(const Tensor& unseen, const Tensor& fit, const Hidden& hidden) const {
+const Tensor& Blend::unseeing(const Hidden& hidden) {
+  if (!unseeing_.empty()) return unseeing_;
+  if (hidden.from_fit.empty()) return filtered_;
+  Tensor seen = known_.empty() ? Tensor(plan_.y.shape(), 1.f) : known_;
+  for (std::size_t i = 0; i < seen.count(); ++i)
+    if (hidden.from_fit.data()[i] > 0.f) seen.data()[i] = 0.f;
+  unseeing_ = patches_denoise(plan_.y, *plan_.noise, patch_options(0.5, 0.8), seen);
+  return unseeing_;
+}
+
+Tensor Blend::blind_filter(const Tensor& unseen, const Tensor& fit, const Hidden& hidden) {
   const auto error_of = [&](const Tensor& picture) {
     return mean_square(values_at(picture, hidden.compared), values_at(plan_.y, hidden.compared));
   };
   Tensor filled = patches_denoise(unseen, *plan_.noise, patch_options(0.2, 0.5));
-  if (error_of(fit) <= error_of(filled)) return filled;
+  if (!starts_fit_ && error_of(fit) <= error_of(filled)) return filled;
   // Values of a poor fit in the places of the hidden ones mislead the filter, which has better ones
   // of its own.
-  Tensor seen = known_.empty() ? Tensor(plan_.y.shape(), 1.f) : known_;
-  for (std::size_t i = 0; i < seen.count(); ++i)
-    if (hidden.from_fit.data()[i] > 0.f) seen.data()[i] = 0.f;
-  Tensor alone = patches_denoise(plan_.y, *plan_.noise, patch_options(0.5, 0.8), seen);
-  return error_of(alone) < error_of(filled) ? std::move(alone) : std::move(filled);
+  const Tensor& alone = unseeing(hidden);
+  return error_of(alone) < error_of(filled) ? alone : std::move(filled);
 }
 
 std::vector<double> Blend::weigh(const std::vector<Tensor>& blind, const Tensor& compared,

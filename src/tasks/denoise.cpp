@@ -36,15 +36,22 @@ void best_denoise(RestoreOptions& o, const RestoreOptions& given) {
 
 /// The fit of a small picture is at its best after some 50 iterations, when an average over as many
 /// is still full of the first ones (docs/results.md). A large one is fitted in tiles.
+///
+/// A fit that starts from the filter's result is good at once, and misses what is hidden from it
+/// more than it needs to be judged by.
 RestoreOptions suit_size(const RestoreOptions& given, const RestoreOptions& resolved,
                          const Image& noisy, const Image*) {
-  if (fitted_tiles(Task::denoise, noisy, resolved)) return suited_to_tiles(Task::denoise, given);
   constexpr double kSmall = 48 * 48;  // px
   constexpr double kShort = 0.9;
-  const double pixels = static_cast<double>(noisy.height()) * noisy.width();
-  if (resolved.preset == Preset::paper || given.average_decay || pixels >= kSmall) return given;
+  constexpr double kEnough = 800, kLeastShare = 0.02;  // hidden values
   RestoreOptions suited = given;
-  suited.average_decay = kShort;
+  const double pixels = static_cast<double>(noisy.height()) * noisy.width();
+  if (resolved.input == InputKind::filtered && !given.held_out)
+    suited.held_out = std::clamp(kEnough / (pixels * noisy.channels()), kLeastShare,
+                                 std::max(kLeastShare, *resolved.held_out));
+  if (fitted_tiles(Task::denoise, noisy, resolved)) return suited_to_tiles(Task::denoise, suited);
+  if (resolved.preset != Preset::paper && !given.average_decay && pixels < kSmall)
+    suited.average_decay = kShort;
   return suited;
 }
 

@@ -11,18 +11,16 @@ namespace unmar {
 namespace {
 
 /// The picture that the network starts from, if that is one.
-Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o) {
+Tensor input_picture(Task task, const Plan& plan, const RestoreOptions& o, const Tensor& filtered) {
+  if (o.input == InputKind::filtered && !filtered.empty()) return filtered;
   // What is kept may lie far outside of the range.
-  if (o.input == InputKind::observed)
+  if (o.input == InputKind::observed || o.input == InputKind::filtered)
     return to_tensor(plan.counts.outliers_kept > 0 ? clamped(plan.input) : plan.input);
   if (o.input != InputKind::guide) return {};
   if (!o.guide)
     fail(ErrorCode::bad_argument, "{}: `input` guide needs a picture; give `guide` FILE",
          to_string(task));
-  if (o.guide->width() != plan.input.width() || o.guide->height() != plan.input.height())
-    fail(ErrorCode::bad_input, "{}: the guide is {}x{} px but the result will be {}x{} px; crop it",
-         to_string(task), o.guide->width(), o.guide->height(), plan.input.width(),
-         plan.input.height());
+  check_guide(task, *o.guide, plan.input.width(), plan.input.height());
   return to_tensor(*o.guide);
 }
 
@@ -65,7 +63,7 @@ int most_of(const std::vector<FitPhase>& phases) {
 }  // namespace
 
 Draw::Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor& also_hidden,
-           const Hidden* drawn, int latent)
+           const Hidden* drawn, int latent, const Tensor& filtered)
     : stopping(make_stopping(task, plan, own, drawn)),
       x_shape{1, plan.input.channels(), plan.input.height(), plan.input.width()},
       start(problem_options(own)),
@@ -73,7 +71,7 @@ Draw::Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor&
   if (own.prior == FitPrior::gan)
     start.own_input = latent_of(own.gan->gan, start.seed, latent, 1);
   else
-    start.picture = input_picture(task, plan, own);
+    start.picture = input_picture(task, plan, own, filtered);
   start.hidden = either(stopping.hidden.from_fit, also_hidden);
   start.keep_input = stopping.probes;
   if (stopping.targets) stopping.targets->hide(start.hidden);
@@ -146,14 +144,20 @@ void Fits::draw(const FitPart& part) {
     const Rect rect = plan_.tiles->tile(tile_of(part));
     const Hidden hidden{crop(hidden_.from_fit, rect), crop(hidden_.compared, rect)};
     tile_ = part_of(plan_, rect);
-    draw_ = std::make_unique<Draw>(task_, *tile_, options_of(part), hidden.from_fit, &hidden, 0);
+    draw_ = std::make_unique<Draw>(task_, *tile_, options_of(part), hidden.from_fit, &hidden, 0,
+                                   crop(filtered_, rect));
     return;
   }
   // Of blended fits the mean, too, must not have seen what the first hides.
   const bool all_hide = options_.method == Method::automatic || options_.prior == FitPrior::gan;
   draw_ =
       std::make_unique<Draw>(task_, plan_, options_of(part), all_hide ? hidden_.from_fit : Tensor(),
-                             part.attempt > 0 ? &hidden_ : nullptr, part.fit);
+                             part.attempt > 0 ? &hidden_ : nullptr, part.fit, filtered_);
+}
+
+void Fits::start_from(Tensor filtered) {
+  filtered_ = std::move(filtered);
+  draw({});
 }
 
 FitResult Fits::fit_tile(Engine& engine, const FitPart& part, const FitOptions& how,
@@ -196,6 +200,12 @@ FitResult Fits::run(Engine& engine, const RestoreContext& context, const OnItera
                context.reference ? &reference : nullptr, on_part_iteration, context.cancel);
   };
   return fit_phases(phases_, fit_part, on_iteration, context.resume);
+}
+
+void check_guide(Task task, const Image& guide, int width, int height) {
+  if (guide.width() == width && guide.height() == height) return;
+  fail(ErrorCode::bad_input, "{}: the guide is {}x{} px but the result will be {}x{} px; crop it",
+       to_string(task), guide.width(), guide.height(), width, height);
 }
 
 int most_iterations(const RestoreOptions& resolved) { return most_of(phases_of(resolved, 1)); }

@@ -15,8 +15,9 @@ namespace unmar {
 struct Draw {
   /// also_hidden: from the fit, beside what its stopper hides; may be empty.
   /// drawn: what its stopper hides; null: it draws that. latent: number of the start of a GAN.
+  /// filtered: see Fits::start_from(); empty: the observation.
   Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor& also_hidden,
-       const Hidden* drawn, int latent);
+       const Hidden* drawn, int latent, const Tensor& filtered = {});
 
   Stopping stopping;
   Shape x_shape;
@@ -29,11 +30,15 @@ struct Draw {
 /// The fits that one restoration is made of, by --runs, by --prior gan or by Plan::tiles.
 class Fits {
  public:
-  /// Draws the first of them. attempts: FitPhase::attempts, at least; tiles have kTileAttempts.
-  /// throws what make_problem() throws.
+  /// Draws the first of them; with InputKind::filtered as if the filter did nothing, until
+  /// start_from() tells what it made. attempts: FitPhase::attempts, at least; tiles have
+  /// kTileAttempts. throws what make_problem() throws.
   Fits(Task task, const Plan& plan, const RestoreOptions& resolved, int attempts = 1);
 
   const Draw& first() const { return *draw_; }
+  /// InputKind::filtered: the picture that the networks start from, [1,c,h,w]. It must not have
+  /// seen what is hidden.
+  void start_from(Tensor filtered);
   /// What the first one hides.
   const Hidden& hidden() const { return hidden_; }
   /// around: of Plan::tiles, what is shown where no tile has been fitted, [1,c,h,w].
@@ -59,6 +64,7 @@ class Fits {
   const RestoreOptions& options_;
   std::vector<FitPhase> phases_;
   Hidden hidden_;
+  Tensor filtered_;
   std::optional<Plan> tile_;    ///< what draw_ is of, if not of plan_
   std::unique_ptr<Draw> draw_;  ///< two of them would take twice the memory
 };

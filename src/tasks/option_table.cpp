@@ -194,9 +194,10 @@ std::vector<OptionSpec> network() {
               {"meshgrid", InputKind::meshgrid},
               {"fourier", InputKind::fourier},
               {"observed", InputKind::observed},
-              {"guide", InputKind::guide}},
+              {"guide", InputKind::guide},
+              {"filtered", InputKind::filtered}},
              "what the network starts from; noise, the pixel coordinates, waves over them, the "
-             "damaged picture, or the picture of --guide"),
+             "damaged picture, the picture of --guide, or the patch filter's result"),
       in_unit("channels",
               integer("input-channels", &R::input_channels, 1, 256,
                       "width of the input if it is noise or fourier (a multiple of 4)")),

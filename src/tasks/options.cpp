@@ -119,6 +119,11 @@ RestoreOptions resolve(Task task, const RestoreOptions& given) {
     if (!value) value = spec.get(preset);
     if (value) spec.put(resolved, *value);
   }
+  if (resolved.input == InputKind::filtered && resolved.method != Method::automatic)
+    fail(ErrorCode::bad_argument,
+         "{}: `input` filtered is the result of the filter, which only `method` auto has beside a "
+         "fit; take another `input`",
+         to_string(task));
   return resolved;
 }
 

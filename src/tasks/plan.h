@@ -56,6 +56,9 @@ double count_known(const Plan& plan);
 /// throws Error{bad_input} unless the reference has the size and channels of the result.
 void check_reference(Task task, const Image& observed, const Plan& plan, const Image& reference);
 
+/// throws Error{bad_input} unless the guide has the size of the result.
+void check_guide(Task task, const Image& guide, int width, int height);
+
 /// restored [1,c,h,w] -> the picture to hand out.
 Image finish(const Plan& plan, const Tensor& restored);
 

@@ -151,10 +151,13 @@ void take_prior(RestoreOptions& o, const TaskSpec& task, const RestoreOptions& g
 }
 
 /// The paper and the other priors are what they are without a filter beside them.
-void take_method(RestoreOptions& o, const TaskSpec& task) {
+void take_method(RestoreOptions& o, const TaskSpec& task, const RestoreOptions& given) {
   if (!task.method) return;
   const bool alone = o.preset == Preset::paper || o.prior != FitPrior::dip;
   o.method = alone ? Method::dip : task.method;
+  const bool filters = given.method.value_or(*o.method) == Method::automatic;
+  if (filters && task.only_noise && o.network == "skip" && !given.custom_network)
+    o.input = InputKind::filtered;
 }
 
 }  // namespace
@@ -170,7 +173,7 @@ RestoreOptions preset_options(Task named, const RestoreOptions& given) {
   if (name != options.network) take_network(options, name);
   options.top_channels = given.channels ? given.channels : options.channels;  // as wide everywhere
   take_prior(options, task, given);
-  take_method(options, task);
+  take_method(options, task, given);
   return options;
 }
 

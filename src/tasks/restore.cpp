@@ -85,6 +85,21 @@ void compare_with(const Image& reference, const Plan& plan, Restored& result) {
   for (Candidate& candidate : result.candidates) candidate.psnr = psnr(candidate.image, reference);
 }
 
+/// What the fit starts from where the filter's result does not help it: the filter takes correlated
+/// noise for detail, and weak noise leaves more of that in the picture than in the filter's result,
+/// which a long fit finds by itself (docs/results.md). Stronger noise wants a stronger jitter.
+void suit_noise(const RestoreOptions& given, const NoiseModel& noise, RestoreOptions& options) {
+  if (options.input != InputKind::filtered) return;
+  constexpr int kLong = 500;          // iterations
+  constexpr double kJitter = 1. / 3;  // of sigma
+  const double weak = (*options.iterations > kLong ? 20. : 12.) / 255;
+  const bool white = noise.kind == NoiseKind::white;
+  if (!given.input && (noise.kind == NoiseKind::correlated || (white && noise.sigma < weak)))
+    options.input = InputKind::uniform;
+  else if (white && !given.reg_noise_std)
+    options.reg_noise_std = std::max(*options.reg_noise_std, kJitter * noise.sigma);
+}
+
 /// Takes the image back towards what came in, but where that is missing.
 void weaken(const Plan& plan, Image& image) {
   const Shape shape{1, image.channels(), image.height(), image.width()};
@@ -126,6 +141,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   // Before the plan is made, which may already be large, and which refuses an empty picture.
   if (fits && !observed.empty()) require_memory(task, observed, options, *engine);
   const Plan plan = make_plan(task, observed, mask, options);
+  if (plan.noise) suit_noise(given, *plan.noise, result.options);
   if (context.reference) check_reference(task, observed, plan, *context.reference);
   result.noise = plan.noise;
   result.values = plan.counts;
@@ -151,6 +167,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
     result.image = first.image;
   }
   if (fits) {
+    if (options.input == InputKind::filtered) all->start_from(blend->unseeing(all->hidden()));
     // Made anew for who looks: the problem keeps its own within the graph.
     const Draw& first = all->first();
     const Tensor z = context.on_scene ? make_input(first.x_shape, first.start) : Tensor();

@@ -27,7 +27,7 @@ constexpr int kUsualOverlap = kSide / kOverlap;  // px
 /// Of quick's fits beside the filter, --method auto: half of the usual channels, and fewer
 /// iterations than alone. They take a third of the time and change little where the fit has a fifth
 /// of the weight (docs/results.md).
-constexpr int kChannels = 32, kMostIterations = 400;
+constexpr int kChannels = 32, kMostIterations = 300;
 
 // Of the part that a tile is restored in.
 constexpr double kLeastKnown = 0.1;
@@ -96,13 +96,18 @@ void hide_cuts(Image& part, const Rect& rect, const PictureParts& picture, int r
   part.source.use = std::make_shared<const std::vector<SampleUse>>(std::move(use));
 }
 
-/// Of the values of a part.
+/// Of the values of a part, in the channel with the fewest.
 double share_known(const Image& part, const Image& known) {
   const auto& use = part.source.use;
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < part.count(); ++i)
-    if (known.pixels()[i % known.count()] >= 1.f && (!use || (*use)[i] == SampleUse::used)) ++count;
-  return static_cast<double>(count) / static_cast<double>(part.count());
+  const std::size_t plane = known.count();
+  std::size_t fewest = plane;
+  for (std::size_t from = 0; from < part.count(); from += plane) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < plane; ++i)
+      if (known.pixels()[i] >= 1.f && (!use || (*use)[from + i] == SampleUse::used)) ++count;
+    fewest = std::min(fewest, count);
+  }
+  return static_cast<double>(fewest) / static_cast<double>(plane);
 }
 
 /// Half as wide again on every side, as far as the picture goes.
@@ -168,7 +173,8 @@ std::optional<TileGrid> fitted_tiles(Task task, int height, int width, const Res
   const double pixels = static_cast<double>(height) * width;
   const bool meant = o.tile == "auto" && is_beside_filter(task, o) && o.runs == 1 &&
                      o.stop == StopRule::automatic && o.optimise == Optimise::weights &&
-                     o.network == "skip" && o.input == InputKind::uniform;
+                     o.network == "skip" &&
+                     (o.input == InputKind::uniform || o.input == InputKind::filtered);
   if (!meant || pixels < kOnePiece) return std::nullopt;
   constexpr int kMultiple = 8;
   const int least = std::max(side_for(height, kUsualOverlap), side_for(width, kUsualOverlap));
@@ -252,6 +258,8 @@ Tiling::Tiling(Task task, const PictureParts& picture, const PictureParts* known
       reach_(reach_of(task, resolved_)),
       grid_(tile_grid(task, picture.height(), picture.width(), resolve(task, given))) {
   if (grid_.count() == 1) given_ = given, resolved_ = resolve(task, given);
+  if (given_.guide)
+    check_guide(task, *given_.guide, picture.width() * factor_, picture.height() * factor_);
 }
 
 std::size_t Tiling::memory_needed() const {
@@ -270,12 +278,21 @@ Tiling::Part Tiling::look_at(const Rect& rect) const {
 
 Tiling::Part Tiling::part_of(int tile) const {
   Part part = look_at(grid_.tile(tile));
-  if (!part.known) return part;
-  part.has_work = !resolved_.keep_known.value() || share_known(part.picture, *part.known) < 1;
+  const auto share = [&] {
+    const Rect& rect = part.rect;
+    return share_known(part.picture,
+                       part.known ? *part.known : Image(1, rect.height, rect.width, 1.f));
+  };
+  part.has_work = !part.known || !resolved_.keep_known.value() || share() < 1;
   // A hole is filled from around it.
-  while (part.has_work && share_known(part.picture, *part.known) < kLeastKnown) {
+  while (part.has_work && share() < kLeastKnown) {
     const Rect wider = widened(part.rect, picture_);
-    if (wider == part.rect || std::max(wider.height, wider.width) > kWidest)
+    const bool widest = wider == part.rect || std::max(wider.height, wider.width) > kWidest;
+    if (widest && !part.known) {  // a border without data, say, which nobody asked to fill
+      part.has_work = share() > 0;
+      break;
+    }
+    if (widest)
       fail(ErrorCode::too_large,
            "{}: the hole at ({}, {}) is too wide for tiles of {} px; give a larger `tile`, or none",
            to_string(task_), part.rect.x, part.rect.y, grid_.tile(tile).width);
@@ -312,12 +329,14 @@ TileStart Tiling::begin(const RestoreContext& context) const {
   RestoreContext own;
   own.cancel = context.cancel;
   own.return_weights = true;
+  own.attempts = kTileAttempts;
   for (int k = 0; k < grid_.count() && !context.cancel.stop_requested(); ++k) {
     const Part part = part_of((grid_.middle() + k) % grid_.count());
     if (!part.has_work) continue;
-    RestoreOptions options = options_for(part, {});
+    RestoreOptions options = options_for(part, start);
     if (!same_network(resolve_for(task_, part.picture, nullptr, options), resolved_)) continue;
-    if (task_spec(task_).method) options.method = Method::dip;
+    if (task_spec(task_).method && resolved_.input != InputKind::filtered)
+      options.method = Method::dip;
     options.runs = 1;
     options.stop = StopRule::none;
     options.iterations = kWarmUpIterations;

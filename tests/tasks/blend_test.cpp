@@ -110,7 +110,9 @@ TEST(Blend, IsNotWorseThanTheFilterWhenAPoorFitMisleadsIt) {
   constexpr double kChance = 0.1;  // dB
   const Image clean = striped_picture(96);
   const Image noisy = simulate(clean, {.sigma = kSigma, .seed = 1}).image;
-  const Restored result = denoise(noisy, tiny(40), {.reference = &clean});
+  RestoreOptions options = tiny(40);
+  options.input = InputKind::uniform;
+  const Restored result = denoise(noisy, options, {.reference = &clean});
   ASSERT_LT(*result.candidates[2].psnr, *result.candidates[0].psnr - 1) << "this tests nothing";
   EXPECT_GE(*result.psnr, *result.candidates[0].psnr - kChance);
   EXPECT_LT(*result.candidates[0].error, *result.candidates[1].error);
@@ -120,6 +122,7 @@ TEST(Blend, TheFitAmongItIsTheFitAlone) {
   RestoreOptions automatic = short_fit(), alone = short_fit();
   automatic.stop = alone.stop = StopRule::held_out;
   automatic.patience = alone.patience = 100;
+  automatic.input = InputKind::uniform;
   alone.method = Method::dip;
   const Restored both = denoise(noisy_picture(), automatic);
   const Restored fit = denoise(noisy_picture(), alone);
@@ -131,6 +134,7 @@ TEST(Blend, TheFitAmongItIsTheFitAlone) {
 TEST(Blend, HidesTheSamePixelsFromAllRuns) {
   RestoreOptions options = tiny(8);
   options.runs = 3;
+  options.input = InputKind::uniform;
   const Restored result = denoise(noisy_picture(), options);
   EXPECT_EQ(result.fit.runs, 3);
   EXPECT_TRUE(result.candidates[1].error.has_value());
@@ -152,6 +156,45 @@ TEST(Blend, ShowsTheFilterBeforeTheFitBegins) {
   denoise(noisy_picture(), tiny(2), context);
   EXPECT_EQ(order, (std::vector<std::string>{"patches", "iteration", "iteration"}));
   EXPECT_NEAR(share, 1, 1e-9);
+}
+
+TEST(Blend, TheFitStartsFromTheFiltersResult) {
+  RestoreOptions options = short_fit();
+  options.stop = std::nullopt;
+  const Image clean = test_picture(64, 64);
+  Tensor z;
+  RestoreContext context;
+  context.reference = &clean;
+  context.on_scene = [&](const FitScene& scene) { z = scene.z; };
+  const Restored filtered = denoise(noisy_picture(), options, context);
+  EXPECT_EQ(filtered.options.input, InputKind::filtered);
+  ASSERT_EQ(z.shape(), (Shape{1, 3, 64, 64}));
+  EXPECT_GT(psnr(to_image(z, {}), clean), *filtered.psnr_input + 5);
+  options.input = InputKind::uniform;
+  const Restored random = denoise(noisy_picture(), options, context);
+  EXPECT_GT(*filtered.fit.history.back().psnr, *random.fit.history.back().psnr + 1);
+
+  options.input = InputKind::filtered;
+  options.method = Method::dip;
+  EXPECT_THAT(error_of([&] { denoise(noisy_picture(), options); }),
+              testing::HasSubstr("`method` auto"));
+}
+
+TEST(Blend, TheFilterThatTheFitStartsFromHasNotSeenWhatIsHidden) {
+  const RestoreOptions options = resolve(Task::denoise, short_fit());
+  Plan plan = make_plan(Task::denoise, noisy_picture(), nullptr, options);
+  Hidden hidden{Tensor(plan.y.shape(), 0.f), {}};
+  for (std::size_t i = 0; i < hidden.from_fit.count(); i += 23) hidden.from_fit.data()[i] = 1.f;
+  const auto made = [&] {
+    Blend blend(plan, options, {});
+    const Tensor seeing = to_tensor(blend.filter().image);
+    return std::pair{seeing, blend.unseeing(hidden)};
+  };
+  const auto before = made();
+  for (std::size_t i = 0; i < hidden.from_fit.count(); i += 23) plan.y.data()[i] = 0.5f;
+  const auto after = made();
+  EXPECT_TRUE(std::ranges::equal(before.second.values(), after.second.values()));
+  EXPECT_FALSE(std::ranges::equal(before.first.values(), after.first.values()));
 }
 
 TEST(Blend, ACancelledFitLeavesTheFiltersResult) {

@@ -54,6 +54,45 @@ TEST(Tiling, AFitThatDivergesIsReported) {
   EXPECT_FALSE(code_of(0));
 }
 
+TEST(Tiling, ATileInWhichNothingIsKnownIsFilledFromAroundIt) {
+  Image picture = test_picture(90, 120);
+  std::vector<SampleUse> use(picture.count());
+  const Tiling known(Task::denoise, *parts_of(picture), nullptr, in_tiles());
+  const Rect rect = known.grid().tile(known.grid().middle());
+  for (std::size_t i = 0; i < use.size(); ++i) {
+    const auto pixel = static_cast<int>(i) % (90 * 120), y = pixel / 120, x = pixel % 120;
+    if (y >= rect.y && y < rect.y + rect.height && x >= rect.x && x < rect.x + rect.width)
+      use[i] = SampleUse::discarded;
+  }
+  picture.source.use = std::make_shared<const std::vector<SampleUse>>(use);
+  const auto parts = parts_of(picture);
+  for (const Method method : {Method::automatic, Method::dip, Method::patches}) {
+    RestoreOptions options = in_tiles();
+    options.method = method;
+    const Tiling tiling(Task::denoise, *parts, nullptr, options);
+    const TileStart start = tiling.begin();
+    for (int tile = 0; tile < tiling.grid().count(); ++tile)
+      EXPECT_TRUE(tiling.restore(tile, start)) << tile;
+  }
+  // Of nothing at all nothing is made.
+  picture.source.use =
+      std::make_shared<const std::vector<SampleUse>>(use.size(), SampleUse::discarded);
+  const auto empty = parts_of(picture);
+  const Tiling tiling(Task::denoise, *empty, nullptr, in_tiles());
+  EXPECT_FALSE(tiling.restore(0, {}));
+}
+
+TEST(Tiling, RefusesAGuideOfAnotherSize) {
+  const Image picture = test_picture(90, 120);
+  const auto parts = parts_of(picture);
+  RestoreOptions options = in_tiles();
+  options.input = InputKind::guide;
+  options.guide = std::make_shared<const Image>(test_picture(180, 240));
+  EXPECT_THAT(
+      error_of([&] { Tiling(Task::denoise, *parts, nullptr, options); }, ErrorCode::bad_input),
+      testing::HasSubstr("240x180"));
+}
+
 TEST(Tiling, OfAPictureThatIsOneTileIsItsRestoration) {
   const Image picture = test_picture(40, 50);
   const auto parts = parts_of(picture);

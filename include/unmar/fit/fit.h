@@ -27,6 +27,7 @@ enum class InputKind {
   fourier,
   observed,  ///< the damaged picture itself
   guide,     ///< another picture of the same scene, e.g. one taken with flash
+  filtered,  ///< what a filter made of the damaged picture
 };
 enum class LossKind { mse, l1 };
 /// What the fit changes. norms: only gamma and beta of the norms, the convolutions keep their
@@ -43,8 +44,8 @@ struct ProblemOptions {
   Tensor own_input = {};           ///< z of own_network, of any shape, instead of `input`; or empty
   InputKind input = InputKind::uniform;
   int input_channels = 32;  ///< of uniform, normal and fourier
-  /// observed, guide: the picture, [n,c,h,w] of the picture to restore, any c. It is mirrored at
-  /// the edges or averaged down to the size of the network's input.
+  /// observed, guide, filtered: the picture, [n,c,h,w] of the picture to restore, any c. It is
+  /// mirrored at the edges or averaged down to the size of the network's input.
   Tensor picture = {};
   Optimise optimise = Optimise::weights;
   float reg_noise_std = 1.f / 30;  ///< sigma of the fresh input jitter of each iteration; 0: off
