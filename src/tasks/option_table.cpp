@@ -70,7 +70,7 @@ std::vector<OptionSpec> damage() {
 std::vector<OptionSpec> duration() {
   return {
       in_unit("fits", integer("runs", &R::runs, 1, 100,
-                              "how many fits, with the next seed each, the result is the mean of; "
+                              "number of fits, each with another seed; the result is their mean; "
                               "their mistakes differ and fade; the first finds the iteration by "
                               "--stop, the others see all values and end there")),
       basic(in_unit("iterations",
@@ -278,16 +278,16 @@ std::vector<OptionSpec> make_table() {
            choice("method", &R::method,
                   {{"auto", Method::automatic}, {"patches", Method::patches}, {"dip", Method::dip}},
                   "what removes noise; patches: a filter that takes seconds, only for "
-                  "denoise; dip: the fit; auto: both, and of them the blend that pixels "
-                  "hidden from both speak for"))),
+                  "denoise; dip: the fit; auto: both, blended; pixels that neither has seen "
+                  "decide how much of each"))),
        basic(number("strength", &R::strength, 0, 1,
                     "share of the restored picture in the result; the rest is what came in "
                     "(upscale: enlarged by bicubic); missing pixels are filled in any case")),
        basic(in_forms(
            {"auto", "none", "PX"},
            text("tile", &R::tile,
-                "side of the tiles that a large picture is restored in, each with a fit "
-                "and an end of its own; PX of the result, overlap included, from 64 on; "
+                "side of the tiles that a large picture is restored in; each is fitted and "
+                "stopped by itself; PX is the side in the result, overlap included, at least 64; "
                 "auto: 160 above a megapixel, 320 without a fit; below, from 200x200 px on, "
                 "denoise filters the whole and fits it tile by tile; none: the picture as a "
                 "whole")))});

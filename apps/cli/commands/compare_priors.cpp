@@ -23,11 +23,11 @@ namespace {
 
 constexpr const char* kDescription =
     "Damage a clean picture, restore it by each prior, and show them side by side\n\n"
-    "Compares an untrained network (DIP), a diffusion model (DDPM) and the model that starts from\n"
-    "the fit (DIP→DDPM), at the same budget: DIP runs until it stops itself, and the others get "
-    "as\n"
-    "many multiplications. The page shows pictures, errors, PSNR, SSIM, time and what was learnt "
-    "from.";
+    "Compares an untrained network (DIP), a GAN, a diffusion model (DDPM) and the model that "
+    "starts\n"
+    "from the fit (DIP→DDPM), at the same budget: DIP runs until it stops itself, and the others\n"
+    "get as many multiplications. The page shows pictures, errors, PSNR, SSIM, time and what was\n"
+    "learnt from.";
 constexpr const char* kExamples =
     "Examples:\n"
     "  unmar compare-priors shirt.png --damage noise:25 -o page.html\n"

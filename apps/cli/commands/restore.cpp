@@ -121,11 +121,12 @@ void declare_files(CLI::App& command, RestoreArguments& arguments) {
       ->type_name("MODEL")
       ->group(group);
   if (task_info(a.task).needs_mask)
-    command
-        .add_option("--mask", a.in.mask,
-                    "white: known, black: to be filled; a transparent layer that was drawn on, or "
-                    "a picture with holes erased, will do; without it the transparent and the NaN "
-                    "pixels of IN are filled")
+    show_in_short_help(
+        command.add_option(
+            "--mask", a.in.mask,
+            "white: known, black: to be filled; a transparent layer that was drawn on, or "
+            "a picture with holes erased, will do; without it the transparent and the NaN "
+            "pixels of IN are filled"))
         ->type_name("MASK")
         ->group(group);
   declare_writing(command, a.out.writing);
