@@ -136,7 +136,8 @@ Candidate& Blend::add(const char* name, const Tensor& picture, double seconds) {
 
 const Candidate& Blend::filter() {
   const auto start = Clock::now();
-  filtered_ = patches_denoise(plan_.y, *plan_.noise, patch_options(0, 1), known_);
+  filtered_ =
+      patches_denoise(plan_.y, *plan_.noise, patch_options(0, starts_fit_ ? 0.5 : 1), known_);
   Candidate& candidate = add("patches", filtered_, seconds_since(start));
   candidate.weight = 1;
   return candidate;
@@ -167,11 +168,8 @@ Tensor Blend::with(const Tensor& fit, double fit_seconds, const Hidden& hidden) 
   if (measured) {
     const int height = fit.shape().h, width = fit.shape().w;
     std::vector<double> errors, of_tile;
-    const std::vector<double> usual = weigh(blind, hidden.compared, {0, 0, height, width},
-                                            noise.kind == NoiseKind::correlated ? kUsualCorrelated
-                                            : starts_fit_                       ? kUsualFiltered
-                                                                                : kUsual,
-                                            errors);
+    const std::vector<double> usual =
+        weigh(blind, hidden.compared, {0, 0, height, width}, usual_weights(noise), errors);
     for (std::size_t k = 0; k < candidates_.size(); ++k)
       candidates_[k].weight = 0, candidates_[k].error = errors[k];
     const TileGrid grid = plan_.tiles.value_or(TileGrid(height, width, std::max(height, width), 0));
@@ -191,14 +189,15 @@ Tensor Blend::with(const Tensor& fit, double fit_seconds, const Hidden& hidden) 
   return known_.empty() ? std::move(result) : where(known_, result, fit);
 }
 
-const Tensor& Blend::unseeing(const Hidden& hidden) {
-  if (!unseeing_.empty()) return unseeing_;
+const Tensor& Blend::filter_without(const Hidden& hidden) {
+  if (!filtered_without_.empty()) return filtered_without_;
   if (hidden.from_fit.empty()) return filtered_;
   Tensor seen = known_.empty() ? Tensor(plan_.y.shape(), 1.f) : known_;
   for (std::size_t i = 0; i < seen.count(); ++i)
     if (hidden.from_fit.data()[i] > 0.f) seen.data()[i] = 0.f;
-  unseeing_ = patches_denoise(plan_.y, *plan_.noise, patch_options(0.5, 0.8), seen);
-  return unseeing_;
+  filtered_without_ =
+      patches_denoise(plan_.y, *plan_.noise, patch_options(0.5, starts_fit_ ? 1 : 0.8), seen);
+  return filtered_without_;
 }
 
 Tensor Blend::blind_filter(const Tensor& unseen, const Tensor& fit, const Hidden& hidden) {
@@ -209,8 +208,13 @@ Tensor Blend::blind_filter(const Tensor& unseen, const Tensor& fit, const Hidden
   if (!starts_fit_ && error_of(fit) <= error_of(filled)) return filled;
   // Values of a poor fit in the places of the hidden ones mislead the filter, which has better ones
   // of its own.
-  const Tensor& alone = unseeing(hidden);
+  const Tensor& alone = filter_without(hidden);
   return error_of(alone) < error_of(filled) ? alone : std::move(filled);
+}
+
+const std::vector<double>& Blend::usual_weights(const NoiseModel& noise) const {
+  if (noise.kind == NoiseKind::correlated) return kUsualCorrelated;
+  return starts_fit_ ? kUsualFiltered : kUsual;
 }
 
 std::vector<double> Blend::weigh(const std::vector<Tensor>& blind, const Tensor& compared,

@@ -29,7 +29,7 @@ class Blend {
   /// The patch filter on all that is known. Seconds.
   const Candidate& filter();
   /// The filter's picture of y without the hidden values, which are filled; [1,c,h,w].
-  const Tensor& unseeing(const Hidden& hidden);
+  const Tensor& filter_without(const Hidden& hidden);
   /// fit: the picture that was fitted without the hidden values. Each candidate is made once more
   /// with the fit's values in place of the hidden ones, so that none has seen them, and the noisy
   /// values there decide the weights. Where the fit is worse than the filter, the filter is also
@@ -47,6 +47,7 @@ class Blend {
   Candidate& add(const char* name, const Tensor& picture, double seconds);
   /// The filter's picture without the hidden values.
   Tensor blind_filter(const Tensor& unseen, const Tensor& fit, const Hidden& hidden);
+  const std::vector<double>& usual_weights(const NoiseModel& noise) const;
   /// The weights in a part of the picture; `usual` where nothing was hidden.
   std::vector<double> weigh(const std::vector<Tensor>& blind, const Tensor& compared,
                             const Rect& rect, const std::vector<double>& usual,
@@ -56,10 +57,10 @@ class Blend {
   std::stop_token cancel_;
   std::function<void(double)> on_progress_;
   int threads_;
-  bool starts_fit_;  ///< the filter's result is the network's input
-  Tensor known_;     ///< empty: all is known
-  Tensor filtered_;  ///< what filter() made
-  Tensor unseeing_;  ///< what unseeing() made
+  bool starts_fit_;          ///< the filter's result is the network's input
+  Tensor known_;             ///< empty: all is known
+  Tensor filtered_;          ///< what filter() made
+  Tensor filtered_without_;  ///< what filter_without() made
   std::vector<Candidate> candidates_;
 };
 

@@ -34,10 +34,11 @@ std::size_t memory_needed(Task task, const Shape& observed, const RestoreOptions
   const auto tiles = fitted_tiles(task, observed.h, observed.w, resolved);
   if (tiles) resolved = resolve(task, suited_to_tiles(task, given));
   const std::size_t values = fitted(task, observed, {}, resolved).picture.count();
-  constexpr std::size_t kFilter = 8;  // see patches.h
-  constexpr std::size_t kAround = 8;  // the input, the result, and what the blend is made of
-  const bool filters = resolved.method.value_or(Method::dip) != Method::dip;
-  std::size_t bytes = sizeof(float) * values * (filters ? kFilter + kAround : kAround);
+  // What the filter takes: patches.h. Around it: the input, the result, what the blend is made of.
+  constexpr std::size_t kFilter = 12, kFilterBytes = 45, kAround = 8;
+  std::size_t bytes = sizeof(float) * values * kAround;
+  if (resolved.method.value_or(Method::dip) != Method::dip)
+    bytes += sizeof(float) * values * kFilter + kFilterBytes * values / observed.c;
   if (resolved.method == Method::patches) return bytes;
   const Fitted one = fitted(task, observed, tiles, resolved);
   bytes += memory_needed(one.picture, *one.A, problem_options(resolved), fit_options(resolved),

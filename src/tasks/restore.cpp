@@ -167,7 +167,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
     result.image = first.image;
   }
   if (fits) {
-    if (options.input == InputKind::filtered) all->start_from(blend->unseeing(all->hidden()));
+    if (options.input == InputKind::filtered) all->start_from(blend->filter_without(all->hidden()));
     // Made anew for who looks: the problem keeps its own within the graph.
     const Draw& first = all->first();
     const Tensor z = context.on_scene ? make_input(first.x_shape, first.start) : Tensor();

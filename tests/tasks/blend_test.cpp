@@ -188,7 +188,7 @@ TEST(Blend, TheFilterThatTheFitStartsFromHasNotSeenWhatIsHidden) {
   const auto made = [&] {
     Blend blend(plan, options, {});
     const Tensor seeing = to_tensor(blend.filter().image);
-    return std::pair{seeing, blend.unseeing(hidden)};
+    return std::pair{seeing, blend.filter_without(hidden)};
   };
   const auto before = made();
   for (std::size_t i = 0; i < hidden.from_fit.count(); i += 23) plan.y.data()[i] = 0.5f;
