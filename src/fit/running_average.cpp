@@ -11,26 +11,24 @@ void copy_values(const Tensor& src, Tensor& dst) {
 }
 
 void RunningAverage::add(const Tensor& picture) {
-  if (!started_ || decay_ == 0.f) {
-    copy_values(picture, value_);
-    started_ = true;
-    return;
-  }
+  constexpr float kForgets = 5;
+  const auto before = static_cast<float>(count_++);
+  const float decay = std::min(decay_, before / (before + kForgets));
+  if (decay == 0.f) return copy_values(picture, value_);
   const float* src = picture.data();
   float* dst = value_.data();
-  for (std::size_t i = 0; i < value_.count(); ++i)
-    dst[i] = decay_ * dst[i] + (1.f - decay_) * src[i];
+  for (std::size_t i = 0; i < value_.count(); ++i) dst[i] = decay * dst[i] + (1.f - decay) * src[i];
 }
 
 void RunningAverage::assign(const RunningAverage& other) {
-  started_ = other.started_;
-  if (started_) copy_values(other.value_, value_);
+  count_ = other.count_;
+  if (started()) copy_values(other.value_, value_);
 }
 
 void RunningAverage::serialize(Archive& archive) {
   const Shape shape = value_.shape();
-  archive(started_, value_);
-  archive.require(value_.shape() == shape, "it is of a picture of another size");
+  archive(count_, value_);
+  archive.require(value_.shape() == shape && count_ >= 0, "it is of a picture of another size");
 }
 
 }  // namespace unmar

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "fit/known.h"
+#include "fit/running_average.h"
 #include "fit/valley.h"
 #include "unmar/base/random.h"
 #include "unmar/fit/stop.h"
@@ -16,10 +17,7 @@ constexpr const char* kHeldOutName = "held-out";
 class HeldOut final : public Stopper {
  public:
   HeldOut(const Tensor& y, const Tensor& hidden, LossKind loss, const ValleyOptions& options)
-      : shape_(y.shape()),
-        loss_(loss),
-        decay_(options.average),
-        valley_(options.patience, options.min_start, kHeldOutName) {
+      : shape_(y.shape()), loss_(loss), valley_(options.patience, options.min_start, kHeldOutName) {
     if (hidden.shape() != shape_)
       fail(ErrorCode::bad_argument, "{}: what is hidden is given as {}, but the observation is {}",
            kHeldOutName, to_string(hidden.shape()), to_string(shape_));
@@ -31,6 +29,8 @@ class HeldOut final : public Stopper {
     if (at_.empty())
       fail(ErrorCode::bad_argument,
            "{}: no value of the observation is hidden; is the picture too small?", kHeldOutName);
+    seen_ = Tensor({1, 1, 1, static_cast<int>(at_.size())});
+    average_ = RunningAverage(seen_.shape(), options.average);
   }
 
   std::string name() const override { return kHeldOutName; }
@@ -38,12 +38,12 @@ class HeldOut final : public Stopper {
   Verdict observe(const Iterate& iterate) override {
     const Tensor& out = iterate.Ax;
     check_like_y(out, shape_, kHeldOutName);
-    const float decay = average_.empty() ? 0.f : decay_;  // the first iterate is the first average
-    average_.resize(at_.size());
+    for (std::size_t k = 0; k < at_.size(); ++k) seen_.data()[k] = out.data()[at_[k]];
+    average_.add(seen_);
     double sum = 0;
     for (std::size_t k = 0; k < at_.size(); ++k) {
-      average_[k] = decay * average_[k] + (1.f - decay) * out.data()[at_[k]];
-      const double d = static_cast<double>(average_[k]) - static_cast<double>(target_[k]);
+      const double d =
+          static_cast<double>(average_.value().data()[k]) - static_cast<double>(target_[k]);
       sum += loss_ == LossKind::mse ? d * d : std::abs(d);
     }
     error_ = sum / static_cast<double>(at_.size());
@@ -54,19 +54,16 @@ class HeldOut final : public Stopper {
   // The iterates since the snapshot were good ones, and the average forgets them soon.
   void rewind(int) override {}
 
-  void serialize(Archive& archive) override {
-    archive(valley_, average_, error_);
-    archive.require(average_.empty() || average_.size() == at_.size(), "other values are hidden");
-  }
+  void serialize(Archive& archive) override { archive(valley_, average_, error_); }
 
  private:
   Shape shape_;
   LossKind loss_;
-  float decay_;
   Valley valley_;
-  std::vector<std::size_t> at_;  ///< of the hidden values
-  std::vector<float> target_;    ///< what y holds there
-  std::vector<float> average_;   ///< of what is predicted there
+  std::vector<std::size_t> at_;      ///< of the hidden values
+  std::vector<float> target_;        ///< what y holds there
+  Tensor seen_;                      ///< what the iterate predicts there
+  RunningAverage average_{{}, 0.f};  ///< of that
   std::optional<double> error_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "fit/known.h"
+#include "fit/running_average.h"
 #include "fit/samples.h"
 #include "fit/valley.h"
 #include "unmar/fit/stop.h"
@@ -36,7 +37,6 @@ class SelfReference final : public Stopper {
                 std::size_t max_samples)
       : shape_(y.shape()),
         planes_(static_cast<std::size_t>(shape_.c)),
-        decay_(options.average),
         valley_(options.patience, options.min_start, kSelfReferenceName) {
     check_max_samples(max_samples, kSelfReferenceName);
     check_known(shape_, known, kSelfReferenceName);
@@ -48,6 +48,8 @@ class SelfReference final : public Stopper {
       fail(ErrorCode::bad_argument,
            "{}: no {}x{} block of the {}x{} picture is known well enough; take another stopper",
            kSelfReferenceName, kBlock, kBlock, shape_.w, shape_.h);
+    seen_ = Tensor({1, shape_.c, 1, static_cast<int>(at_.size())});
+    average_ = RunningAverage(seen_.shape(), options.average);
   }
 
   std::string name() const override { return kSelfReferenceName; }
@@ -55,14 +57,11 @@ class SelfReference final : public Stopper {
   Verdict observe(const Iterate& iterate) override {
     const Tensor& out = iterate.Ax;
     check_like_y(out, shape_, kSelfReferenceName);
-    const float decay = average_.empty() ? 0.f : decay_;
-    average_.resize(planes_ * at_.size());
     const auto plane = static_cast<std::size_t>(shape_.h) * static_cast<std::size_t>(shape_.w);
     for (std::size_t c = 0; c < planes_; ++c)
-      for (std::size_t k = 0; k < at_.size(); ++k) {
-        float& value = average_[c * at_.size() + k];
-        value = decay * value + (1.f - decay) * out.data()[c * plane + at_[k]];
-      }
+      for (std::size_t k = 0; k < at_.size(); ++k)
+        seen_.data()[c * at_.size() + k] = out.data()[c * plane + at_[k]];
+    average_.add(seen_);
     error_ = error();
     return valley_.observe(iterate.iteration, *error_);
   }
@@ -70,11 +69,7 @@ class SelfReference final : public Stopper {
   std::optional<double> signal() const override { return error_; }
   void rewind(int) override {}  // as for held-out values: the average forgets
 
-  void serialize(Archive& archive) override {
-    archive(valley_, average_, error_);
-    archive.require(average_.empty() || average_.size() == planes_ * at_.size(),
-                    "other pixels are watched");
-  }
+  void serialize(Archive& archive) override { archive(valley_, average_, error_); }
 
  private:
   void choose_blocks(const Tensor& y, const Tensor& known, std::size_t max_samples) {
@@ -154,7 +149,7 @@ class SelfReference final : public Stopper {
     std::array<const float*, 3> x{}, y{};
     std::array<double, 3> mean_x{}, mean_y{};
     for (std::size_t c = 0; c < planes_; ++c) {
-      x[c] = average_.data() + c * at_.size();
+      x[c] = average_.value().data() + c * at_.size();
       y[c] = reference_[c].data();
       for (std::size_t k = begin; k < end; ++k) {
         mean_x[c] += static_cast<double>(x[c][k]) / n;
@@ -175,12 +170,12 @@ class SelfReference final : public Stopper {
 
   Shape shape_;
   std::size_t planes_;
-  float decay_;
   Valley valley_;
   std::vector<std::size_t> at_;                ///< pixels watched, block by block
   std::vector<std::size_t> ends_;              ///< of the blocks in at_
   std::vector<std::vector<float>> reference_;  ///< of each plane, per pixel watched
-  std::vector<float> average_;  ///< of the predicted planes there, one after the other
+  Tensor seen_;                                ///< what the iterate predicts there, [1,c,1,watched]
+  RunningAverage average_{{}, 0.f};            ///< of that
   std::optional<double> error_;
 };
 

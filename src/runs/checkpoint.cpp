@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kMagic = "unmar checkpoint";
-constexpr std::uint32_t kFormat = 4;
+constexpr std::uint32_t kFormat = 5;
 constexpr std::uint32_t kByteOrder = 0x01020304;
 constexpr std::size_t kChecksum = 64;  ///< hexadecimal digits
 

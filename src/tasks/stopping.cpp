@@ -1,6 +1,7 @@
 #include "tasks/stopping.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/fail.h"
 #include "tasks/task.h"
@@ -118,9 +119,14 @@ class Maker {
     return variance;
   }
 
+  /// An average of a few iterates is worse than that of more will be, but its error at the few
+  /// hidden values need not be.
   ValleyOptions valley() const {
+    const double decay = o_.average.value() ? o_.average_decay.value() : 0;
+    const double enough = std::min(2 / (1 - decay), o_.iterations.value() / 2.);
     return {.patience = o_.patience.value(),
-            .average = o_.average.value() ? static_cast<float>(o_.average_decay.value()) : 0.f};
+            .min_start = static_cast<int>(std::lround(enough)),
+            .average = static_cast<float>(decay)};
   }
 
   /// Neighbours that share their noise are hidden together, and only the one in the middle is

@@ -189,7 +189,8 @@ struct FitOptions {
   std::uint64_t seed = 0;  ///< draws the weights and the jitter
   int threads = 0;         ///< 0: all cores
   /// Decay of the running average of the restored picture: average = decay * average +
-  /// (1 - decay) * iterate, from the first iterate on; below 1; 0: off.
+  /// (1 - decay) * iterate; the n-th iterate after the first has a decay of n / (n + 5) at most, as
+  /// the first are the worst; below 1; 0: off.
   float average = 0.99f;
   /// If PSNR(A out, y) falls by more than this many dB from one iteration to the next, weights,
   /// optimiser and average go back to the last snapshot (taken every rollback_every iterations) and

@@ -43,7 +43,7 @@ Tensor hide_values(const Shape& y, const Tensor& known, const HideOptions& optio
 /// cannot have been learnt from them, so the mean squared distance (absolute, for `l1`) is least
 /// where the picture is nearest to the truth, whatever the noise, as long as it is independent from
 /// pixel to pixel: for noise that neighbours share it sees nothing. Signal: that distance. Memory:
-/// 3 * hidden values. A rewind leaves the average as it is.
+/// 4 * hidden values. A rewind leaves the average as it is.
 std::unique_ptr<Stopper> make_held_out(const Tensor& y, const Tensor& hidden, LossKind loss,
                                        const ValleyOptions& options);
 
@@ -56,7 +56,7 @@ std::unique_ptr<Stopper> make_held_out(const Tensor& y, const Tensor& hidden, Lo
 /// own. Gray (their MR-ES): the mean of the noisy neighbours two pixels away is predicted from the
 /// pixel. Their ACR-ES for other operators is not there. Noise that the channels (gray: neighbours)
 /// share is not seen. Signal: mean squared error. Watches whole blocks of at most max_samples
-/// values in all. Memory: 2 * samples floats. A rewind leaves the average as it is.
+/// values in all. Memory: 3 * samples floats. A rewind leaves the average as it is.
 std::unique_ptr<Stopper> make_self_reference(const Tensor& y, const Tensor& known,
                                              const ValleyOptions& options,
                                              std::size_t max_samples = 65536);
