@@ -7,6 +7,7 @@
 #include <string>
 
 #include "error_text.h"
+#include "noise/flat_blocks.h"
 #include "pictures.h"
 #include "unmar/noise/noise.h"
 #include "unmar/observe/observe.h"
@@ -59,6 +60,35 @@ Tensor gaussian(const Shape& shape, double sigma) {
   Tensor t(shape);
   Random(7, "gaussian").normal(t.values(), 0.f, static_cast<float>(sigma));
   return t;
+}
+
+/// What a sensor behind red, green, green and blue filters, 2 x 2, measures of a picture, with
+/// noise that grows with the light, interpolated linearly to three channels.
+Tensor photographed(const Tensor& clean) {
+  const Shape& s = clean.shape();
+  const auto measured = [](int c, int y, int x) { return c == y % 2 + x % 2; };
+  Tensor sensor = gaussian({1, 1, s.h, s.w}, 1);
+  for (int y = 0; y < s.h; ++y)
+    for (int x = 0; x < s.w; ++x) {
+      const float light = clean.at(0, y % 2 + x % 2, y, x);
+      float& value = sensor.at(0, 0, y, x);
+      value = light + std::sqrt(0.35f / 255 * light + 20.f / (255 * 255)) * value;
+    }
+  Tensor result(s);
+  for (int c = 0; c < s.c; ++c)
+    for (int y = 0; y < s.h; ++y)
+      for (int x = 0; x < s.w; ++x) {
+        float sum = 0, weights = 0;
+        for (int v = std::max(0, y - 1); v <= std::min(s.h - 1, y + 1); ++v)
+          for (int u = std::max(0, x - 1); u <= std::min(s.w - 1, x + 1); ++u) {
+            if (!measured(c, v, u) || (measured(c, y, x) && (v != y || u != x))) continue;
+            const float weight = c == 1 && v != y && u != x ? 0.f : 1.f;
+            sum += weight * sensor.at(0, 0, v, u);
+            weights += weight;
+          }
+        result.at(0, c, y, x) = sum / weights;
+      }
+  return result;
 }
 
 void expect_finite(const NoiseModel& noise, int channels) {
@@ -140,6 +170,47 @@ TEST(EstimateNoise, knows_noise_that_neighbours_share) {
       EXPECT_GE(model.reach, 1);
       EXPECT_LE(model.reach, 4);
       expect_finite(model, clean.shape().c);
+    }
+}
+
+TEST(EstimateNoise, knows_the_noise_of_a_camera) {
+  for (const char* name : {"coffee.png", "astronaut.png"})
+    for (const int side : {128, 256})
+      EXPECT_EQ(estimate_noise(photographed(to_tensor(sample(name, side)))).kind,
+                NoiseKind::correlated)
+          << name << ", " << side;
+}
+
+/// The kind that the flattest blocks of three channels speak for. fine: sigma of white noise over
+/// theirs; nearest, next: what neighbours at one and two pixels share.
+NoiseKind kind_by(double fine, double nearest, double next) {
+  constexpr double kVariance = 4e-4;
+  Flattest flat;
+  flat.enough = flat.alike = true;
+  flat.mean.variance = kVariance;
+  flat.mean.lag = {kVariance, nearest * kVariance, next * kVariance, 0, 0};
+  NoiseModel noise;
+  noise.channels.assign(3, fine * std::sqrt(kVariance));
+  look_for_correlation({flat, flat, flat}, noise, false);
+  return noise.kind;
+}
+
+TEST(EstimateNoise, tells_interpolation_from_texture_by_how_far_it_reaches) {
+  // Measured on 128 x 128 pixels of demosaiced photographs, and of clean ones.
+  EXPECT_EQ(kind_by(1.02, 0.55, -0.02), NoiseKind::correlated);
+  EXPECT_EQ(kind_by(1.03, 0.63, 0.09), NoiseKind::correlated);
+  EXPECT_EQ(kind_by(0.72, 0.56, 0.4), NoiseKind::correlated) << "far below the blocks";
+  EXPECT_EQ(kind_by(0.99, 0.49, 0.13), NoiseKind::white);
+  EXPECT_EQ(kind_by(1.25, 0.50, 0.21), NoiseKind::white);
+  EXPECT_EQ(kind_by(1.25, 0.29, 0.01), NoiseKind::white);
+}
+
+TEST(EstimateNoise, does_not_take_texture_for_noise_that_neighbours_share) {
+  for (const char* name : {"coffee.png", "astronaut.png"})
+    for (const int sigma : {4, 8}) {
+      const Tensor clean = to_tensor(sample(name, 128));
+      const NoiseModel noise = estimate_noise(sum(clean, gaussian(clean.shape(), sigma / 255.)));
+      EXPECT_NE(noise.kind, NoiseKind::correlated) << name << ", " << sigma;
     }
 }
 
