@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "tasks/blend.h"
 #include "tasks/fits.h"
+#include "tasks/fitted_tiles.h"
 #include "tasks/plan.h"
 #include "tasks/task.h"
 #include "unmar/tasks/version.h"
@@ -64,6 +65,8 @@ void check_reference(Task task, const Image& observed, const Plan& plan, const I
 
 namespace {
 
+constexpr int kLongFit = 500;  // iterations
+
 /// Passes the fit's progress on, and a preview now and then.
 std::function<void(const FitProgress&)> reporter(const Plan& plan, const RestoreContext& context) {
   const bool previews = context.on_preview && context.preview_every > 0;
@@ -85,19 +88,22 @@ void compare_with(const Image& reference, const Plan& plan, Restored& result) {
   for (Candidate& candidate : result.candidates) candidate.psnr = psnr(candidate.image, reference);
 }
 
-/// What the fit starts from where the filter's result does not help it: the filter takes correlated
-/// noise for detail, and weak noise leaves more of that in the picture than in the filter's result,
-/// which a long fit finds by itself (docs/results.md). Stronger noise wants a stronger jitter.
-void suit_noise(const RestoreOptions& given, const NoiseModel& noise, RestoreOptions& options) {
+/// The fit as the noise wants it: what it starts from, how long it is, and that stronger noise
+/// wants a stronger jitter.
+void suit_noise(const RestoreOptions& given, const Plan& plan, RestoreOptions& options) {
   if (options.input != InputKind::filtered) return;
-  constexpr int kLong = 500;          // iterations
   constexpr double kJitter = 1. / 3;  // of sigma
-  const double weak = (*options.iterations > kLong ? 20. : 12.) / 255;
-  const bool white = noise.kind == NoiseKind::white;
-  if (!given.input && (noise.kind == NoiseKind::correlated || (white && noise.sigma < weak)))
+  const NoiseModel& noise = *plan.noise;
+  const double pixels = static_cast<double>(plan.y.shape().h) * plan.y.shape().w;
+  const bool is_small = options.preset == Preset::quick && pixels < kOnePiece;
+  const bool is_long = !is_small && !plan.tiles && *options.iterations > kLongFit;
+  if (!given.input && !starts_from_filter(noise, is_long))
     options.input = InputKind::uniform;
-  else if (white && !given.reg_noise_std)
+  else if (noise.kind == NoiseKind::white && !given.reg_noise_std)
     options.reg_noise_std = std::max(*options.reg_noise_std, kJitter * noise.sigma);
+  const bool is_near = is_small && options.input == InputKind::filtered;
+  if (!given.iterations && (is_near || plan.tiles)) options.iterations = tile_iterations(noise);
+  if (!given.patience && is_near) options.patience = kShortPatience;
 }
 
 /// Takes the image back towards what came in, but where that is missing.
@@ -141,7 +147,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   // Before the plan is made, which may already be large, and which refuses an empty picture.
   if (fits && !observed.empty()) require_memory(task, observed, options, *engine);
   const Plan plan = make_plan(task, observed, mask, options);
-  if (plan.noise) suit_noise(given, *plan.noise, result.options);
+  if (plan.noise) suit_noise(given, plan, result.options);
   if (context.reference) check_reference(task, observed, plan, *context.reference);
   result.noise = plan.noise;
   result.values = plan.counts;

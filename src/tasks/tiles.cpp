@@ -14,20 +14,19 @@
 namespace unmar {
 namespace {
 
-constexpr int kSide = 160;               // px of the result
-constexpr int kFilterSide = 320;         // px; the filter alone has no moment to end at
-constexpr int kLeastSide = 64;           // a network with four scales needs some pixels
-constexpr double kWhole = 1e6;           // px; more is cut
-constexpr double kOnePiece = 200 * 200;  // px; beside the filter more is fitted in tiles
+constexpr int kSide = 160;        // px of the result
+constexpr int kFilterSide = 320;  // px; the filter alone has no moment to end at
+constexpr int kLeastSide = 64;    // a network with four scales needs some pixels
+constexpr double kWhole = 1e6;    // px; more is cut
 /// Share of a tile's side that it has in common with its neighbour.
 constexpr int kOverlap = 8;
 constexpr int kLeastOverlap = 16;                // px of the result
 constexpr int kUsualOverlap = kSide / kOverlap;  // px
 
-/// Of quick's fits beside the filter, --method auto: half of the usual channels, and fewer
-/// iterations than alone. They take a third of the time and change little where the fit has a fifth
-/// of the weight (docs/results.md).
-constexpr int kChannels = 32, kMostIterations = 300;
+/// Of quick's fits beside the filter, --method auto: half of the usual channels. That changes
+/// little where the fit has a fifth of the weight (docs/results.md).
+constexpr int kChannels = 32;
+constexpr int kFromFilter = 200, kMostIterations = 400;
 
 // Of the part that a tile is restored in.
 constexpr double kLeastKnown = 0.1;
@@ -162,11 +161,21 @@ RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given) {
   if (usual.stop != StopRule::none) {
     if (!given.iterations)
       suited.iterations = beside_filter ? kMostIterations : *usual.iterations / 3;
-    if (!given.patience) suited.patience = 60;
+    if (!given.patience) suited.patience = kShortPatience;
   } else if (!given.iterations) {
     suited.iterations = *usual.iterations / 2;
   }
   return suited;
+}
+
+bool starts_from_filter(const NoiseModel& noise, bool is_long) {
+  const double weak = (is_long ? 20. : 12.) / 255;
+  return noise.kind == NoiseKind::poisson ||
+         (noise.kind == NoiseKind::white && noise.sigma >= weak);
+}
+
+int tile_iterations(const NoiseModel& noise) {
+  return starts_from_filter(noise, false) ? kFromFilter : kMostIterations;
 }
 
 std::optional<TileGrid> fitted_tiles(Task task, int height, int width, const RestoreOptions& o) {
@@ -252,6 +261,7 @@ Tiling::Tiling(Task task, const PictureParts& picture, const PictureParts* known
     : task_(task),
       picture_(picture),
       known_(known),
+      has_iterations_(given.iterations.has_value()),
       given_(as_tiles(task, given)),
       resolved_(resolve(task, given_)),
       factor_(factor_of(task, resolved_)),
@@ -305,6 +315,8 @@ RestoreOptions Tiling::options_for(const Part& part, const TileStart& start) con
   RestoreOptions options = given_;
   options.known = part.known;
   if (start.noise) options.noise_model = std::make_shared<const NoiseModel>(*start.noise);
+  if (start.noise && !has_iterations_ && is_beside_filter(task_, resolved_))
+    options.iterations = tile_iterations(*start.noise);
   if (given_.guide) {
     const Rect& r = part.rect;
     options.guide = std::make_shared<const Image>(

@@ -74,6 +74,7 @@ class Tiling {
   Task task_;
   const PictureParts& picture_;
   const PictureParts* known_;
+  bool has_iterations_;  ///< the user chose
   RestoreOptions given_, resolved_;
   int factor_;
   int reach_;  ///< px of the given picture at a cut that the operator predicts wrongly
