@@ -112,7 +112,8 @@ std::vector<OptionSpec> duration() {
            "returns a running average over the iterations, which is nearly always better than "
            "one of them"),
       number("average-decay", &R::average_decay, 0.0, 0.9999,
-             "weight of the past in the running average; 0.99 covers about 100 iterations"),
+             "weight of the past in the running average; 0.99 covers about 100 iterations; of the "
+             "first ones the weight is less"),
       choice("keep", &R::keep,
              {{"average", Keep::average}, {"best", Keep::best}, {"last", Keep::last}},
              "what is returned; the running average at the iteration that --stop chose, that "
