@@ -95,7 +95,8 @@ void suit_noise(const RestoreOptions& given, const Plan& plan, RestoreOptions& o
   constexpr double kJitter = 1. / 3;  // of sigma
   const NoiseModel& noise = *plan.noise;
   const double pixels = static_cast<double>(plan.y.shape().h) * plan.y.shape().w;
-  const bool is_small = options.preset == Preset::quick && pixels < kOnePiece;
+  const bool is_small =
+      options.preset == Preset::quick && pixels < kOnePiece && options.stop == StopRule::automatic;
   const bool is_long = !is_small && !plan.tiles && *options.iterations > kLongFit;
   if (!given.input && !starts_from_filter(noise, is_long))
     options.input = InputKind::uniform;

@@ -180,6 +180,27 @@ TEST(Blend, TheFitStartsFromTheFiltersResult) {
               testing::HasSubstr("`method` auto"));
 }
 
+TEST(Blend, AFitThatStartsFromTheFiltersResultIsShortUnlessTheUserSaysOtherwise) {
+  const auto iterations = [](const Image& noisy, const RestoreOptions& given) {
+    std::stop_source source;
+    RestoreContext context;
+    context.cancel = source.get_token();
+    int most = 0;
+    context.on_start = [&](const Restored& start) {
+      most = *start.options.iterations;
+      source.request_stop();
+    };
+    denoise(noisy, given, context);
+    return most;
+  };
+  constexpr int kShort = 200;
+  for (const int side : {64, 208}) EXPECT_EQ(iterations(noisy_picture(side, side), {}), kShort);
+  EXPECT_EQ(iterations(noisy_picture(), {.iterations = 321}), 321);
+  EXPECT_GT(iterations(noisy_picture(), {.stop = StopRule::none}), kShort);
+  EXPECT_GT(iterations(noisy_picture(), {.stop = StopRule::wmv}), kShort);
+  EXPECT_GT(iterations(noisy_picture(), {.noise = NoiseKind::correlated}), kShort);
+}
+
 TEST(Blend, TheFilterThatTheFitStartsFromHasNotSeenWhatIsHidden) {
   const RestoreOptions options = resolve(Task::denoise, short_fit());
   Plan plan = make_plan(Task::denoise, noisy_picture(), nullptr, options);
