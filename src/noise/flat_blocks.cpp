@@ -111,7 +111,7 @@ void look_for_correlation(const std::vector<Flattest>& flat, NoiseModel& noise, 
   }
   noise.correlation = middle(lags[1]);
   const bool interpolated =
-      noise.correlation > kMuch && middle(lags[2]) < kGone * noise.correlation;
+      noise.correlation > kMuch && std::abs(middle(lags[2])) < kGone * noise.correlation;
   const bool shared = noise.correlation > kShared && (middle(fine) < kFine || interpolated);
   if (!known && !shared) return;
   noise.kind = NoiseKind::correlated;

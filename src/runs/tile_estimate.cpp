@@ -19,8 +19,9 @@ class Trial {
   explicit Trial(const std::stop_token& stop) : outer_(stop, [this] { inner_.request_stop(); }) {}
 
   /// False if there is nothing to restore.
-  bool run(const Tiling& tiling, int tile) {
+  bool run(const Tiling& tiling, const TileStart& start, int tile) {
     RestoreContext context;
+    context.on_start = [this](const Restored& begun) { options_ = begun.options; };
     context.cancel = inner_.get_token();
     context.on_iteration = [this](const FitProgress& progress) {
       if (progress.row.iteration == 0) first_ = progress.seconds;
@@ -29,7 +30,7 @@ class Trial {
       if (progress.row.iteration == kIterations) inner_.request_stop();
     };
     const auto begun = Clock::now();
-    const bool has_work = tiling.restore(tile, {}, context, 1).has_value();
+    const bool has_work = tiling.restore(tile, start, context, 1).has_value();
     beside_fit_ = seconds_since(begun) - last_;
     return has_work;
   }
@@ -38,15 +39,18 @@ class Trial {
     return first_ + (more_ > 0 ? (last_ - first_) / more_ * (iterations - 1) : 0);
   }
   double beside_fit() const { return beside_fit_; }  ///< the filter, and what it takes to begin
+  const RestoreOptions& options() const { return options_; }  ///< as the noise made them
 
  private:
   std::stop_source inner_;
   std::stop_callback<std::function<void()>> outer_;
+  RestoreOptions options_;
   double first_ = 0, last_ = 0, beside_fit_ = 0;
   int more_ = 0;  ///< iterations behind the first
 };
 
-double core_seconds_of(const Trial& trial, const RestoreOptions& options) {
+double core_seconds_of(const Trial& trial) {
+  const RestoreOptions& options = trial.options();
   if (options.method == Method::patches) return trial.beside_fit();
   const double share = options.stop == StopRule::none ? 1 : 0.9;  // of the iterations, as a rule
   // Behind the fit the filter runs once more, and two steps like it.
@@ -68,14 +72,16 @@ TileEstimate estimate_of(const Tiling& tiling, const PictureParts& picture,
       .core_seconds = 0,
       .memory = tiling.memory_needed(),
       .picture = held_in_tiles({1, picture.channels(), picture.height(), picture.width()})};
+  TileStart start;
   for (int k = 0; k < estimate.tiles && !stop.stop_requested(); ++k) {
     Trial trial(stop);
     try {
-      if (!trial.run(tiling, (estimate.tiles / 2 + k) % estimate.tiles)) continue;
+      if (!start.noise) start.noise = tiling.noise();
+      if (!trial.run(tiling, start, (estimate.tiles / 2 + k) % estimate.tiles)) continue;
     } catch (const Error&) {
       break;  // the run itself will say so
     }
-    estimate.core_seconds = core_seconds_of(trial, tiling.options());
+    estimate.core_seconds = core_seconds_of(trial);
     break;
   }
   return estimate;

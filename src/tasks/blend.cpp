@@ -68,13 +68,15 @@ Tensor mixed(const std::vector<const Tensor*>& pictures, const Rect& rect,
 
 /// The usual weights are those of candidates whose errors differ little. Five hundredths of one
 /// that is far off cost half a decibel, and are not seen in a few hundred values.
-std::vector<double> without_hopeless(std::vector<double> weights, const std::vector<double>& errors,
-                                     double least) {
+std::vector<double> without_hopeless(const std::vector<double>& weights,
+                                     const std::vector<double>& errors, double least) {
   double sum = 0;
-  for (std::size_t k = 0; k < weights.size(); ++k)
-    sum += weights[k] *= std::pow(least / std::max(errors[k], least), 4);
-  for (double& weight : weights) weight /= std::max(sum, 1e-12);
-  return weights;
+  std::vector<double> own = weights;
+  for (std::size_t k = 0; k < own.size(); ++k)
+    sum += own[k] *= std::pow(least / std::max(errors[k], least), 4);
+  if (!(sum > 0)) return weights;
+  for (double& weight : own) weight /= sum;
+  return own;
 }
 
 }  // namespace

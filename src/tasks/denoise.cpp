@@ -34,8 +34,8 @@ void best_denoise(RestoreOptions& o, const RestoreOptions& given) {
   o.reg_noise_std = jitter(given);
 }
 
-/// The fit of a small picture is at its best after some 50 iterations, when an average over as many
-/// is still full of the first ones (docs/results.md). A large one is fitted in tiles.
+/// The fit of a small picture is at its best after some 50 iterations; an average over as many is
+/// past it (docs/results.md). A large one is fitted in tiles.
 ///
 /// A fit that starts from the filter's result is good at once, and misses what is hidden from it
 /// more than it needs to be judged by.
@@ -86,7 +86,7 @@ TaskSpec denoise_task() {
            .details =
                "A filter that combines similar patches has a first result soon (256x256 on two "
                "cores: 2 s).\nThen a network is fitted to the noisy picture alone, tile by tile; "
-               "it learns the picture sooner\nthan the noise, and each fit ends in between (40 s; "
+               "it learns the picture sooner\nthan the noise, and each fit ends in between (15 s; "
                "--preset best: 20 minutes). The result\nis the blend of both that pixels hidden "
                "from them speak for. If you stop it, the filter's result\nis written.",
            .examples =

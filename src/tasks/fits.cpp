@@ -212,8 +212,14 @@ int most_iterations(const RestoreOptions& resolved) { return most_of(phases_of(r
 
 int most_iterations(Task task, const Image& observed, const Image* mask,
                     const RestoreOptions& given) {
-  const RestoreOptions resolved = resolve_for(task, observed, mask, given);
+  constexpr double kLarge = 1e6;  // px; the noise of a large picture takes memory and time to find
+  RestoreOptions resolved = resolve_for(task, observed, mask, given);
   const auto tiles = fitted_tiles(task, observed, resolved);
+  if (resolved.input == InputKind::filtered &&
+      static_cast<double>(observed.height()) * observed.width() <= kLarge) {
+    const Plan plan = make_plan(task, observed, mask, resolved);
+    suit_noise(given, *plan.noise, is_brief(given, plan, resolved), resolved);
+  }
   return most_of(phases_of(resolved, tiles ? tiles->count() : 1));
 }
 

@@ -7,11 +7,10 @@
 
 namespace unmar {
 
+struct Plan;
+
 constexpr int kWarmUpIterations = 75;  ///< of the fit, in the middle, that all tiles start from
 constexpr int kTileAttempts = 3;       ///< at a fit that diverges, each with a seed of its own
-
-constexpr double kOnePiece = 200 * 200;  ///< px; beside the filter more is fitted in tiles
-constexpr int kShortPatience = 60;       ///< of fits that start near their end
 
 /// The tiles that the fit of a restoration goes through, one after the other. Beside the filter
 /// that takes a third of the time of one fit of the whole, and is as good (docs/results.md).
@@ -26,11 +25,12 @@ std::optional<TileGrid> fitted_tiles(Task task, int height, int width,
 /// The options as tiles want them, where the user did not choose.
 RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given);
 
-/// Whether the filter's result helps the fit if it is the network's input. The filter takes
-/// correlated noise for detail, and weak noise leaves more of that in the picture than in the
-/// filter's result, which a fit finds by itself, above all if it is long (docs/results.md).
-bool starts_from_filter(const NoiseModel& noise, bool is_long);
-/// Iterations that a tile's fit beside the filter needs.
-int tile_iterations(const NoiseModel& noise);
+/// Whether a fit beside the filter is one that starts near its end, and ends by itself: it goes
+/// through tiles, or the picture is small; nor did the user say how long it is.
+bool is_brief(const RestoreOptions& given, const Plan& plan, const RestoreOptions& resolved);
+/// What the noise decides of a fit beside the filter, where the user did not: whether the filter's
+/// result is the network's input, how long a brief fit is, and how strong the jitter.
+void suit_noise(const RestoreOptions& given, const NoiseModel& noise, bool is_brief,
+                RestoreOptions& options);
 
 }  // namespace unmar

@@ -75,7 +75,8 @@ std::vector<OptionSpec> duration() {
                               "--stop, the others see all values and end there")),
       basic(in_unit("iterations",
                     integer("iterations", &R::iterations, 1, 1'000'000,
-                            "upper bound of a fit; with --stop it usually ends sooner"))),
+                            "upper bound of a fit; with --stop it usually ends sooner, and "
+                            "beside the filter tiles and small pictures have 200 or 400"))),
       choice("stop", &R::stop,
              {{"auto", StopRule::automatic},
               {"none", StopRule::none},
@@ -99,8 +100,8 @@ std::vector<OptionSpec> duration() {
               integer("patience", &R::patience, 1, 1'000'000,
                       "time without a smaller value of what is watched after which the fit ends")),
       in_unit("iterations", integer("min-start", &R::min_start, 0, 1'000'000,
-                                    "start of the search for the least variance; the first ones "
-                                    "are calm because nothing is learnt yet")),
+                                    "of wmv and emv: start of the search for the least variance; "
+                                    "the first ones are calm because nothing is learnt yet")),
       number(
           "held-out", &R::held_out, 0.001, 0.5,
           "fraction of the pixels that auto and held-out hide from the fit; at most 8192 pixels; "

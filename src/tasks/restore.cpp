@@ -65,8 +65,6 @@ void check_reference(Task task, const Image& observed, const Plan& plan, const I
 
 namespace {
 
-constexpr int kLongFit = 500;  // iterations
-
 /// Passes the fit's progress on, and a preview now and then.
 std::function<void(const FitProgress&)> reporter(const Plan& plan, const RestoreContext& context) {
   const bool previews = context.on_preview && context.preview_every > 0;
@@ -86,25 +84,6 @@ void compare_with(const Image& reference, const Plan& plan, Restored& result) {
   result.psnr_input = psnr(plan.input, reference);
   result.ssim_input = ssim(plan.input, reference);
   for (Candidate& candidate : result.candidates) candidate.psnr = psnr(candidate.image, reference);
-}
-
-/// The fit as the noise wants it: what it starts from, how long it is, and that stronger noise
-/// wants a stronger jitter.
-void suit_noise(const RestoreOptions& given, const Plan& plan, RestoreOptions& options) {
-  if (options.input != InputKind::filtered) return;
-  constexpr double kJitter = 1. / 3;  // of sigma
-  const NoiseModel& noise = *plan.noise;
-  const double pixels = static_cast<double>(plan.y.shape().h) * plan.y.shape().w;
-  const bool is_small =
-      options.preset == Preset::quick && pixels < kOnePiece && options.stop == StopRule::automatic;
-  const bool is_long = !is_small && !plan.tiles && *options.iterations > kLongFit;
-  if (!given.input && !starts_from_filter(noise, is_long))
-    options.input = InputKind::uniform;
-  else if (noise.kind == NoiseKind::white && !given.reg_noise_std)
-    options.reg_noise_std = std::max(*options.reg_noise_std, kJitter * noise.sigma);
-  const bool is_near = is_small && options.input == InputKind::filtered;
-  if (!given.iterations && (is_near || plan.tiles)) options.iterations = tile_iterations(noise);
-  if (!given.patience && is_near) options.patience = kShortPatience;
 }
 
 /// Takes the image back towards what came in, but where that is missing.
@@ -148,7 +127,7 @@ Restored restore(Task task, const Image& observed, const Image* mask, const Rest
   // Before the plan is made, which may already be large, and which refuses an empty picture.
   if (fits && !observed.empty()) require_memory(task, observed, options, *engine);
   const Plan plan = make_plan(task, observed, mask, options);
-  if (plan.noise) suit_noise(given, plan, result.options);
+  if (plan.noise) suit_noise(given, *plan.noise, is_brief(given, plan, options), result.options);
   if (context.reference) check_reference(task, observed, plan, *context.reference);
   result.noise = plan.noise;
   result.values = plan.counts;

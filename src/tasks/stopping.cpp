@@ -123,7 +123,7 @@ class Maker {
   /// hidden values need not be.
   ValleyOptions valley() const {
     const double decay = o_.average.value() ? o_.average_decay.value() : 0;
-    const double enough = std::min(2 / (1 - decay), o_.iterations.value() / 2.);
+    const double enough = decay > 0 ? std::min(2 / (1 - decay), *o_.iterations / 2.) : 0;
     return {.patience = o_.patience.value(),
             .min_start = static_cast<int>(std::lround(enough)),
             .average = static_cast<float>(decay)};

@@ -26,7 +26,10 @@ constexpr int kUsualOverlap = kSide / kOverlap;  // px
 /// Of quick's fits beside the filter, --method auto: half of the usual channels. That changes
 /// little where the fit has a fifth of the weight (docs/results.md).
 constexpr int kChannels = 32;
+/// The fewer where the filter's result is what the fit starts from.
 constexpr int kFromFilter = 200, kMostIterations = 400;
+constexpr int kShortPatience = 60;
+constexpr double kOnePiece = 200 * 200;  // px; beside the filter more is fitted in tiles
 
 // Of the part that a tile is restored in.
 constexpr double kLeastKnown = 0.1;
@@ -48,6 +51,20 @@ int reach_of(Task task, const RestoreOptions& resolved) {
 bool is_beside_filter(Task task, const RestoreOptions& usual) {
   return task_spec(task).only_noise && usual.preset == Preset::quick &&
          usual.method == Method::automatic && usual.prior == FitPrior::dip;
+}
+
+/// Whether a fit beside the filter may be cut short: other rules than `auto` look for longer.
+bool ends_soon(Task task, const RestoreOptions& usual) {
+  return is_beside_filter(task, usual) && usual.stop == StopRule::automatic;
+}
+
+/// Whether the filter's result as the network's input helps the fit. The filter takes correlated
+/// noise for detail, and weak noise leaves more of that in the picture than in the filter's result,
+/// which a fit finds by itself, above all a long one (docs/results.md).
+bool helps_to_start(const NoiseModel& noise, bool is_long) {
+  const double weak = (is_long ? 20. : 12.) / 255;
+  return noise.kind == NoiseKind::poisson ||
+         (noise.kind == NoiseKind::white && noise.sigma >= weak);
 }
 
 RestoreOptions as_tiles(Task task, const RestoreOptions& given) {
@@ -168,14 +185,26 @@ RestoreOptions suited_to_tiles(Task task, const RestoreOptions& given) {
   return suited;
 }
 
-bool starts_from_filter(const NoiseModel& noise, bool is_long) {
-  const double weak = (is_long ? 20. : 12.) / 255;
-  return noise.kind == NoiseKind::poisson ||
-         (noise.kind == NoiseKind::white && noise.sigma >= weak);
+bool is_brief(const RestoreOptions& given, const Plan& plan, const RestoreOptions& resolved) {
+  const Shape& y = plan.y.shape();
+  const bool is_small = static_cast<double>(y.h) * y.w < kOnePiece;
+  return (plan.tiles || is_small) && ends_soon(Task::denoise, resolved) && !given.iterations;
 }
 
-int tile_iterations(const NoiseModel& noise) {
-  return starts_from_filter(noise, false) ? kFromFilter : kMostIterations;
+void suit_noise(const RestoreOptions& given, const NoiseModel& noise, bool is_brief,
+                RestoreOptions& options) {
+  if (options.input != InputKind::filtered) return;
+  constexpr int kLong = 500;          // iterations
+  constexpr double kJitter = 1. / 3;  // of sigma
+  const bool is_long = !is_brief && *options.iterations > kLong;
+  const bool is_white = noise.kind == NoiseKind::white;
+  if (!given.input && !helps_to_start(noise, is_long))
+    options.input = InputKind::uniform;
+  else if (is_white && !given.reg_noise_std)
+    options.reg_noise_std = std::max(*options.reg_noise_std, kJitter * noise.sigma);
+  if (!is_brief || options.input != InputKind::filtered) return;
+  options.iterations = std::min(*options.iterations, kFromFilter);
+  if (!given.patience) options.patience = std::min(*options.patience, kShortPatience);
 }
 
 std::optional<TileGrid> fitted_tiles(Task task, int height, int width, const RestoreOptions& o) {
@@ -315,8 +344,12 @@ RestoreOptions Tiling::options_for(const Part& part, const TileStart& start) con
   RestoreOptions options = given_;
   options.known = part.known;
   if (start.noise) options.noise_model = std::make_shared<const NoiseModel>(*start.noise);
-  if (start.noise && !has_iterations_ && is_beside_filter(task_, resolved_))
-    options.iterations = tile_iterations(*start.noise);
+  if (start.noise && resolved_.input == InputKind::filtered) {
+    RestoreOptions suited = resolved_;
+    suit_noise(given_, *start.noise, !has_iterations_ && ends_soon(task_, resolved_), suited);
+    options.input = suited.input;  // once for all tiles: weights go from one to the others
+    options.iterations = suited.iterations;
+  }
   if (given_.guide) {
     const Rect& r = part.rect;
     options.guide = std::make_shared<const Image>(
@@ -325,18 +358,28 @@ RestoreOptions Tiling::options_for(const Part& part, const TileStart& start) con
   return options;
 }
 
+/// Whether a part's fit has the network that the others have: in a hole it may have another.
+bool Tiling::has_usual_network(const Part& part, const RestoreOptions& options) const {
+  RestoreOptions usual = resolved_;
+  if (usual.input == InputKind::filtered) usual.input = options.input.value_or(*usual.input);
+  return same_network(resolve_for(task_, part.picture, nullptr, options), usual);
+}
+
+std::optional<NoiseModel> Tiling::noise() const {
+  if (grid_.count() == 1 || resolved_.method.value_or(Method::dip) == Method::dip) return {};
+  RestoreOptions options = resolved_;
+  if (task_info(task_).needs_mask)
+    options.known = std::make_shared<const Image>(sample_of(picture_, [&](const Rect& rect) {
+      return known_ ? known_->part(rect) : Image(1, rect.height, rect.width, 1.f);
+    }));
+  const Image sample = sample_of(picture_, [&](const Rect& r) { return picture_.part(r); });
+  return make_plan(task_, sample, nullptr, options).noise;
+}
+
 TileStart Tiling::begin(const RestoreContext& context) const {
   TileStart start;
   if (grid_.count() == 1) return start;
-  if (resolved_.method.value_or(Method::dip) != Method::dip) {
-    RestoreOptions options = resolved_;
-    if (task_info(task_).needs_mask)
-      options.known = std::make_shared<const Image>(sample_of(picture_, [&](const Rect& rect) {
-        return known_ ? known_->part(rect) : Image(1, rect.height, rect.width, 1.f);
-      }));
-    const Image sample = sample_of(picture_, [&](const Rect& r) { return picture_.part(r); });
-    start.noise = make_plan(task_, sample, nullptr, options).noise;
-  }
+  start.noise = noise();
   if (resolved_.method == Method::patches || resolved_.prior == FitPrior::gan) return start;
   RestoreContext own;
   own.cancel = context.cancel;
@@ -346,8 +389,8 @@ TileStart Tiling::begin(const RestoreContext& context) const {
     const Part part = part_of((grid_.middle() + k) % grid_.count());
     if (!part.has_work) continue;
     RestoreOptions options = options_for(part, start);
-    if (!same_network(resolve_for(task_, part.picture, nullptr, options), resolved_)) continue;
-    if (task_spec(task_).method && resolved_.input != InputKind::filtered)
+    if (!has_usual_network(part, options)) continue;
+    if (task_spec(task_).method && options.input.value_or(*resolved_.input) != InputKind::filtered)
       options.method = Method::dip;
     options.runs = 1;
     options.stop = StopRule::none;
@@ -364,11 +407,10 @@ std::optional<Restored> Tiling::restore(int tile, const TileStart& start,
   if (!part.has_work) return std::nullopt;
   RestoreOptions options = options_for(part, start);
   if (threads > 0) options.threads = threads;
-  const RestoreOptions suited = resolve_for(task_, part.picture, nullptr, options);
   RestoreContext own = context;
   own.reference = nullptr;
   own.attempts = kTileAttempts;
-  if (!start.weights.empty() && same_network(suited, resolved_)) own.weights = &start.weights;
+  if (!start.weights.empty() && has_usual_network(part, options)) own.weights = &start.weights;
   Restored restored = unmar::restore(task_, part.picture, nullptr, options, own);
   const Rect rect = grid_.tile(tile);
   restored.image =

@@ -203,6 +203,7 @@ TEST(EstimateNoise, tells_interpolation_from_texture_by_how_far_it_reaches) {
   EXPECT_EQ(kind_by(0.99, 0.49, 0.13), NoiseKind::white);
   EXPECT_EQ(kind_by(1.25, 0.50, 0.21), NoiseKind::white);
   EXPECT_EQ(kind_by(1.25, 0.29, 0.01), NoiseKind::white);
+  EXPECT_EQ(kind_by(1.02, 0.55, -0.5), NoiseKind::white) << "cloth, of some 6 px";
 }
 
 TEST(EstimateNoise, does_not_take_texture_for_noise_that_neighbours_share) {

@@ -35,6 +35,42 @@ TEST(Tiling, AllTilesStartFromTheSameWeightsAndNoise) {
   EXPECT_LT(first_loss(start), 0.5f * first_loss({}));
 }
 
+/// At most, of the first tile under weak white noise.
+int iterations_of_a_tile(const RestoreOptions& given) {
+  const Image picture = simulate(test_picture(90, 120), {.sigma = 15 / 255.f, .seed = 1}).image;
+  const auto parts = parts_of(picture);
+  const Tiling tiling(Task::denoise, *parts, nullptr, given);
+  std::stop_source source;
+  RestoreContext context;
+  context.cancel = source.get_token();
+  int most = 0;
+  context.on_start = [&](const Restored& begun) { most = *begun.options.iterations; };
+  context.on_iteration = [&](const FitProgress&) { source.request_stop(); };
+  const TileStart start = tiling.begin();
+  EXPECT_FALSE(start.weights.empty());
+  tiling.restore(0, start, context);
+  return most;
+}
+
+TEST(Tiling, AFitThatStartsFromTheFiltersResultIsShortUnlessTheUserSaysOtherwise) {
+  RestoreOptions options = in_tiles();
+  options.stop = std::nullopt;
+  options.iterations = std::nullopt;
+  EXPECT_EQ(iterations_of_a_tile(options), 200);
+  options.input = InputKind::uniform;
+  EXPECT_GT(iterations_of_a_tile(options), 200);
+  options.input = std::nullopt;
+  options.stop = StopRule::wmv;
+  EXPECT_GT(iterations_of_a_tile(options), 200);
+}
+
+/// A long fit under weak noise starts from noise; so do the weights that its tiles start from.
+TEST(Tiling, LongFitsStartFromWeightsOfTheSameNetwork) {
+  RestoreOptions options = in_tiles(600);
+  options.stop = std::nullopt;
+  EXPECT_EQ(iterations_of_a_tile(options), 600);
+}
+
 TEST(Tiling, AFitThatDivergesIsReported) {
   Image picture = test_picture(90, 120);
   picture.at(0, 89, 119) = 1e30f;  // its square is no float

@@ -129,7 +129,9 @@ Image finish_moment(Task task, const Image& observed, const Image* mask,
 Image known_pixels(const Image& mask, const RestoreOptions& options = {});
 
 /// Removes noise. A picture of fewer than 48x48 pixels gets an average_decay of 0.9, unless that or
-/// the paper's preset is given: see docs/results.md.
+/// the paper's preset is given: see docs/results.md. Where the fit starts from the filter's result
+/// and ends by itself, it takes at most 200 iterations in tiles and in pictures of fewer than
+/// 200x200 pixels, unless `iterations` are given.
 Restored denoise(const Image& noisy, const RestoreOptions& options = {},
                  const RestoreContext& context = {});
 /// Fills the missing pixels. Where they hold a square of 32x32 the network has no skip connections

@@ -44,13 +44,15 @@ class Tiling {
   Tiling(Task task, const PictureParts& picture, const PictureParts* known,
          const RestoreOptions& given);
 
-  const RestoreOptions& options() const { return resolved_; }  ///< of the tiles
+  const RestoreOptions& options() const { return resolved_; }  ///< of the tiles, before noise()
   const TileGrid& grid() const { return grid_; }               ///< of the given picture
   TileGrid result_grid() const { return grid_.scaled(factor_); }
   int channels() const { return picture_.channels(); }
   int factor() const { return factor_; }  ///< how many times larger the result is
   std::size_t memory_needed() const;      ///< of a tile, see memory_of_tile()
 
+  /// Of the whole picture, or of parts of a large one; nothing if tiles need not know it.
+  std::optional<NoiseModel> noise() const;
   /// Of context only `cancel` counts; cancelled, what comes back means nothing.
   TileStart begin(const RestoreContext& context = {}) const;
   /// One tile, as it goes into the result. Empty: nothing is to be restored in it, see input().
@@ -70,6 +72,7 @@ class Tiling {
   Part look_at(const Rect& rect) const;
   Part part_of(int tile) const;
   RestoreOptions options_for(const Part& part, const TileStart& start) const;
+  bool has_usual_network(const Part& part, const RestoreOptions& options) const;
 
   Task task_;
   const PictureParts& picture_;
