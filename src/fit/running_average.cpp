@@ -28,7 +28,8 @@ void RunningAverage::assign(const RunningAverage& other) {
 void RunningAverage::serialize(Archive& archive) {
   const Shape shape = value_.shape();
   archive(count_, value_);
-  archive.require(value_.shape() == shape && count_ >= 0, "it is of a picture of another size");
+  archive.require(value_.shape() == shape, "it is of a picture of another size");
+  archive.require(count_ >= 0, "the running average has a negative count");
 }
 
 }  // namespace unmar

@@ -66,8 +66,9 @@ Tensor mixed(const std::vector<const Tensor*>& pictures, const Rect& rect,
   return mix;
 }
 
-/// The usual weights are those of candidates whose errors differ little. Five hundredths of one
-/// that is far off cost half a decibel, and are not seen in a few hundred values.
+/// The usual weights are meant for candidates whose errors differ little. A candidate that is much
+/// worse than the best gets less: even a weight of 0.05 can cost half a decibel, and a few hundred
+/// values do not show that.
 std::vector<double> without_hopeless(const std::vector<double>& weights,
                                      const std::vector<double>& errors, double least) {
   double sum = 0;

@@ -65,10 +65,12 @@ class Blend {
 };
 
 /// Weights, 0 or more and 1 in all, of the candidates whose values at n places are given, so that
-/// their sum is nearest to the noisy values there: least squares, held to `usual` where the values
-/// cannot tell. errors: the mean squared distance of each.
+/// their sum is nearest to the noisy values there: least squares, held to the usual weights where
+/// the values cannot tell. These are less for a candidate that is much worse than the best. errors:
+/// the mean squared distance of each.
 std::vector<double> blend_weights(const std::vector<std::vector<float>>& candidates,
-                                  const std::vector<float>& noisy, const std::vector<double>& usual,
+                                  const std::vector<float>& noisy,
+                                  const std::vector<double>& usual_weights,
                                   std::vector<double>& errors);
 
 }  // namespace unmar

@@ -37,8 +37,8 @@ void best_denoise(RestoreOptions& o, const RestoreOptions& given) {
 /// The fit of a small picture is at its best after some 50 iterations; an average over as many is
 /// past it (docs/results.md). A large one is fitted in tiles.
 ///
-/// A fit that starts from the filter's result is good at once, and misses what is hidden from it
-/// more than it needs to be judged by.
+/// A fit that starts from the filter's result is good at once. Fewer pixels are hidden from it:
+/// more would cost the picture more than they help to choose the weights.
 RestoreOptions suit_size(const RestoreOptions& given, const RestoreOptions& resolved,
                          const Image& noisy, const Image*) {
   constexpr double kSmall = 48 * 48;  // px

@@ -76,7 +76,7 @@ std::vector<OptionSpec> duration() {
       basic(in_unit("iterations",
                     integer("iterations", &R::iterations, 1, 1'000'000,
                             "upper bound of a fit; with --stop it usually ends sooner, and "
-                            "beside the filter tiles and small pictures have 200 or 400"))),
+                            "tiles and small pictures have fewer"))),
       choice("stop", &R::stop,
              {{"auto", StopRule::automatic},
               {"none", StopRule::none},
