@@ -68,9 +68,16 @@ class TemporaryFolder {
   fs::path path_;
 };
 
+/// What is there of the path: a run's folder is made when all is found good.
+fs::path existing_part_of(fs::path path) {
+  std::error_code error;
+  while (!path.empty() && !fs::is_directory(path, error)) path = path.parent_path();
+  return path.empty() ? fs::path(".") : path;
+}
+
 /// Where the work is kept: beside the result, which is where its user has space.
 fs::path folder_of(const FitRequest& request, const RunStore* store) {
-  if (store) return store->tiles();
+  if (store) return existing_part_of(store->tiles());
   if (request.out.result.empty()) return fs::temp_directory_path();
   const fs::path folder = without_links(request.out.result).parent_path();
   return folder.empty() ? fs::path(".") : folder;

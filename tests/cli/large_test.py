@@ -8,6 +8,7 @@ them must come back to the bit."""
 import os
 import pathlib
 import resource
+import shutil
 import struct
 import subprocess
 import sys
@@ -96,14 +97,15 @@ def rows_of(path):
 def main(unmar, folder, megapixels=60):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    given, mask, result = (folder / name for name in ("large.tif", "mask.tif", "result.tif"))
+    given, mask, result, run = (folder / name for name in ("large.tif", "mask.tif", "result.tif", "run"))
+    shutil.rmtree(run, ignore_errors=True)
     height = int(float(megapixels) * 1e6 / WIDTH)
     try:
         write_tiff(given, height, 32, 3, given_row)
         write_tiff(mask, height, 8, 1, mask_row)
         done = subprocess.run(
             [unmar, "inpaint", given, "--mask", mask, "-o", result, "--iterations", "3", "--stop", "none",
-             "--threads", "2", "--quiet"],
+             "--threads", "2", "--quiet", "--run", run],
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT)), text=True, stderr=subprocess.PIPE)
         if done.returncode != 0:
             sys.exit(f"exit code {done.returncode}: {done.stderr}")
@@ -127,6 +129,7 @@ def main(unmar, folder, megapixels=60):
         for path in (given, mask, result):
             if path.exists():
                 os.remove(path)
+        shutil.rmtree(run, ignore_errors=True)
 
 
 if __name__ == "__main__":
