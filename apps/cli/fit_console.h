@@ -6,6 +6,7 @@
 #include <string>
 
 #include <unmar/base/process.h>
+#include "console.h"
 #include "interrupt.h"
 #include "progress.h"
 
@@ -13,6 +14,15 @@ namespace unmar::cli {
 
 /// "about 1:30:00 on 2 cores and 0.6 GiB". threads: 0: all.
 std::string in_words(const TileEstimate& estimate, int threads);
+
+/// Tiles, time and memory, on stdout.
+template <class Request>
+void print_estimate(const Request& request, std::optional<int> threads) {
+  const TileEstimate estimate = estimate_tile(request);
+  print("{}: {}, {}\n", request.in.picture.string(),
+        estimate.tiles > 1 ? fmt::format("{} tiles", estimate.tiles) : "one piece",
+        in_words(estimate, threads.value_or(0)));
+}
 
 /// Shows a run on the terminal and stops it by Ctrl-C.
 class FitConsole : public RunObserver {

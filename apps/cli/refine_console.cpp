@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "console.h"
+#include "fit_console.h"
+#include "pictures.h"
 
 namespace unmar::cli {
 namespace {
@@ -23,6 +25,7 @@ void announce_chain(const Refined& r) {
 }
 
 std::string refinement_summary(const RefineRequest& request, const RefineRunResult& run) {
+  if (run.tiled) return summary(fit_request_of(request), *run.tiled);
   const Refined& r = run.refined;
   std::string text;
   if (r.fit)
@@ -58,6 +61,21 @@ void RefineConsole::chain_started(const Refined& refined) {
 
 void RefineConsole::stepped(const SampleProgress& progress) {
   chain_.update_count(progress.done, progress.steps, seconds_since(chain_started_));
+}
+
+void RefineConsole::tiles_started(const RefineRequest& request, const RunStart& run) {
+  fit_.emplace("refine", true, options_.quiet);
+  if (options_.quiet) return;
+  say("refine {} ({})", request.in.picture.string(), describe(run.input));
+  say_warning(request.in.picture, run.input.source);
+  if (const std::string words = in_words(run.start.values); !words.empty()) say("{}", words);
+  const bool fits = request.prior_file.empty() && request.options.from == StartFrom::prior;
+  say("in {} tiles of {} px, each with {}a chain of its own", run.tiles->count, run.tiles->size,
+      fits ? "a fit and " : "");
+  if (run.tiles->estimate)
+    say("{}", in_words(*run.tiles->estimate, run.start.options.threads.value()));
+  if (run.resumed) say("going on with the tiles that are not done");
+  say("Ctrl-C stops and writes what is done");
 }
 
 void RefineConsole::warned(const std::string& text) {

@@ -28,6 +28,8 @@ class RefineConsole : public RefineObserver {
   void progressed(const FitProgress& progress) override { fit_->update(progress); }
   void chain_started(const Refined& refined) override;
   void stepped(const SampleProgress& progress) override;
+  void tiles_started(const RefineRequest& request, const RunStart& start) override;
+  void tiled(const TileProgress& progress) override { fit_->update_tiles(progress); }
   void warned(const std::string& text) override;
   void writing() override;
   void finished(const RefineRequest& request, const RefineRunResult& result) override;

@@ -81,11 +81,48 @@ Tensor next_mean(const StepWeights& w, const Tensor& x0, const Tensor& x, const 
   return next;
 }
 
+constexpr int kNoiseBlock = 64;  // px
+
+/// The block, whose corner is at (y, x) of the part, into the part.
+void copy_overlap(std::span<const float> block, int y, int x, const Shape& part,
+                  std::span<float> dst) {
+  const int top = std::max(y, 0), bottom = std::min(y + kNoiseBlock, part.h);
+  const int left = std::max(x, 0), right = std::min(x + kNoiseBlock, part.w);
+  const auto at = [](int c, int height, int row, int width, int column) {
+    return (static_cast<std::size_t>(c) * static_cast<std::size_t>(height) +
+            static_cast<std::size_t>(row)) *
+               static_cast<std::size_t>(width) +
+           static_cast<std::size_t>(column);
+  };
+  for (int c = 0; c < part.c; ++c)
+    for (int row = top; row < bottom; ++row)
+      std::ranges::copy(
+          block.subspan(at(c, kNoiseBlock, row - y, kNoiseBlock, left - x),
+                        static_cast<std::size_t>(right - left)),
+          dst.begin() + static_cast<std::ptrdiff_t>(at(c, part.h, row, part.w, left)));
+}
+
 }  // namespace
 
 GaussianSource gaussian_source(std::uint64_t seed, std::string_view name) {
   return [seed, name = std::string(name), draw = 0](std::span<float> dst) mutable {
     Random(seed, fmt::format("{}.{}", name, draw++)).normal(dst);
+  };
+}
+
+GaussianSource gaussian_source_at(std::uint64_t seed, std::string_view name, const Shape& part,
+                                  int y, int x) {
+  if (part.n != 1 || y < 0 || x < 0)
+    fail(ErrorCode::bad_argument, "gaussian_source_at: no noise for {} at ({}, {})",
+         to_string(part), x, y);
+  return [=, name = std::string(name), draw = 0](std::span<float> dst) mutable {
+    const std::string stream = fmt::format("{}.{}", name, draw++);
+    std::vector<float> block(static_cast<std::size_t>(part.c) * kNoiseBlock * kNoiseBlock);
+    for (int row = y / kNoiseBlock; row * kNoiseBlock < y + part.h; ++row)
+      for (int column = x / kNoiseBlock; column * kNoiseBlock < x + part.w; ++column) {
+        Random(seed, fmt::format("{}.{}.{}", stream, row, column)).normal(block);
+        copy_overlap(block, row * kNoiseBlock - y, column * kNoiseBlock - x, part, dst);
+      }
   };
 }
 

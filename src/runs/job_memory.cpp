@@ -4,10 +4,11 @@
 
 #include "runs/pictures.h"
 #include "runs/tile_estimate.h"
+#include "runs/tiled_refine.h"
+#include "runs/tiled_run.h"
 #include "runs/training.h"
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
-#include "unmar/diffusion/unet_model.h"
 #include "unmar/diffusion/weights.h"
 #include "unmar/runs/queue.h"
 #include "unmar/tasks/tiles.h"
@@ -29,27 +30,20 @@ std::size_t memory_needed(const FitRequest& request) {
 }
 
 std::size_t memory_needed(const RefineRequest& request) {
-  const bool fits = request.prior_file.empty() && request.options.from == StartFrom::prior;
-  const std::size_t fit =
-      fits ? memory_needed(FitRequest{
-                 .task = request.task, .in = request.in, .options = request.options.restore})
-           : 0;
   const std::filesystem::path config = diffusers_files(request.model).config;
   const DdpmUnetOptions unet = ddpm_unet_from_json(read_text(config, "refine"),
                                                    fmt::format("refine: '{}'", config.string()));
-  std::size_t weights = 0;
-  for (const TensorSpec& spec : unet_tensors(unet)) {
-    std::size_t count = 1;
-    for (const std::int64_t side : spec.shape) count *= static_cast<std::size_t>(side);
-    weights += sizeof(float) * count;
-  }
-  const RestoreOptions resolved = resolve(request.task, request.options.restore);
-  const int side = std::max(1, unet.sample_size);
-  const UnetModelOptions options{.sample = {1, unet.in_channels, side, side},
-                                 .engine = resolved.engine.value(),
-                                 .threads = resolved.threads.value()};
-  const bool has_gradient = request.options.consistency == Consistency::dps;
-  return weights + std::max(fit, cost_of(unet, options, has_gradient).memory);
+  const FitRequest fitting = runs::tiled_request_of(request, unet);
+  const bool fits = request.prior_file.empty() && request.options.from == StartFrom::prior;
+  const std::size_t fit = fits ? memory_needed(fitting) : 0;
+  RefineOptions options = request.options;
+  options.restore = resolve(request.task, fitting.options);
+  const auto [weights, network] = memory_of_chain(unet, options);
+  const int tiles = runs::tile_count(fitting);
+  const int at_once = std::min(thread_count(*options.restore.threads), tiles);
+  // Tiles keep their networks; else the chain comes when the fit is gone.
+  return weights +
+         (tiles == 1 ? std::max(fit, network) : fit + static_cast<std::size_t>(at_once) * network);
 }
 
 std::size_t memory_needed(const TrainingRequest& request) {

@@ -73,6 +73,13 @@ class NotingRefineObserver : public RefineObserver {
     note_(progress.done, progress.steps, fit_seconds_ + seconds_since(chain_), std::nullopt);
     if (other_) other_->stepped(progress);
   }
+  void tiles_started(const RefineRequest& request, const RunStart& start) override {
+    if (other_) other_->tiles_started(request, start);
+  }
+  void tiled(const TileProgress& progress) override {
+    note_(progress.done, progress.all, progress.seconds, std::nullopt);
+    if (other_) other_->tiled(progress);
+  }
   void warned(const std::string& text) override {
     if (other_) other_->warned(text);
   }

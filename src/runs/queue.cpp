@@ -28,6 +28,14 @@ bool ended(JobState state) {
   return state == JobState::done || state == JobState::failed || state == JobState::cancelled;
 }
 
+/// throws Error{io} if some tiles could not be restored.
+void require_whole(const RunResult& result) {
+  if (!result.tiling || !result.tiling->failed) return;
+  const TilingFacts& tiling = *result.tiling;
+  fail(ErrorCode::io, "{}; {} of {} tiles stay as they came", tiling.why,
+       tiling.count - static_cast<int>(tiling.tiles.size()), tiling.count);
+}
+
 }  // namespace
 
 const char* to_string(JobState state) {
@@ -257,10 +265,7 @@ std::uint64_t JobQueue::submit(FitRequest request, const std::filesystem::path& 
         store && std::filesystem::exists(store->record())
             ? unmar::resume(*store, job.threads, noting, stop)
             : run(std::get<FitRequest>(job.request), store ? &*store : nullptr, noting, stop);
-    if (result.tiling && result.tiling->failed && !stop.stop_requested())
-      fail(ErrorCode::io, "{}; {} of {} tiles stay as they came", result.tiling->why,
-           result.tiling->count - static_cast<int>(result.tiling->tiles.size()),
-           result.tiling->count);
+    if (!stop.stop_requested()) require_whole(result);
     return result.restored.fit.stopped_by != StoppedBy::cancelled;
   };
   return impl_->submit(std::move(request), folder, threads, memory, work);
@@ -280,6 +285,7 @@ std::uint64_t JobQueue::submit(RefineRequest request, const std::filesystem::pat
     const RefineRunResult result =
         begun ? resume_refine(job.folder, job.threads, noting, stop)
               : run(std::get<RefineRequest>(job.request), job.folder, noting, stop);
+    if (result.tiled && !stop.stop_requested()) require_whole(*result.tiled);
     return !result.refined.cancelled;
   };
   return impl_->submit(std::move(request), folder, threads, memory, work);

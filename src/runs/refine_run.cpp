@@ -13,6 +13,8 @@
 #include "runs/pictures.h"
 #include "runs/record.h"
 #include "runs/refine_record.h"
+#include "runs/tiled_refine.h"
+#include "runs/tiled_run.h"
 #include "unmar/base/checksum.h"
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
@@ -37,7 +39,23 @@ void check(const RefineRequest& request) {
     refuse("with `prior` none there is no prior to read or save");
 }
 
+std::string prior_in_words(const RefineRequest& request) {
+  if (!request.prior_file.empty()) return request.prior_file.string();
+  return to_text(*find_option(refine_options(), "prior", "refine").get(request.options));
+}
+
+/// Without what belongs to one chain.
+Json tiled_facts(const RefineRequest& request, const RefineRunResult& run) {
+  Json facts = Json::parse(result_json(fit_request_of(request), *run.tiled));
+  facts.update(Json{{"prior", prior_in_words(request)},
+                    {"consistency", to_string(run.refined.options.consistency.value())},
+                    {"sampler", run.refined.options.sampler},
+                    {"cancelled", run.refined.cancelled}});
+  return facts;
+}
+
 Json facts(const RefineRequest& request, const RefineRunResult& run) {
+  if (run.tiled) return tiled_facts(request, run);
   const Refined& r = run.refined;
   const auto levels = [](const std::optional<ErrorEstimate>& e, double ErrorEstimate::*part) {
     return e ? Json(255 * ((*e).*part)) : Json(nullptr);
@@ -45,9 +63,7 @@ Json facts(const RefineRequest& request, const RefineRunResult& run) {
   return Json{
       {"task", to_string(request.task)},
       {"output", request.out.result.string()},
-      {"prior", request.prior_file.empty()
-                    ? to_text(*find_option(refine_options(), "prior", "refine").get(r.options))
-                    : request.prior_file.string()},
+      {"prior", prior_in_words(request)},
       {"prior_weight", number(r.options.prior_weight)},
       {"consistency", to_string(r.options.consistency.value())},
       {"sampler", r.options.sampler},
@@ -91,9 +107,28 @@ Json model_facts(const RefineRequest& request) {
           {"scheduler", runs::file_facts(files.scheduler)}};
 }
 
+/// A file's name need not be UTF-8, but JSON is.
+std::string dumped_leniently(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+/// That of its fits, and what belongs to the chains.
+std::string tiled_manifest(const RefineRequest& request, const RefineRunResult& run,
+                           const Json& model) {
+  Json json = Json::parse(manifest_json(fit_request_of(request), *run.tiled));
+  json["options"].erase("strength");  // without a chain
+  json["options"].update(chain_options(request, run.refined.options));
+  json["prior_file"] =
+      request.prior_file.empty() ? Json(nullptr) : Json(request.prior_file.string());
+  json["model"] = model;
+  json["result"].update(tiled_facts(request, run));
+  return dumped_leniently(json);
+}
+
 std::string manifest_json(const RefineRequest& request, const RefineRunResult& run,
                           const Json& model) {
   const Refined& r = run.refined;
+  if (run.tiled) return tiled_manifest(request, run, model);
   // What the fit was given to estimate its error is among its options, so that they repeat it.
   const RestoreOptions& fitted = r.fit ? r.fit->options : r.options.restore;
   const EngineInfo engine = make_engine(fitted.engine.value())->info();
@@ -119,7 +154,7 @@ std::string manifest_json(const RefineRequest& request, const RefineRunResult& r
   }
   json["result"] = facts(request, run);
   json["result"]["peak_memory_mib"] = peak_memory_mib();
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return dumped_leniently(json);
 }
 
 /// Values as they are, so that --prior-file gives the same again.
@@ -130,6 +165,21 @@ void save_prior(const fs::path& path, Image prior) {
   write_image(path, prior);
 }
 
+/// Tells a refinement's observer of its tiles.
+class TilesObserver : public RunObserver {
+ public:
+  TilesObserver(const RefineRequest& request, RefineObserver& observer)
+      : request_(request), observer_(observer) {}
+  void started(const RunStart& start) override { observer_.tiles_started(request_, start); }
+  void tiled(const TileProgress& progress) override { observer_.tiled(progress); }
+  void warned(const std::string& text) override { observer_.warned(text); }
+  void writing() override { observer_.writing(); }
+
+ private:
+  const RefineRequest& request_;
+  RefineObserver& observer_;
+};
+
 class RefineRun {
  public:
   /// record: what it was begun with, if it is resumed, else null.
@@ -139,27 +189,31 @@ class RefineRun {
         folder_{folder},
         observer_(observer),
         stop_(std::move(stop)),
+        options_(request.options),
         resolved_(resolve(request.task, request.options.restore)) {
     result_.started = record ? record->started : now_utc();
     check(request_);
     check_files(record != nullptr);
-    const RunInputs& in = request_.in;
-    pictures_ = runs::read_pictures(in, resolved_);
-    result_.input = std::move(pictures_.input);
-    if (!request_.prior_file.empty())
-      prior_ = read_mask(request_.prior_file, runs::reading_of(in, request_.prior_file));
-    if (!in.reference.empty())
-      reference_ = read_like(result_.input, in.reference, runs::reading_of(in, in.reference));
     model_ = read_diffusers(request_.model);
+    fitting_ = runs::tiled_request_of(request_, model_.unet);
+    in_tiles_ = runs::tile_count(fitting_) > 1;
+    in_tiles_ ? open_tiles() : read_pictures();
     if (!request_.out.manifest.empty() || is_kept()) model_facts_ = model_facts(request_);
     if (is_kept()) record ? load() : begin();
     observer_.started(request_, !state_.empty());
-    warn_of_files();
+    if (!in_tiles_) warn_of_files();
     if (record)
       for (const std::string& what : record->moved) observer_.warned(what);
   }
 
   RefineRunResult go() {
+    in_tiles_ ? refine_tiles() : refine_whole();
+    observer_.finished(request_, result_);
+    return std::move(result_);
+  }
+
+ private:
+  void refine_whole() {
     RefineContext context;
     context.restore.reference = reference_.empty() ? nullptr : &reference_;
     context.restore.cancel = stop_;
@@ -169,14 +223,60 @@ class RefineRun {
     context.on_chain = [&](const Refined& r) { observer_.chain_started(r); };
     context.on_step = [&](const SampleProgress& p) { observer_.stepped(p); };
     result_.refined = refine(request_.task, result_.input, pictures_.mask_ptr(), std::move(model_),
-                             request_.options, context);
+                             options_, context);
     observer_.writing();
-    write();
-    observer_.finished(request_, result_);
-    return std::move(result_);
+    write_image(request_.out.result, result_.refined.image, request_.out.writing);
+    beside_.result_is_written();
+    if (!request_.save_prior.empty())
+      beside_("`save_prior`", [&] { save_prior(request_.save_prior, result_.refined.prior); });
+    write_manifest();
   }
 
- private:
+  void refine_tiles() {
+    if (is_kept()) prepare_folder(folder_.tiles(), "`run`");
+    TilesObserver observer(request_, observer_);
+    result_.tiled = runs::run_tiled(
+        fitting_,
+        {.folder = is_kept() ? folder_.tiles() : fs::path(), .restorer = refinement_.refiner.get()},
+        observer, stop_);
+    const Restored& restored = result_.tiled->restored;
+    Refined& refined = result_.refined;
+    refined.options = refinement_.refiner->options();
+    refined.values = restored.values;
+    refined.cancelled = stop_.stop_requested();
+    refined.psnr = restored.psnr;
+    refined.ssim = restored.ssim;
+    refined.psnr_input = restored.psnr_input;
+    refined.ssim_input = restored.ssim_input;
+    beside_.result_is_written();
+    write_manifest();
+  }
+
+  void read_pictures() {
+    const RunInputs& in = request_.in;
+    pictures_ = runs::read_pictures(in, resolved_);
+    options_.restore.known = pictures_.known;
+    result_.input = std::move(pictures_.input);
+    const int factor = resolved_.factor.value_or(1);
+    const auto reading = [&](const fs::path& path) {
+      return runs::enlarged_region(runs::reading_of(in, path), factor);
+    };
+    if (!request_.prior_file.empty())
+      prior_ = read_mask(request_.prior_file, reading(request_.prior_file));
+    if (!in.reference.empty())
+      reference_ = read_like(result_.input, in.reference, reading(in.reference));
+  }
+
+  void open_tiles() {
+    if (!request_.save_prior.empty())
+      fail(ErrorCode::bad_argument,
+           "`save_prior`: the picture is refined in tiles; 'unmar {}' alone writes what the fits "
+           "make of it, or add `tile` none",
+           to_string(request_.task));
+    const fs::path work = runs::working_folder(request_.out.result);
+    refinement_ = runs::open_refinement(request_, std::move(model_), work);
+  }
+
   bool is_kept() const { return !folder_.path.empty(); }
 
   void check_files(bool resumed) const {
@@ -263,12 +363,8 @@ class RefineRun {
     last_checkpoint_ = Clock::now();
   }
 
-  void write() {
-    write_image(request_.out.result, result_.refined.image, request_.out.writing);
-    beside_.result_is_written();
+  void write_manifest() {
     result_.seconds = earlier_seconds_ + seconds_since(start_);
-    if (!request_.save_prior.empty())
-      beside_("`save_prior`", [&] { save_prior(request_.save_prior, result_.refined.prior); });
     if (request_.out.manifest.empty() && !is_kept()) return;
     beside_("`manifest`", [&] {
       const std::string manifest = manifest_json(request_, result_, model_facts_);
@@ -283,12 +379,16 @@ class RefineRun {
   const RefineFolder folder_;
   RefineObserver& observer_;
   const std::stop_token stop_;
+  RefineOptions options_;          ///< with the region's mask
   const RestoreOptions resolved_;  ///< throws for wrong options before anything is read
   const Clock::time_point start_ = Clock::now();
   double earlier_seconds_ = 0;  ///< before the interruption
   runs::Pictures pictures_;
   Image prior_, reference_;
   DiffusersModel model_;
+  FitRequest fitting_;  ///< the fits alone
+  bool in_tiles_ = false;
+  runs::TileRefinement refinement_;  ///< in tiles
   Json model_facts_;
   std::optional<FolderLock> lock_;
   std::string record_;  ///< refine.json, which the checkpoint belongs to

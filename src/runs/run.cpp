@@ -285,7 +285,7 @@ class Run {
 RunResult run(const FitRequest& request, RunStore* store, RunObserver& observer,
               std::stop_token stop) {
   if (runs::tile_count(request) > 1)
-    return runs::run_tiled(request, store, nullptr, observer, stop);
+    return runs::run_tiled(request, {.store = store}, observer, stop);
   return Run(request, store, nullptr, observer, std::move(stop)).go();
 }
 
@@ -305,7 +305,7 @@ RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& obser
   FitRequest request = record.request;
   if (threads) request.options.threads = threads;
   if (runs::tile_count(request) > 1)
-    return runs::run_tiled(request, &store, &record, observer, stop);
+    return runs::run_tiled(request, {.store = &store, .record = &record}, observer, stop);
   return Run(request, &store, &record, observer, std::move(stop)).go();
 }
 

@@ -72,6 +72,13 @@ TileEstimate estimate_of(const Tiling& tiling, const PictureParts& picture,
       .core_seconds = 0,
       .memory = tiling.memory_needed(),
       .picture = held_in_tiles({1, picture.channels(), picture.height(), picture.width()})};
+  const TileRestorer* restorer = tiling.restorer();
+  if (restorer) {
+    const Rect tile = tiling.grid().tile(0);
+    estimate.core_seconds =
+        restorer->seconds_beside_fit({1, picture.channels(), tile.height, tile.width});
+    if (!restorer->has_fit()) return estimate;
+  }
   TileStart start;
   for (int k = 0; k < estimate.tiles && !stop.stop_requested(); ++k) {
     Trial trial(stop);
@@ -81,18 +88,22 @@ TileEstimate estimate_of(const Tiling& tiling, const PictureParts& picture,
     } catch (const Error&) {
       break;  // the run itself will say so
     }
-    estimate.core_seconds = core_seconds_of(trial);
+    estimate.core_seconds += core_seconds_of(trial);
     break;
   }
   return estimate;
 }
 
+TileEstimate estimate_tile(const FitRequest& request, const TileRestorer* restorer) {
+  const TileSource source = open_tiles(request, std::filesystem::temp_directory_path());
+  const Tiling tiling(request.task, *source.picture, source.known.get(), source.options, restorer);
+  return estimate_of(tiling, *source.picture);
+}
+
 }  // namespace runs
 
 TileEstimate estimate_tile(const FitRequest& request) {
-  const runs::TileSource source = runs::open_tiles(request, std::filesystem::temp_directory_path());
-  const Tiling tiling(request.task, *source.picture, source.known.get(), source.options);
-  return runs::estimate_of(tiling, *source.picture);
+  return runs::estimate_tile(request, nullptr);
 }
 
 }  // namespace unmar

@@ -80,11 +80,9 @@ class Workers {
     const auto begun = Clock::now();
     RestoreContext context;
     context.cancel = stop_;
-    if (work_.on_share)
-      context.on_iteration = [&](const FitProgress& progress) {
-        work_.on_share(tile, static_cast<double>(progress.row.iteration + 1) / progress.iterations);
-      };
-    const auto restored = work_.tiling.restore(tile, start_, context, each_);
+    std::function<void(double)> on_share;
+    if (work_.on_share) on_share = [&](double share) { work_.on_share(tile, share); };
+    const auto restored = work_.tiling.restore(tile, start_, context, each_, on_share);
     if (stop_.stop_requested()) return false;
     const TileResult result = result_of(work_.tiling, tile, restored, seconds_since(begun));
     save(tile, result);

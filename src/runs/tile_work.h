@@ -18,7 +18,7 @@ struct TileWork {
   bool shared = false;
   /// A tile was done. Called by one thread at a time.
   std::function<void(const TileResult&)> on_tile = {};
-  /// Iterations of one tile's fit, as a share of what it may take at most; by any thread.
+  /// The share of one tile's work that is done, of what it may take at most; by any thread.
   std::function<void(int tile, double share)> on_share = {};
 };
 

@@ -75,12 +75,10 @@ fs::path existing_part_of(fs::path path) {
   return path.empty() ? fs::path(".") : path;
 }
 
-/// Where the work is kept: beside the result, which is where its user has space.
-fs::path folder_of(const FitRequest& request, const RunStore* store) {
-  if (store) return existing_part_of(store->tiles());
-  if (request.out.result.empty()) return fs::temp_directory_path();
-  const fs::path folder = without_links(request.out.result).parent_path();
-  return folder.empty() ? fs::path(".") : folder;
+/// For files beside the work, on the disk that has the tiles.
+fs::path scratch_folder(const FitRequest& request, const TiledRunContext& context) {
+  const fs::path kept = context.store ? context.store->tiles() : context.folder;
+  return kept.empty() ? working_folder(request.out.result) : existing_part_of(kept);
 }
 
 /// throws Error{too_large} unless the disk holds the tiles that are still to come, and the result
@@ -147,24 +145,26 @@ class Teller {
 
 class TiledRun {
  public:
-  TiledRun(const FitRequest& request, RunStore* store, const RunRecord* record,
-           RunObserver& observer, const std::stop_token& stop)
+  TiledRun(const FitRequest& request, const TiledRunContext& context, RunObserver& observer,
+           const std::stop_token& stop)
       : request_(request),
-        store_(store),
-        record_(record),
+        store_(context.store),
+        record_(context.record),
         observer_(observer),
         stop_(stop),
-        folder_(folder_of(request, store)),
-        source_(open_tiles(request, folder_)),
-        tiling_(request.task, *source_.picture, source_.known.get(), source_.options),
+        kept_(context.store ? context.store->tiles() : context.folder),
+        scratch_(scratch_folder(request, context)),
+        source_(open_tiles(request, scratch_)),
+        tiling_(request.task, *source_.picture, source_.known.get(), source_.options,
+                context.restorer),
         all_(tiling_.grid().count()) {
     const RestoreOptions resolved = resolve(request.task, source_.options);
-    check_outputs(request, resolved, store, record != nullptr);
+    check_outputs(request, resolved, store_, record_ != nullptr);
     check_shown(request, resolved, all_);
     if (!request.out.result.empty()) check_holds(request.out.result, result_size());
     check_reference();
     result_.input = source_.picture->facts();
-    result_.started = record ? record->started : now_utc();
+    result_.started = record_ ? record_->started : now_utc();
     result_.restored.options = resolved;
     result_.restored.engine = make_engine(resolved.engine.value())->info();
     result_.restored.values = tiling_.counts();
@@ -175,8 +175,8 @@ class TiledRun {
   RunResult go() {
     begin();
     std::optional<TemporaryFolder> temporary;
-    if (!store_) temporary.emplace(folder_);
-    const TileStore tiles(store_ ? store_->tiles() : temporary->path(), store_ ? "`run`" : "tiles");
+    if (kept_.empty()) temporary.emplace(scratch_);
+    const TileStore tiles(temporary ? temporary->path() : kept_, temporary ? "tiles" : "`run`");
     work(tiles);
     observer_.writing();
     write(tiles);
@@ -196,13 +196,13 @@ class TiledRun {
     result_.tiling = TilingFacts{
         .size = tiling_.result_grid().rows().size(), .count = all_, .tiles = {}, .failed = false};
     constexpr int kWorthIt = 20;  // the estimate takes about half as long as a tile
-    if (!record_ && all_ >= kWorthIt && result_.restored.options.method != Method::patches)
+    if (!is_resumed() && all_ >= kWorthIt && result_.restored.options.method != Method::patches)
       result_.tiling->estimate = estimate_of(tiling_, *source_.picture, stop_);
     observer_.started({.request = request_,
                        .input = result_.input,
                        .start = result_.restored,
-                       .resumed = record_ != nullptr,
-                       .has_checkpoint = record_ != nullptr,
+                       .resumed = is_resumed(),
+                       .has_checkpoint = is_resumed(),
                        .tiles = result_.tiling});
     if (!source_.mask_warning.empty())
       observer_.warned(request_.in.mask.string() + ": " + source_.mask_warning);
@@ -237,6 +237,12 @@ class TiledRun {
     }
   }
 
+  /// Without a record, by the tiles that are there.
+  bool is_resumed() const {
+    if (record_ || store_ || kept_.empty()) return record_ != nullptr;
+    return TileStore(kept_, "`run`").has_start();
+  }
+
   bool wants_report() const { return store_ || !request_.out.report.empty(); }
 
   void begin_preview(const TileStore& tiles) {
@@ -254,7 +260,7 @@ class TiledRun {
       result_.restored.image = tiled_result(work, source_);
       if (request_.out.writing.strip) result_.restored.image.source.metadata = nullptr;
     } else {
-      write_tiled_result(work, source_, request_, folder_);
+      write_tiled_result(work, source_, request_, scratch_);
     }
     beside_.result_is_written();
     if (preview_)
@@ -354,7 +360,8 @@ class TiledRun {
   RunObserver& observer_;
   const std::stop_token& stop_;
   const Clock::time_point start_ = Clock::now();
-  const fs::path folder_;
+  const fs::path kept_;  ///< the tiles, so that the run can be resumed; empty: they are not
+  const fs::path scratch_;
   const TileSource source_;
   const Tiling tiling_;
   const int all_;
@@ -379,9 +386,15 @@ int tile_count(const FitRequest& request) {
   return tile_grid(request.task, size.height, size.width, resolved).count();
 }
 
-RunResult run_tiled(const FitRequest& request, RunStore* store, const RunRecord* record,
+fs::path working_folder(const fs::path& result) {
+  if (result.empty()) return fs::temp_directory_path();
+  const fs::path folder = without_links(result).parent_path();
+  return folder.empty() ? fs::path(".") : folder;
+}
+
+RunResult run_tiled(const FitRequest& request, const TiledRunContext& context,
                     RunObserver& observer, const std::stop_token& stop) {
-  return TiledRun(request, store, record, observer, stop).go();
+  return TiledRun(request, context, observer, stop).go();
 }
 
 }  // namespace unmar::runs

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <stop_token>
 
 #include "unmar/runs/run.h"
@@ -10,8 +11,20 @@ namespace unmar::runs {
 /// head of its file. throws as reading it, and for options that are wrong.
 int tile_count(const FitRequest& request);
 
-/// run() for a picture in tiles. record: what it was begun with, if it is resumed, else null.
-RunResult run_tiled(const FitRequest& request, RunStore* store, const RunRecord* record,
+/// How a picture in tiles is restored and kept.
+struct TiledRunContext {
+  RunStore* store = nullptr;          ///< that the run is kept in; null: none
+  const RunRecord* record = nullptr;  ///< what it was begun with, if it is resumed, else null
+  /// Without a store: where the tiles are kept; those that are there are taken. Empty: nowhere.
+  std::filesystem::path folder = {};
+  const TileRestorer* restorer = nullptr;  ///< see Tiling
+};
+
+/// Where a run without a store or a folder works: beside its result, where its user has space.
+std::filesystem::path working_folder(const std::filesystem::path& result);
+
+/// run() for a picture in tiles.
+RunResult run_tiled(const FitRequest& request, const TiledRunContext& context,
                     RunObserver& observer, const std::stop_token& stop);
 
 }  // namespace unmar::runs

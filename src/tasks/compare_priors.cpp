@@ -193,8 +193,10 @@ class PriorComparison {
     const Image& shown = all_.picture.clean;
     const int size = learned_.ddpm->unet.sample_size;
     const UnetModelOptions model{.sample = {1, shown.channels(), size, size}};
-    const double pass = static_cast<double>(cost_of(learned_.ddpm->unet, model).macs) *
-                        window_count(learned_.ddpm->unet, shown, how.overlap);
+    const double pass =
+        static_cast<double>(cost_of(learned_.ddpm->unet, model).macs) *
+        window_count(learned_.ddpm->unet, {1, shown.channels(), shown.height(), shown.width()},
+                     how.overlap);
     how.steps = static_cast<int>(std::clamp(share * budget() / pass, double{kFewestSteps},
                                             static_cast<double>(steps_of_model())));
     RefineContext context;

@@ -18,7 +18,7 @@ struct Fitted {
 Fitted fitted(Task task, const Shape& observed, const std::optional<TileGrid>& tiles,
               const RestoreOptions& resolved) {
   const TaskSpec& spec = task_spec(task);
-  const int factor = spec.enlargement ? spec.enlargement(resolved) : 1;
+  const int factor = enlargement_of(task, resolved);
   constexpr int kMostSide = 1 << 24;  // no overflow below; the graph says what is too large
   const int height = tiles ? tiles->tile(0).height : observed.h;
   const int width = tiles ? tiles->tile(0).width : observed.w;

@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "base/fail.h"
+#include "tasks/refine_checks.h"
 #include "tasks/stopwatch.h"
 #include "tasks/task.h"
-#include "unmar/diffusion/unet_model.h"
 
 namespace unmar {
 namespace {
@@ -20,7 +20,9 @@ double eta_of(const RefineOptions& o) {
   return o.eta.value_or(o.consistency == Consistency::none ? 0 : kDdnmEta);
 }
 
-void check_options(Task task, const RefineOptions& o, int steps) {
+}  // namespace
+
+void check_refine_options(Task task, const RefineOptions& o, int steps) {
   require_refines(task);
   const auto require = [](bool ok, const char* rule, auto got) {
     if (!ok) fail(ErrorCode::bad_argument, "refine: {}, got {}", rule, got);
@@ -54,41 +56,67 @@ void check_options(Task task, const RefineOptions& o, int steps) {
   }
 }
 
-void check_model(const DiffusersModel& model, const Image& picture, const Image& result) {
+void check_model(const DdpmUnetOptions& unet, int channels, int height, int width) {
   const auto kind = [](int channels) {
     return channels == 1 ? "gray" : channels == 3 ? "RGB" : "many-channel";
   };
-  const DdpmUnetOptions& unet = model.unet;
   if (unet.in_channels != unet.out_channels)
     fail(ErrorCode::unsupported,
          "refine: the model makes {} channels of {}; one with learned variances does not serve",
          unet.out_channels, unet.in_channels);
-  if (unet.in_channels != picture.channels())
+  if (unet.in_channels != channels)
     fail(ErrorCode::bad_input,
          "refine: the model is for {} pictures but the given one is {}; take a model, or make a "
          "picture, of the same kind",
-         kind(unet.in_channels), kind(picture.channels()));
+         kind(unet.in_channels), kind(channels));
   if (unet.sample_size < 1)
     fail(ErrorCode::bad_input, "refine: the model's config.json does not say its sample_size");
-  if (result.width() < unet.sample_size || result.height() < unet.sample_size)
+  if (width < unet.sample_size || height < unet.sample_size)
     fail(ErrorCode::bad_input,
          "refine: the model takes pictures of {0}x{0} px or more but the result is {1}x{2}; take a "
          "model of smaller pictures",
-         unet.sample_size, result.width(), result.height());
+         unet.sample_size, width, height);
 }
+
+RestoreOptions fit_alone(Task task, const RestoreOptions& given) {
+  RestoreOptions options = given;
+  if (task_spec(task).method && !options.method) options.method = Method::dip;
+  return options;
+}
+
+RefineOptions resolve_refine(Task task, const RefineOptions& given, const RestoreOptions& restore) {
+  const bool only_noise = task_spec(task).only_noise;
+  RefineOptions options = given;
+  options.restore = restore;
+  if (!given.consistency) options.consistency = only_noise ? Consistency::none : Consistency::ddnm;
+  if (!given.entry_factor) options.entry_factor = only_noise ? 1 : 2;
+  options.eta = eta_of(options);
+  return options;
+}
+
+/// Noise that must be told apart from the picture has to be known.
+void check_noise_known(Task task, const RefineOptions& o) {
+  if (!task_spec(task).only_noise) return;
+  const bool tied = o.consistency != Consistency::none;
+  const bool to_be_drowned = o.from == StartFrom::input && !o.start;
+  if (o.from != StartFrom::prior && (tied || to_be_drowned) && !o.restore.sigma)
+    fail(ErrorCode::bad_argument,
+         "refine: without a fit the noise cannot be estimated; give `sigma`");
+  const bool fresh = o.sampler.starts_with("ddpm") || (o.sampler == "ddim" && *o.eta > 0);
+  if (o.consistency == Consistency::ddnm && !fresh)
+    fail(ErrorCode::bad_argument,
+         "refine: `consistency` ddnm hides the noise of the picture in the sampler's own, of "
+         "which {} has none; take ddpm, or ddim with an `eta` above 0",
+         o.sampler == "ddim" ? "ddim with `eta` 0" : o.sampler);
+}
+
+namespace {
 
 /// Of a picture in the size of the result, in the model's units.
 Tensor to_model(const Image& image) {
   Tensor x = to_tensor(image);
   for (float& v : x.values()) v = 2 * v - 1;
   return x;
-}
-
-/// The chain starts from the fit, unless something else is asked for.
-RestoreOptions fit_alone(Task task, const RestoreOptions& given) {
-  RestoreOptions options = given;
-  if (task_spec(task).method && !options.method) options.method = Method::dip;
-  return options;
 }
 
 /// One run of refine().
@@ -104,24 +132,19 @@ class Refinement {
         model_(std::move(model)),
         context_(context),
         schedule_(model_.scheduler.schedule) {
-    check_options(task, options, schedule_.steps());
-    result_.options = options;
-    result_.options.restore = resolve_for(task, degraded, mask, given_);
-    if (!options.consistency)
-      result_.options.consistency = only_noise_ ? Consistency::none : Consistency::ddnm;
-    if (!options.entry_factor) result_.options.entry_factor = only_noise_ ? 1 : 2;
-    result_.options.eta = eta_of(result_.options);
+    check_refine_options(task, options, schedule_.steps());
+    result_.options = resolve_refine(task, options, resolve_for(task, degraded, mask, given_));
     sampler_ = make_sampler(options.sampler, *result_.options.eta);
     plan_ = make_plan(task, degraded, mask, result_.options.restore);
     result_.values = plan_.counts;
-    check_model(model_, degraded, plan_.input);
+    check_model(model_.unet, degraded.channels(), plan_.input.height(), plan_.input.width());
     if (context.prior && !context.prior->same_size(plan_.input))
       fail(ErrorCode::bad_input,
            "refine: the prior is {}x{} px with {} channels but the result will be {}x{} px with {}",
            context.prior->width(), context.prior->height(), context.prior->channels(),
            plan_.input.width(), plan_.input.height(), plan_.input.channels());
     if (reference()) check_reference(task, degraded, plan_, *reference());
-    check_noise_known();
+    check_noise_known(task, result_.options);
   }
 
   Refined run() {
@@ -145,23 +168,6 @@ class Refinement {
   bool has_prior() const { return options().from != StartFrom::noise; }
   const Image* reference() const { return context_.restore.reference; }
   bool cancelled() const { return context_.restore.cancel.stop_requested(); }
-
-  /// Noise that must be told apart from the picture has to be known.
-  void check_noise_known() const {
-    if (!only_noise_) return;
-    const bool tied = options().consistency != Consistency::none;
-    const bool to_be_drowned = options().from == StartFrom::input && !options().start;
-    if (options().from != StartFrom::prior && (tied || to_be_drowned) && !restoring().sigma)
-      fail(ErrorCode::bad_argument,
-           "refine: without a fit the noise cannot be estimated; give `sigma`");
-    const bool fresh = options().sampler.starts_with("ddpm") ||
-                       (options().sampler == "ddim" && *options().eta > 0);
-    if (options().consistency == Consistency::ddnm && !fresh)
-      fail(ErrorCode::bad_argument,
-           "refine: `consistency` ddnm hides the noise of the picture in the sampler's own, of "
-           "which {} has none; take ddpm, or ddim with an `eta` above 0",
-           options().sampler == "ddim" ? "ddim with `eta` 0" : options().sampler);
-  }
 
   void find_prior() {
     if (context_.prior || options().from == StartFrom::input) {
@@ -200,21 +206,19 @@ class Refinement {
   void compile() {
     const Stopwatch watch;
     const int size = model_.unet.sample_size;
-    Shape window{1, plan_.input.channels(), size, size};
-    unet_.emplace(model_.unet, std::move(model_.weights),
-                  UnetModelOptions{.sample = window,
-                                   .engine = restoring().engine.value(),
-                                   .threads = restoring().threads.value(),
-                                   .precision = restoring().precision.value_or(Precision::tf32)});
-    predict_ = [this](const Tensor& x, int t) {
+    UnetModel* network = context_.network;
+    if (!network)
+      network = &own_network_.emplace(model_.unet, std::move(model_.weights),
+                                      chain_network(model_.unet, restoring()));
+    predict_ = [this, network](const Tensor& x, int t) {
       ++result_.evaluations;
-      return unet_->predict(x, t, context_.restore.cancel);
+      return network->predict(x, t, context_.restore.cancel);
     };
-    gradient_ = [this](const Tensor& x, int t, const Tensor& u) {
+    gradient_ = [this, network](const Tensor& x, int t, const Tensor& u) {
       ++result_.gradients;
-      return unet_->gradient(x, t, u);
+      return network->gradient(x, t, u);
     };
-    result_.windows = window_count(model_.unet, plan_.input, options().overlap);
+    result_.windows = window_count(model_.unet, to_tensor(plan_.input).shape(), options().overlap);
     if (plan_.input.width() > size || plan_.input.height() > size) {
       const int overlap = overlap_of(model_.unet, options().overlap);
       predict_ = tiled(predict_, size, overlap);
@@ -246,10 +250,16 @@ class Refinement {
     return only_noise_ ? restoring().sigma.value_or(0) / 255 : 0;
   }
 
+  GaussianSource gaussian(const char* name, const Shape& x) const {
+    const auto seed = static_cast<std::uint64_t>(restoring().seed.value());
+    if (!context_.place) return gaussian_source(seed, name);
+    return gaussian_source_at(seed, name, x, context_.place->first, context_.place->second);
+  }
+
   /// x at the first timestep.
   Tensor first() const {
     Tensor noise(to_tensor(plan_.input).shape());
-    gaussian_source(static_cast<std::uint64_t>(restoring().seed.value()), "refine")(noise.values());
+    gaussian("refine", noise.shape())(noise.values());
     if (!has_prior()) return noise;
     const Tensor prior = to_model(result_.prior);
     if (!options().prior_weight) return add_noise(schedule_, prior, noise, result_.start);
@@ -270,7 +280,7 @@ class Refinement {
     how.prediction = model_.scheduler.prediction;
     how.clip = model_.scheduler.clip_sample;
     how.end_without_noise = model_.scheduler.set_alpha_to_one;
-    how.seed = static_cast<std::uint64_t>(restoring().seed.value());
+    how.gaussian = gaussian("sample", x.shape());
     x = sample(predict_, schedule_, *sampler_, std::move(x), how, guide.get(), context_.on_step,
                context_.restore.cancel);
     const bool begun = result_.evaluations > 0;
@@ -303,7 +313,7 @@ class Refinement {
   Plan plan_;
   std::unique_ptr<Sampler> sampler_;
   std::vector<int> list_;  ///< of timesteps
-  std::optional<UnetModel> unet_;
+  std::optional<UnetModel> own_network_;
   NoisePredictor predict_;
   ModelGradient gradient_;
   Refined result_;
@@ -311,11 +321,30 @@ class Refinement {
 
 }  // namespace
 
-int window_count(const DdpmUnetOptions& unet, const Image& picture, std::optional<int> overlap) {
+UnetModelOptions chain_network(const DdpmUnetOptions& unet, const RestoreOptions& options) {
+  const int side = std::max(1, unet.sample_size);
+  return {.sample = {1, unet.in_channels, side, side},
+          .engine = options.engine.value(),
+          .threads = options.threads.value(),
+          .precision = options.precision.value_or(Precision::tf32)};
+}
+
+ChainMemory memory_of_chain(const DdpmUnetOptions& unet, const RefineOptions& options) {
+  ChainMemory memory;
+  for (const TensorSpec& spec : unet_tensors(unet)) {
+    std::size_t count = 1;
+    for (const std::int64_t side : spec.shape) count *= static_cast<std::size_t>(side);
+    memory.weights += sizeof(float) * count;
+  }
+  const bool has_gradient = options.consistency == Consistency::dps;
+  memory.network = cost_of(unet, chain_network(unet, options.restore), has_gradient).memory;
+  return memory;
+}
+
+int window_count(const DdpmUnetOptions& unet, const Shape& picture, std::optional<int> overlap) {
   const int size = unet.sample_size;
-  if (picture.width() <= size && picture.height() <= size) return 1;
-  const Shape shape{1, picture.channels(), picture.height(), picture.width()};
-  return tile_count(shape, size, overlap_of(unet, overlap));
+  if (picture.w <= size && picture.h <= size) return 1;
+  return tile_count(picture, size, overlap_of(unet, overlap));
 }
 
 Refined refine(Task task, const Image& degraded, const Image* mask, DiffusersModel model,

@@ -20,6 +20,11 @@ const TaskSpec& task_spec(Task task) {
   fail(ErrorCode::bad_argument, "restore: unknown task");
 }
 
+int enlargement_of(Task task, const RestoreOptions& resolved) {
+  const auto enlargement = task_spec(task).enlargement;
+  return enlargement ? enlargement(resolved) : 1;
+}
+
 const TaskInfo& task_info(Task task) { return task_spec(task).info; }
 
 const std::vector<Task>& all_tasks() {

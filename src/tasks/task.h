@@ -44,5 +44,7 @@ TaskSpec upscale_task();
 TaskSpec deblur_task();
 
 const TaskSpec& task_spec(Task task);  ///< throws Error{bad_argument}
+/// How many times larger than the given picture the result is.
+int enlargement_of(Task task, const RestoreOptions& resolved);
 
 }  // namespace unmar

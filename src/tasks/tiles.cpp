@@ -35,15 +35,10 @@ constexpr double kOnePiece = 200 * 200;  // px; beside the filter more is fitted
 constexpr double kLeastKnown = 0.1;
 constexpr int kWidest = 1024;  // px
 
-int factor_of(Task task, const RestoreOptions& resolved) {
-  const auto enlargement = task_spec(task).enlargement;
-  return enlargement ? enlargement(resolved) : 1;
-}
-
 int reach_of(Task task, const RestoreOptions& resolved) {
   const auto counted = task_spec(task).counted;
   const int reach = counted ? counted(resolved)->reach() : 0;
-  const int factor = factor_of(task, resolved);
+  const int factor = enlargement_of(task, resolved);
   return (reach + factor - 1) / factor;
 }
 
@@ -235,7 +230,7 @@ std::optional<TileGrid> fitted_tiles(Task task, const Image& observed, const Res
 int tile_side(Task task, int height, int width, const RestoreOptions& resolved) {
   const std::string tile = resolved.tile.value_or("auto");
   if (tile == "none") return 0;
-  const double factor = factor_of(task, resolved);
+  const double factor = enlargement_of(task, resolved);
   if (tile == "auto") {
     const int side = resolved.method == Method::patches ? kFilterSide : kSide;
     return factor * height * factor * width > kWhole ? side : 0;
@@ -254,10 +249,10 @@ TileGrid tile_grid(Task task, int height, int width, const RestoreOptions& resol
   if (side == 0) return {height, width, std::max(height, width), 0};
   // What a cut spoils must lie where the neighbour has the larger share.
   const int reach = reach_of(task, resolved);
-  const int own = std::max({side / factor_of(task, resolved), 2, 6 * reach});
+  const int own = std::max({side / enlargement_of(task, resolved), 2, 6 * reach});
   const int usual = resolved.method == Method::patches ? kUsualOverlap : own / kOverlap;
   const int overlap = std::clamp(
-      std::max({usual, kLeastOverlap / factor_of(task, resolved), 2 * reach}), 1, own / 2);
+      std::max({usual, kLeastOverlap / enlargement_of(task, resolved), 2 * reach}), 1, own / 2);
   return {height, width, own, overlap};
 }
 
@@ -286,14 +281,15 @@ struct Tiling::Part {
 };
 
 Tiling::Tiling(Task task, const PictureParts& picture, const PictureParts* known,
-               const RestoreOptions& given)
+               const RestoreOptions& given, const TileRestorer* restorer)
     : task_(task),
       picture_(picture),
       known_(known),
+      restorer_(restorer),
       has_iterations_(given.iterations.has_value()),
       given_(as_tiles(task, given)),
       resolved_(resolve(task, given_)),
-      factor_(factor_of(task, resolved_)),
+      factor_(enlargement_of(task, resolved_)),
       reach_(reach_of(task, resolved_)),
       grid_(tile_grid(task, picture.height(), picture.width(), resolve(task, given))) {
   if (grid_.count() == 1) given_ = given, resolved_ = resolve(task, given);
@@ -303,7 +299,8 @@ Tiling::Tiling(Task task, const PictureParts& picture, const PictureParts* known
 
 std::size_t Tiling::memory_needed() const {
   const Rect tile = grid_.tile(0);
-  return unmar::memory_needed(task_, {1, picture_.channels(), tile.height, tile.width}, given_);
+  return unmar::memory_needed(task_, {1, picture_.channels(), tile.height, tile.width}, given_) +
+         (restorer_ ? restorer_->memory_beside_fit() : 0);
 }
 
 Tiling::Part Tiling::look_at(const Rect& rect) const {
@@ -380,7 +377,8 @@ TileStart Tiling::begin(const RestoreContext& context) const {
   TileStart start;
   if (grid_.count() == 1) return start;
   start.noise = noise();
-  if (resolved_.method == Method::patches || resolved_.prior == FitPrior::gan) return start;
+  const bool has_fit = resolved_.method != Method::patches && (!restorer_ || restorer_->has_fit());
+  if (!has_fit || resolved_.prior == FitPrior::gan) return start;
   RestoreContext own;
   own.cancel = context.cancel;
   own.return_weights = true;
@@ -402,7 +400,8 @@ TileStart Tiling::begin(const RestoreContext& context) const {
 }
 
 std::optional<Restored> Tiling::restore(int tile, const TileStart& start,
-                                        const RestoreContext& context, int threads) const {
+                                        const RestoreContext& context, int threads,
+                                        const std::function<void(double)>& on_share) const {
   const Part part = part_of(tile);
   if (!part.has_work) return std::nullopt;
   RestoreOptions options = options_for(part, start);
@@ -411,7 +410,13 @@ std::optional<Restored> Tiling::restore(int tile, const TileStart& start,
   own.reference = nullptr;
   own.attempts = kTileAttempts;
   if (!start.weights.empty() && has_usual_network(part, options)) own.weights = &start.weights;
-  Restored restored = unmar::restore(task_, part.picture, nullptr, options, own);
+  if (on_share && !restorer_)
+    own.on_iteration = [&](const FitProgress& progress) {
+      on_share(static_cast<double>(progress.row.iteration + 1) / progress.iterations);
+    };
+  Restored restored = restorer_
+                          ? restorer_->restore(part.picture, part.rect, options, own, on_share)
+                          : unmar::restore(task_, part.picture, nullptr, options, own);
   const Rect rect = grid_.tile(tile);
   restored.image =
       crop(restored.image, (rect.y - part.rect.y) * factor_, (rect.x - part.rect.x) * factor_,

@@ -173,6 +173,62 @@ TEST_F(Refine, AKilledRunIsResumedToTheSameBytes) {
   EXPECT_EQ(kills, 3);
 }
 
+/// Kills a refinement in tiles and goes on with it.
+TEST_F(Refine, TilesAreResumedToTheSameBytes) {
+  put("in.png", test_picture(100, 90, 1));
+  const Words how =
+      refine({"--task", "denoise", "--sigma", "51", "--tile", "64", "--manifest", "m.json"}) +
+      Words{"--preview", "p.png", "--iterations", "80"};
+  const Outcome whole = run(how);
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  EXPECT_THAT(whole.err, testing::HasSubstr("in 4 tiles of 64 px, each with a fit and a chain"));
+  EXPECT_THAT(whole.err, testing::HasSubstr("wrote out.png (90x100 px"));
+  EXPECT_EQ(get("p.png").width(), 90);
+  auto manifest = nlohmann::json::parse(contents(in("m.json")));
+  EXPECT_EQ(manifest["result"]["tiling"]["done"], 4);
+  EXPECT_EQ(manifest["options"]["sampler"], "ddim");
+  EXPECT_EQ(manifest["model"]["name"], "model");
+  const std::string expected = contents(in("out.png"));
+  std::filesystem::remove(in("out.png"));
+  {
+    Process process(folder(), how + Words{"--run", "kept"});
+    ASSERT_TRUE(process.wait_for("refine tile 1/4"));
+    process.send(SIGKILL);
+    process.wait();
+  }
+  const Outcome outcome = run({"resume", "kept"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, testing::HasSubstr("going on with the tiles that are not done"));
+  EXPECT_EQ(contents(in("out.png")), expected);
+  expect_refusal({"resume", "kept"}, kUsage, {"is finished"});
+}
+
+TEST_F(Refine, TilesStartFromAFileOfThePriorOrFromNothing) {
+  put("in.png", test_picture(100, 90, 1));
+  put("prior.png", test_picture(100, 90, 1));
+  const Words how = refine({"--task", "denoise", "--sigma", "51", "--tile", "64"});
+  const Outcome outcome = run(how + Words{"--prior-file", "prior.png"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, testing::HasSubstr("in 4 tiles of 64 px, each with a chain of its own"));
+  EXPECT_EQ(run(how + Words{"--prior", "none"}).code, 0);
+  const Outcome estimate = run(how + Words{"--prior-file", "prior.png", "--estimate"});
+  EXPECT_THAT(estimate.out, testing::ContainsRegex("in.png: 4 tiles, about .* GiB"));
+  put("prior.png", test_picture(100, 91, 1));
+  expect_refusal(how + Words{"--prior-file", "prior.png"}, kFailure,
+                 {"the prior is 91x100 px", "90x100"});
+  expect_refusal(how + Words{"--save-prior", "p.tif"}, kUsage, {"--save-prior", "in tiles"});
+}
+
+TEST_F(Refine, ARegionIsRefinedAlone) {
+  put("in.png", test_picture(40, 30, 1));
+  const Words how = refine({"--task", "upscale", "--factor", "2", "--region", "3,5,16x20"});
+  put("prior.png", test_picture(80, 60, 1));
+  const Outcome outcome = run(how + Words{"--prior-file", "prior.png", "--start", "100"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(get("out.png").width(), 32);
+  EXPECT_EQ(get("out.png").height(), 40);
+}
+
 TEST_F(Refine, ARunGoesOnWithItsOwnFilesOnly) {
   const Words how = Words{"--task", "denoise", "--sigma", "51", "--run", "kept"};
   ASSERT_EQ(run(refine(how)).code, 0);

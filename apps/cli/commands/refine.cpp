@@ -8,6 +8,7 @@
 #include "checks.h"
 #include "commands.h"
 #include "declaration.h"
+#include "fit_console.h"
 #include "help.h"
 #include "models_folder.h"
 #include "option_flags.h"
@@ -34,7 +35,7 @@ struct RefineArguments {
   std::string task, model;
   RefineRequest request;
   std::filesystem::path run;  ///< folder that it is kept in
-  bool quiet = false, json = false;
+  bool quiet = false, json = false, estimate = false;
   PictureArguments pictures;
   std::vector<GivenOption> given;  ///< of the option table
 };
@@ -52,14 +53,18 @@ RefineRequest request_of(const RefineArguments& a) {
 
 int run(const RefineArguments& a) {
   const RefineRequest request = request_of(a);
+  if (a.estimate) {
+    print_estimate(request, request.options.restore.threads);
+    return 0;
+  }
   RefineConsole console({a.quiet, a.json, a.run.string()});
-  unmar::run(request, a.run, console, console.stop());
-  return 0;
+  const RefineRunResult result = unmar::run(request, a.run, console, console.stop());
+  return result.tiled && result.tiled->tiling->failed ? 1 : 0;
 }
 
 bool serves_refine(const OptionSpec& spec) {
-  // Of a result without a chain behind it, which has windows of its own.
-  if (spec.name == "strength" || spec.name == "tile" || spec.for_gan) return false;
+  // Of a result without a chain behind it.
+  if (spec.name == "strength" || spec.for_gan) return false;
   return spec.tasks.empty() || std::any_of(spec.tasks.begin(), spec.tasks.end(),
                                            [](Task task) { return task_info(task).refines; });
 }
@@ -107,6 +112,8 @@ void add_refine_command(CLI::App& program, Action& chosen) {
   declare_writing(*command, arguments->request.out.writing);
   declare_options(*command, refine_options(), arguments->request.options, "refine");
   d.group("Reports");
+  d.add("--preview", arguments->request.out.preview, "FILE.png",
+        "a small picture of one that is refined in tiles, written anew as it grows");
   d.add("--manifest", arguments->request.out.manifest, "FILE.json",
         "all options, versions and facts of the fit and the chain, the model's SHA-256 among them");
   d.flag("--quiet", arguments->quiet, "say nothing but errors");
@@ -114,7 +121,10 @@ void add_refine_command(CLI::App& program, Action& chosen) {
   d.group("Long runs");
   show_in_short_help(d.add(
       "--run", arguments->run, "DIR",
-      "new folder to keep the fit of the prior in, so that 'unmar resume' can go on with it"));
+      "new folder to keep the fit of the prior or the finished tiles in, so that 'unmar resume' "
+      "can go on with it"));
+  d.flag("--estimate", arguments->estimate,
+         "print tiles, time and memory, from a few iterations, and do nothing");
   d.add("--checkpoint-every", arguments->request.cadence.checkpoint_seconds, "SECONDS",
         "seconds between the states that are saved (default 60)")
       ->check(in_range(0, 1e6));
@@ -123,6 +133,7 @@ void add_refine_command(CLI::App& program, Action& chosen) {
       declare_option(*command, spec, arguments->given);
   arguments->pictures.declare(*command);
   arguments->pictures.declare_outliers(*command);
+  arguments->pictures.declare_region(*command);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -44,14 +44,6 @@ void take_blur(FitRequest& request) {
   }
 }
 
-/// Tiles, time and memory.
-void print_estimate(const FitRequest& request) {
-  const TileEstimate estimate = estimate_tile(request);
-  print("{}: {}, {}\n", request.in.picture.string(),
-        estimate.tiles > 1 ? fmt::format("{} tiles", estimate.tiles) : "one piece",
-        in_words(estimate, request.options.threads.value_or(0)));
-}
-
 /// --model NAME of one that came with unmar, or FOLDER.
 void take_model(RestoreArguments& a) {
   const bool gan = a.request.options.prior == FitPrior::gan;
@@ -71,7 +63,7 @@ int run(RestoreArguments a) {
   if (a.estimate) {
     for (FitRequest request : requests) {
       request.in.reading.page = chosen_pages(a.files.page, request.in.picture).front();
-      print_estimate(request);
+      print_estimate(request, request.options.threads);
     }
     return 0;
   }

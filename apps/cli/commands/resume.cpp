@@ -36,8 +36,8 @@ int run(const ResumeArguments& given) {
                             given.run.string(), is_gan(given.run) ? "gan" : "ddpm"));
   if (std::filesystem::exists(RefineFolder{given.run}.record(), error)) {
     RefineConsole console({given.quiet, given.json, given.run.string()});
-    resume_refine(given.run, given.threads, console, console.stop());
-    return 0;
+    const RefineRunResult result = resume_refine(given.run, given.threads, console, console.stop());
+    return result.tiled && result.tiled->tiling->failed ? 1 : 0;
   }
   RunStore store(given.run, "resume");
   FitConsole console({given.quiet, given.json, given.run.string()});

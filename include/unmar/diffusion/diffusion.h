@@ -81,6 +81,11 @@ using NoisePredictor = std::function<Tensor(const Tensor& x, int t)>;
 using GaussianSource = std::function<void(std::span<float>)>;
 /// Draw i is the stream (seed, "<name>.<i>") of Random.
 GaussianSource gaussian_source(std::uint64_t seed, std::string_view name);
+/// For a part [1,c,h,w] that lies at row y, column x of a larger picture: where two parts of one
+/// picture overlap, both get the same. Draw i has a stream (seed, "<name>.<i>.<row>.<column>") for
+/// each block of 64x64 px of that picture.
+GaussianSource gaussian_source_at(std::uint64_t seed, std::string_view name, const Shape& part,
+                                  int y, int x);
 
 /// From x_t to the next entry of the list of timesteps, which need not be t - 1.
 struct Step {

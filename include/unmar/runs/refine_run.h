@@ -18,7 +18,7 @@ struct RefineRequest {
   std::filesystem::path prior_file;  ///< a picture to start from instead of a fit; may be empty
   std::filesystem::path model;       ///< folder, as the library diffusers writes them
   std::string model_name;            ///< for manifests: as the user named it
-  RunOutputs out = {};               ///< result and manifest
+  RunOutputs out = {};               ///< result, manifest and preview
   std::filesystem::path save_prior;  ///< where to write what the chain starts from; may be empty
   RefineOptions options = {};
   Cadence cadence = {};  ///< of the checkpoints
@@ -27,11 +27,16 @@ struct RefineRequest {
 std::string to_json(const RefineRequest& request);
 RefineRequest refine_request_from_json(std::string_view json, std::string_view where);
 
+/// Its fits alone: the same picture, options, result and preview.
+FitRequest fit_request_of(const RefineRequest& request);
+
 struct RefineRunResult {
-  Refined refined;
+  Refined refined;  ///< in tiles: options, values, PSNR and SSIM
   Image input;
   double seconds = 0;   ///< with reading and writing
   std::string started;  ///< UTC, ISO 8601
+  /// In tiles: their fits and chains; the result is in its file.
+  std::optional<RunResult> tiled = {};
 };
 
 class RefineObserver {
@@ -42,6 +47,9 @@ class RefineObserver {
   virtual void progressed(const FitProgress&) {}
   virtual void chain_started(const Refined&) {}
   virtual void stepped(const SampleProgress&) {}
+  /// Of a picture in tiles, in place of the three above: as RunObserver::started() and tiled().
+  virtual void tiles_started(const RefineRequest&, const RunStart&) {}
+  virtual void tiled(const TileProgress&) {}
   /// Something failed that does not cost the result, such as a manifest on a full disk.
   virtual void warned(const std::string&) {}
   virtual void writing() {}
@@ -51,12 +59,14 @@ class RefineObserver {
 /// Where a refinement is kept:
 ///   refine.json      the request, with the SHA-256 of every file that is read
 ///   checkpoint.bin   the fit of the prior so far; gone once the refinement is finished
+///   tiles/           in its place, of a picture in tiles: those that are done
 ///   manifest.json    at the end
 struct RefineFolder {
   std::filesystem::path path;
 
   std::filesystem::path record() const { return path / "refine.json"; }
   std::filesystem::path checkpoint() const { return path / "checkpoint.bin"; }
+  std::filesystem::path tiles() const { return path / "tiles"; }
   std::filesystem::path manifest() const { return path / "manifest.json"; }
 };
 
@@ -68,10 +78,14 @@ struct RefineFolder {
 RefineRunResult run(const RefineRequest& request, const std::filesystem::path& folder,
                     RefineObserver& observer, std::stop_token stop = {});
 /// Goes on with a refinement that was interrupted: the result is the same, bit for bit. The fit
-/// goes on from its checkpoint; the chain, which takes seconds to minutes, begins anew.
+/// goes on from its checkpoint; the chain, which takes seconds to minutes, begins anew. Of tiles
+/// those that are done are taken.
 /// threads: instead of those of the request.
 RefineRunResult resume_refine(const std::filesystem::path& folder, std::optional<int> threads,
                               RefineObserver& observer, std::stop_token stop = {});
+
+/// Of a picture in tiles, or of one piece. See TileEstimate.
+TileEstimate estimate_tile(const RefineRequest& request);
 
 std::string result_json(const RefineRequest& request, const RefineRunResult& result);
 

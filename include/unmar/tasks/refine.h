@@ -3,7 +3,9 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "unmar/diffusion/unet_model.h"
 #include "unmar/diffusion/weights.h"
 #include "unmar/tasks/tasks.h"
 
@@ -84,9 +86,9 @@ struct Spent {
   double seconds = 0, cpu_seconds = 0;
 };
 
-/// Into how many windows a chain cuts a picture that is larger than the model's. overlap: as in
-/// RefineOptions.
-int window_count(const DdpmUnetOptions& unet, const Image& picture, std::optional<int> overlap);
+/// Into how many windows a chain cuts a picture [1,c,h,w] that is larger than the model's. overlap:
+/// as in RefineOptions.
+int window_count(const DdpmUnetOptions& unet, const Shape& picture, std::optional<int> overlap);
 
 struct Refined {
   Image image;                             ///< as Restored::image
@@ -106,10 +108,25 @@ struct Refined {
   std::optional<double> psnr, ssim, psnr_prior, ssim_prior, psnr_input, ssim_input;
 };
 
+/// How the network of a chain is made. options: resolved.
+UnetModelOptions chain_network(const DdpmUnetOptions& unet, const RestoreOptions& options);
+/// Bytes that a chain takes beside the pictures. options: resolved.
+struct ChainMemory {
+  std::size_t weights = 0;  ///< as they were read; the network has its own
+  std::size_t network = 0;
+};
+ChainMemory memory_of_chain(const DdpmUnetOptions& unet, const RefineOptions& options);
+
 /// All of it is borrowed for the call.
 struct RefineContext {
   RestoreContext restore = {};   ///< of the fit; its reference and cancel serve the chain, too
   const Image* prior = nullptr;  ///< instead of a fit: any picture of the size of the result
+  /// The model's network, as chain_network() says; its weights then need not be given. Null: made
+  /// for the call.
+  UnetModel* network = nullptr;
+  /// Where the result lies in that of a larger picture, row and column in px: the noise is then
+  /// that of its place, see gaussian_source_at(). Empty: it is all there is.
+  std::optional<std::pair<int, int>> place = {};
   /// The chain is about to start; image, evaluations and chain_seconds are still to come.
   std::function<void(const Refined&)> on_chain = {};
   std::function<void(const SampleProgress&)> on_step = {};
@@ -120,6 +137,8 @@ struct RefineContext {
 /// fit and then the estimate of the chain. Same options, engine and machine: same result.
 /// throws Error{bad_argument} for options that contradict each other, the task or the model,
 /// Error{bad_input} for pictures that do not suit the model, and what restore() and sample() throw.
+/// Memory: that of the fit, then of the network and some ten pictures; see refine_tiles.h for large
+/// ones.
 Refined refine(Task task, const Image& degraded, const Image* mask, DiffusersModel model,
                const RefineOptions& options = {}, const RefineContext& context = {});
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -35,14 +36,32 @@ struct TileStart {
 };
 void serialize(Archive& archive, TileStart& start);
 
+/// What restores the tiles of a picture where more is done than a fit.
+class TileRestorer {
+ public:
+  virtual ~TileRestorer() = default;
+  /// As unmar::restore(), of what a tile needs of the picture. place: where that lies in the
+  /// picture, px. on_share: is told which share of the work is done. Called by several threads at
+  /// once.
+  virtual Restored restore(const Image& part, const Rect& place, const RestoreOptions& options,
+                           const RestoreContext& context,
+                           const std::function<void(double share)>& on_share) const = 0;
+  /// Whether it fits networks, which can start from the same weights.
+  virtual bool has_fit() const = 0;
+  /// Bytes that a part takes, and core seconds about, beside its fit. part: [1,c,h,w] px of the
+  /// picture.
+  virtual std::size_t memory_beside_fit() const = 0;
+  virtual double seconds_beside_fit(const Shape& part) const = 0;
+};
+
 /// How a picture is restored in tiles.
 class Tiling {
  public:
   /// known: inpaint: what known_pixels() made of a mask, 1 channel; null: all is known but what the
-  /// picture marks as missing. Both are borrowed. throws as resolve(), and Error{bad_argument} for
-  /// options that need all of a picture at once.
+  /// picture marks as missing. restorer: null: unmar::restore(). All three are borrowed. throws as
+  /// resolve(), and Error{bad_argument} for options that need all of a picture at once.
   Tiling(Task task, const PictureParts& picture, const PictureParts* known,
-         const RestoreOptions& given);
+         const RestoreOptions& given, const TileRestorer* restorer = nullptr);
 
   const RestoreOptions& options() const { return resolved_; }  ///< of the tiles, before noise()
   const TileGrid& grid() const { return grid_; }               ///< of the given picture
@@ -50,6 +69,7 @@ class Tiling {
   int channels() const { return picture_.channels(); }
   int factor() const { return factor_; }  ///< how many times larger the result is
   std::size_t memory_needed() const;      ///< of a tile, see memory_of_tile()
+  const TileRestorer* restorer() const { return restorer_; }
 
   /// Of the whole picture, or of parts of a large one; nothing if tiles need not know it.
   std::optional<NoiseModel> noise() const;
@@ -57,9 +77,11 @@ class Tiling {
   TileStart begin(const RestoreContext& context = {}) const;
   /// One tile, as it goes into the result. Empty: nothing is to be restored in it, see input().
   /// A fit that diverges is tried twice more with other seeds. throws as restore().
-  /// threads: instead of those of the options; 0: those.
+  /// threads: instead of those of the options; 0: those. on_share: as of TileRestorer; with it the
+  /// context's on_iteration is not called.
   std::optional<Restored> restore(int tile, const TileStart& start,
-                                  const RestoreContext& context = {}, int threads = 0) const;
+                                  const RestoreContext& context = {}, int threads = 0,
+                                  const std::function<void(double share)>& on_share = {}) const;
   /// The tile as it came, enlarged if need be: for what was not restored.
   Image input(int tile) const;
   /// Of the whole picture. Looks at all of it, some rows at a time.
@@ -77,6 +99,7 @@ class Tiling {
   Task task_;
   const PictureParts& picture_;
   const PictureParts* known_;
+  const TileRestorer* restorer_;
   bool has_iterations_;  ///< the user chose
   RestoreOptions given_, resolved_;
   int factor_;
