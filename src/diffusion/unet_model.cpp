@@ -33,8 +33,7 @@ struct UnetModel::Impl {
 
   DdpmUnetOptions unet;
   UnetModelOptions options;
-  std::vector<std::string> names;
-  std::vector<std::shared_ptr<const Tensor>> values;  ///< shared by the two graphs
+  std::shared_ptr<const Weights> weights;  ///< shared by the two graphs
   Compiled forward = {}, backward = {};
 
   Compiled compile(bool with_gradient) const {
@@ -49,15 +48,19 @@ struct UnetModel::Impl {
 
   /// Given and frozen, so that no program keeps gradients and moments of them.
   void set_weights(Graph& graph) const {
-    if (graph.params().size() != values.size())
-      fail(ErrorCode::bad_argument, "unet_model: {} tensors for the network's {}", values.size(),
+    const auto& tensors = weights->tensors;
+    if (graph.params().size() != tensors.size())
+      fail(ErrorCode::bad_argument, "unet_model: {} tensors for the network's {}", tensors.size(),
            graph.params().size());
-    for (std::size_t i = 0; i < values.size(); ++i) {
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
       const Param& param = graph.params()[i];
-      if (param.name != names[i] || param.shape != values[i]->shape())
-        fail(ErrorCode::bad_argument, "unet_model: '{}' {} in place of the network's '{}' {}",
-             names[i], to_string(values[i]->shape()), param.name, to_string(param.shape));
-      graph.set_init(static_cast<int>(i), {.kind = Init::Kind::given, .value = values[i]});
+      const auto& [name, sides, values] = tensors[i];
+      if (param.name != name || param.shape != values.shape())
+        fail(ErrorCode::bad_argument, "unet_model: '{}' {} in place of the network's '{}' {}", name,
+             to_string(values.shape()), param.name, to_string(param.shape));
+      graph.set_init(
+          static_cast<int>(i),
+          {.kind = Init::Kind::given, .value = std::shared_ptr<const Tensor>(weights, &values)});
       graph.freeze(static_cast<int>(i));
     }
   }
@@ -86,14 +89,13 @@ UnetCost cost_of(const DdpmUnetOptions& unet, const UnetModelOptions& options, b
   return cost;
 }
 
-UnetModel::UnetModel(const DdpmUnetOptions& unet, Weights weights, const UnetModelOptions& options)
-    : impl_(std::make_unique<Impl>(Impl{unet, options, {}, {}})) {
-  for (NamedTensor& tensor : weights.tensors) {
-    impl_->names.push_back(std::move(tensor.name));
-    impl_->values.push_back(std::make_shared<const Tensor>(std::move(tensor.values)));
-  }
+UnetModel::UnetModel(const DdpmUnetOptions& unet, std::shared_ptr<const Weights> weights,
+                     const UnetModelOptions& options)
+    : impl_(std::make_unique<Impl>(Impl{unet, options, std::move(weights)})) {
   impl_->forward = impl_->compile(false);
 }
+UnetModel::UnetModel(const DdpmUnetOptions& unet, Weights weights, const UnetModelOptions& options)
+    : UnetModel(unet, std::make_shared<const Weights>(std::move(weights)), options) {}
 UnetModel::~UnetModel() = default;
 UnetModel::UnetModel(UnetModel&&) noexcept = default;
 

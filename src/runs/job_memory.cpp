@@ -5,7 +5,6 @@
 #include "runs/pictures.h"
 #include "runs/tile_estimate.h"
 #include "runs/tiled_refine.h"
-#include "runs/tiled_run.h"
 #include "runs/training.h"
 #include "unmar/base/files.h"
 #include "unmar/base/process.h"
@@ -34,16 +33,20 @@ std::size_t memory_needed(const RefineRequest& request) {
   const DdpmUnetOptions unet = ddpm_unet_from_json(read_text(config, "refine"),
                                                    fmt::format("refine: '{}'", config.string()));
   const FitRequest fitting = runs::tiled_request_of(request, unet);
-  const bool fits = request.prior_file.empty() && request.options.from == StartFrom::prior;
-  const std::size_t fit = fits ? memory_needed(fitting) : 0;
   RefineOptions options = request.options;
   options.restore = resolve(request.task, fitting.options);
-  const auto [weights, network] = memory_of_chain(unet, options);
-  const int tiles = runs::tile_count(fitting);
-  const int at_once = std::min(thread_count(*options.restore.threads), tiles);
+  const Shape picture = runs::shape_of(request.in);
+  const bool fits = request.prior_file.empty() && request.options.from == StartFrom::prior;
+  const std::size_t fit = fits ? memory_needed(fitting) : runs::held_in_tiles(picture);
+  const TileGrid grid = tile_grid(request.task, picture.h, picture.w, options.restore);
+  const int factor = options.restore.factor.value_or(1);
+  const Rect tile = grid.tile(0);
+  const auto [weights, network, pictures] =
+      memory_of_chain(unet, options, {1, picture.c, tile.height * factor, tile.width * factor});
   // Tiles keep their networks; else the chain comes when the fit is gone.
-  return weights +
-         (tiles == 1 ? std::max(fit, network) : fit + static_cast<std::size_t>(at_once) * network);
+  if (grid.count() == 1) return weights + std::max(fit, network + pictures);
+  const int at_once = std::min(thread_count(*options.restore.threads), grid.count());
+  return weights + fit + static_cast<std::size_t>(at_once) * (network + pictures);
 }
 
 std::size_t memory_needed(const TrainingRequest& request) {

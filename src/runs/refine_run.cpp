@@ -121,6 +121,8 @@ std::string tiled_manifest(const RefineRequest& request, const RefineRunResult& 
   json["prior_file"] =
       request.prior_file.empty() ? Json(nullptr) : Json(request.prior_file.string());
   json["model"] = model;
+  const bool has_fit = request.prior_file.empty() && request.options.from == StartFrom::prior;
+  if (!has_fit) json["network"] = nullptr;
   json["result"].update(tiled_facts(request, run));
   return dumped_leniently(json);
 }
@@ -199,9 +201,10 @@ class RefineRun {
     in_tiles_ = runs::tile_count(fitting_) > 1;
     in_tiles_ ? open_tiles() : read_pictures();
     if (!request_.out.manifest.empty() || is_kept()) model_facts_ = model_facts(request_);
-    if (is_kept()) record ? load() : begin();
+    if (record) load();
+    if (is_kept() && !record && !in_tiles_) begin();  // tiles begin when all was found good
     observer_.started(request_, !state_.empty());
-    if (!in_tiles_) warn_of_files();
+    warn_of_files();
     if (record)
       for (const std::string& what : record->moved) observer_.warned(what);
   }
@@ -233,17 +236,18 @@ class RefineRun {
   }
 
   void refine_tiles() {
-    if (is_kept()) prepare_folder(folder_.tiles(), "`run`");
     TilesObserver observer(request_, observer_);
-    result_.tiled = runs::run_tiled(
-        fitting_,
-        {.folder = is_kept() ? folder_.tiles() : fs::path(), .restorer = refinement_.refiner.get()},
-        observer, stop_);
+    runs::TiledRunContext context;
+    if (is_kept()) context.folder = folder_.tiles();
+    context.resumed = lock_.has_value();
+    if (is_kept() && !lock_) context.on_begin = [&] { begin(); };
+    context.restorer = refinement_.refiner.get();
+    result_.tiled = runs::run_tiled(fitting_, context, observer, stop_);
     const Restored& restored = result_.tiled->restored;
     Refined& refined = result_.refined;
     refined.options = refinement_.refiner->options();
     refined.values = restored.values;
-    refined.cancelled = stop_.stop_requested();
+    refined.cancelled = restored.fit.stopped_by == StoppedBy::cancelled;
     refined.psnr = restored.psnr;
     refined.ssim = restored.ssim;
     refined.psnr_input = restored.psnr_input;
@@ -255,16 +259,14 @@ class RefineRun {
   void read_pictures() {
     const RunInputs& in = request_.in;
     pictures_ = runs::read_pictures(in, resolved_);
-    options_.restore.known = pictures_.known;
+    if (pictures_.known) options_.restore.known = pictures_.known;
     result_.input = std::move(pictures_.input);
-    const int factor = resolved_.factor.value_or(1);
-    const auto reading = [&](const fs::path& path) {
-      return runs::enlarged_region(runs::reading_of(in, path), factor);
-    };
     if (!request_.prior_file.empty())
-      prior_ = read_mask(request_.prior_file, reading(request_.prior_file));
+      prior_ = read_image(request_.prior_file, runs::reading_of_prior(request_));
     if (!in.reference.empty())
-      reference_ = read_like(result_.input, in.reference, reading(in.reference));
+      reference_ = read_like(
+          result_.input, in.reference,
+          runs::enlarged_region(runs::reading_of(in, in.reference), resolved_.factor.value_or(1)));
   }
 
   void open_tiles() {
@@ -311,6 +313,9 @@ class RefineRun {
     runs::warn_of_file(observer_, in.mask, pictures_.mask);
     runs::warn_of_file(observer_, in.reference, reference_);
     runs::warn_of_file(observer_, request_.prior_file, prior_);
+    if (const auto& prior = refinement_.prior)
+      if (const std::string warning = prior->facts().source.warning; !warning.empty())
+        observer_.warned(request_.prior_file.string() + ": " + warning);
   }
 
   void begin() {
@@ -324,6 +329,7 @@ class RefineRun {
   void load() {
     lock_.emplace(folder_.path, "resume");
     remove_remains(folder_.path);
+    remove_remains(folder_.tiles());
     record_ = read_text(folder_.record(), "resume");
     std::error_code error;
     if (!fs::exists(folder_.checkpoint(), error)) return;  // interrupted before there was one

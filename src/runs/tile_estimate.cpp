@@ -72,12 +72,15 @@ TileEstimate estimate_of(const Tiling& tiling, const PictureParts& picture,
       .core_seconds = 0,
       .memory = tiling.memory_needed(),
       .picture = held_in_tiles({1, picture.channels(), picture.height(), picture.width()})};
-  const TileRestorer* restorer = tiling.restorer();
-  if (restorer) {
+  if (const TileRestorer* restorer = tiling.restorer()) {
     const Rect tile = tiling.grid().tile(0);
-    estimate.core_seconds =
-        restorer->seconds_beside_fit({1, picture.channels(), tile.height, tile.width});
-    if (!restorer->has_fit()) return estimate;
+    const double beside =
+        restorer->seconds_beside_fit({1, picture.channels(), tile.height, tile.width}, stop);
+    if (restorer->has_fit()) estimate = estimate_of(tiling.fits_alone(), picture, stop);
+    estimate.core_seconds += beside;
+    estimate.memory = tiling.memory_needed();
+    estimate.picture += restorer->shared_memory();
+    return estimate;
   }
   TileStart start;
   for (int k = 0; k < estimate.tiles && !stop.stop_requested(); ++k) {
@@ -88,7 +91,7 @@ TileEstimate estimate_of(const Tiling& tiling, const PictureParts& picture,
     } catch (const Error&) {
       break;  // the run itself will say so
     }
-    estimate.core_seconds += core_seconds_of(trial);
+    estimate.core_seconds = core_seconds_of(trial);
     break;
   }
   return estimate;

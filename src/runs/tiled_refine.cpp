@@ -7,16 +7,21 @@
 
 namespace unmar {
 namespace runs {
-namespace {
-
-/// Of the picture that is restored, or its region. The head of its file is read.
 Shape shape_of(const RunInputs& in) {
   const ImageInfo info = read_image_info(in.picture, in.reading.page);
   const Rect size = in.reading.region.value_or(Rect{0, 0, info.height, info.width});
   return {1, info.channels, size.height, size.width};
 }
 
-}  // namespace
+ReadOptions reading_of_prior(const RefineRequest& request) {
+  const RunInputs& in = request.in;
+  const int factor = request.options.restore.factor.value_or(1);
+  const ReadOptions reading = mask_reading(reading_of(in, request.prior_file));
+  const ImageInfo info = read_image_info(request.prior_file, reading.page);
+  const Shape picture = shape_of(in);
+  const bool is_of_region = info.height == picture.h * factor && info.width == picture.w * factor;
+  return is_of_region ? without_region(reading) : enlarged_region(reading, factor);
+}
 
 FitRequest tiled_request_of(const RefineRequest& request, const DdpmUnetOptions& unet) {
   FitRequest fit = fit_request_of(request);
@@ -31,14 +36,12 @@ TileRefinement open_refinement(const RefineRequest& request, DiffusersModel mode
   const Shape picture = shape_of(in);
   const int factor = request.options.restore.factor.value_or(1);
   if (!request.prior_file.empty()) {
-    const ReadOptions reading =
-        enlarged_region(mask_reading(reading_of(in, request.prior_file)), factor);
-    refinement.prior = open_parts(request.prior_file, reading, folder);
+    refinement.prior = open_parts(request.prior_file, reading_of_prior(request), folder);
     const PictureParts& prior = *refinement.prior;
     if (prior.channels() != picture.c || prior.height() != picture.h * factor ||
         prior.width() != picture.w * factor)
       fail(ErrorCode::bad_input,
-           "refine: the prior is {}x{} px with {} channels but the result will be {}x{} px with {}",
+           "`prior_file`: it is {}x{} px with {} channels but the result will be {}x{} px with {}",
            prior.width(), prior.height(), prior.channels(), picture.w * factor, picture.h * factor,
            picture.c);
   }

@@ -41,7 +41,7 @@ void check_shown(const FitRequest& request, const RestoreOptions& resolved, int 
       fail(
           ErrorCode::bad_argument,
           "{}: shows one fit, but the picture is restored in {} tiles; leave it out, or add `tile` "
-          "none; `report` FILE and `preview` FILE show tiles",
+          "none; `preview` FILE shows tiles",
           name, tiles);
 }
 
@@ -150,6 +150,9 @@ class TiledRun {
       : request_(request),
         store_(context.store),
         record_(context.record),
+        restorer_(context.restorer),
+        resumed_(context.record || context.resumed),
+        on_begin_(context.on_begin),
         observer_(observer),
         stop_(stop),
         kept_(context.store ? context.store->tiles() : context.folder),
@@ -168,7 +171,8 @@ class TiledRun {
     result_.restored.options = resolved;
     result_.restored.engine = make_engine(resolved.engine.value())->info();
     result_.restored.values = tiling_.counts();
-    if (resolved.method != Method::patches)
+    const bool has_fit = !restorer_ || restorer_->has_fit();
+    if (has_fit && resolved.method != Method::patches)
       result_.restored.network = network_options(tiling_.options());
   }
 
@@ -193,16 +197,17 @@ class TiledRun {
                      .started = result_.started,
                      .version = version(),
                      .moved = {}});
+    if (on_begin_) on_begin_();
     result_.tiling = TilingFacts{
         .size = tiling_.result_grid().rows().size(), .count = all_, .tiles = {}, .failed = false};
     constexpr int kWorthIt = 20;  // the estimate takes about half as long as a tile
-    if (!is_resumed() && all_ >= kWorthIt && result_.restored.options.method != Method::patches)
+    if (!resumed_ && all_ >= kWorthIt && result_.restored.options.method != Method::patches)
       result_.tiling->estimate = estimate_of(tiling_, *source_.picture, stop_);
     observer_.started({.request = request_,
                        .input = result_.input,
                        .start = result_.restored,
-                       .resumed = is_resumed(),
-                       .has_checkpoint = is_resumed(),
+                       .resumed = resumed_,
+                       .has_checkpoint = resumed_,
                        .tiles = result_.tiling});
     if (!source_.mask_warning.empty())
       observer_.warned(request_.in.mask.string() + ": " + source_.mask_warning);
@@ -235,12 +240,6 @@ class TiledRun {
       result_.tiling->why = error.what();
       observer_.warned(fmt::format("{}; the tiles that failed stay as they came", error.what()));
     }
-  }
-
-  /// Without a record, by the tiles that are there.
-  bool is_resumed() const {
-    if (record_ || store_ || kept_.empty()) return record_ != nullptr;
-    return TileStore(kept_, "`run`").has_start();
   }
 
   bool wants_report() const { return store_ || !request_.out.report.empty(); }
@@ -357,6 +356,9 @@ class TiledRun {
   const FitRequest& request_;
   RunStore* store_;
   const RunRecord* record_;
+  const TileRestorer* restorer_;
+  const bool resumed_;
+  const std::function<void()> on_begin_;
   RunObserver& observer_;
   const std::stop_token& stop_;
   const Clock::time_point start_ = Clock::now();

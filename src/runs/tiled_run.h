@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <stop_token>
 
 #include "unmar/runs/run.h"
@@ -15,8 +16,11 @@ int tile_count(const FitRequest& request);
 struct TiledRunContext {
   RunStore* store = nullptr;          ///< that the run is kept in; null: none
   const RunRecord* record = nullptr;  ///< what it was begun with, if it is resumed, else null
-  /// Without a store: where the tiles are kept; those that are there are taken. Empty: nowhere.
+  /// Without a store: where the tiles are kept; empty: nowhere. resumed: those that are there are
+  /// taken.
   std::filesystem::path folder = {};
+  bool resumed = false;
+  std::function<void()> on_begin = {};     ///< all that is given was found good
   const TileRestorer* restorer = nullptr;  ///< see Tiling
 };
 

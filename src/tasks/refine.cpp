@@ -94,6 +94,13 @@ RefineOptions resolve_refine(Task task, const RefineOptions& given, const Restor
   return options;
 }
 
+void check_error_known(Task task, const RefineOptions& o, bool has_fit) {
+  const bool looks_at_fit = task_info(task).needs_mask;  // at what was hidden from it
+  if (has_fit || !looks_at_fit || o.from == StartFrom::noise || o.start || o.prior_weight) return;
+  fail(ErrorCode::bad_argument,
+       "refine: the error of a prior that was not fitted here is not known; give `start` T0");
+}
+
 /// Noise that must be told apart from the picture has to be known.
 void check_noise_known(Task task, const RefineOptions& o) {
   if (!task_spec(task).only_noise) return;
@@ -133,6 +140,7 @@ class Refinement {
         context_(context),
         schedule_(model_.scheduler.schedule) {
     check_refine_options(task, options, schedule_.steps());
+    check_error_known(task, options, !context.prior && options.from == StartFrom::prior);
     result_.options = resolve_refine(task, options, resolve_for(task, degraded, mask, given_));
     sampler_ = make_sampler(options.sampler, *result_.options.eta);
     plan_ = make_plan(task, degraded, mask, result_.options.restore);
@@ -329,7 +337,8 @@ UnetModelOptions chain_network(const DdpmUnetOptions& unet, const RestoreOptions
           .precision = options.precision.value_or(Precision::tf32)};
 }
 
-ChainMemory memory_of_chain(const DdpmUnetOptions& unet, const RefineOptions& options) {
+ChainMemory memory_of_chain(const DdpmUnetOptions& unet, const RefineOptions& options,
+                            const Shape& result) {
   ChainMemory memory;
   for (const TensorSpec& spec : unet_tensors(unet)) {
     std::size_t count = 1;
@@ -338,6 +347,8 @@ ChainMemory memory_of_chain(const DdpmUnetOptions& unet, const RefineOptions& op
   }
   const bool has_gradient = options.consistency == Consistency::dps;
   memory.network = cost_of(unet, chain_network(unet, options.restore), has_gradient).memory;
+  constexpr std::size_t kPictures = 12;  // sample()'s, the sums of windows, observation and prior
+  memory.pictures = kPictures * sizeof(float) * result.count();
   return memory;
 }
 

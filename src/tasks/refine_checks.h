@@ -8,6 +8,8 @@ namespace unmar {
 // picture, Error{bad_input}.
 void check_refine_options(Task task, const RefineOptions& given, int timesteps);
 void check_noise_known(Task task, const RefineOptions& resolved);
+/// A chain begins where the noise drowns the error of what it starts from.
+void check_error_known(Task task, const RefineOptions& given, bool has_fit);
 /// Of the result's size.
 void check_model(const DdpmUnetOptions& unet, int channels, int height, int width);
 

@@ -46,9 +46,8 @@ class TileRefiner::Network {
       }
       waiting.clear();  // made for another number of threads
     }
-    const DiffusersModel& model = refiner.model_;
-    network_ =
-        std::make_unique<UnetModel>(model.unet, model.weights, chain_network(model.unet, options));
+    const DdpmUnetOptions& unet = refiner.model_.unet;
+    network_ = std::make_unique<UnetModel>(unet, refiner.weights_, chain_network(unet, options));
   }
   ~Network() {
     const std::lock_guard lock(refiner_.mutex_);
@@ -67,8 +66,13 @@ class TileRefiner::Network {
 
 TileRefiner::TileRefiner(Task task, int channels, DiffusersModel model,
                          const RefineOptions& options, const PictureParts* prior)
-    : task_(task), model_(std::move(model)), given_(options), prior_(prior) {
+    : task_(task),
+      model_(std::move(model)),
+      weights_(std::make_shared<const Weights>(std::move(model_.weights))),
+      given_(options),
+      prior_(prior) {
   check_refine_options(task, options, model_.scheduler.schedule.steps);
+  check_error_known(task, options, has_fit());
   resolved_ = resolve_refine(task, options, resolve(task, fit_alone(task, options.restore)));
   check_noise_known(task, resolved_);
   const int side = model_.unet.sample_size;
@@ -83,7 +87,6 @@ Restored TileRefiner::restore(const Image& part, const Rect& place, const Restor
                               const RestoreContext& context,
                               const std::function<void(double)>& on_share) const {
   const Network network(*this, resolve(task_, options));
-  const DiffusersModel model{.unet = model_.unet, .scheduler = model_.scheduler, .weights = {}};
   RefineOptions own = given_;
   own.restore = options;
   RefineContext how;
@@ -104,18 +107,38 @@ Restored TileRefiner::restore(const Image& part, const Rect& place, const Restor
       on_share(fit + (1 - fit) * progress.done / progress.steps);
     };
   }
-  Refined refined = refine(task_, part, nullptr, model, own, how);
+  Refined refined = refine(task_, part, nullptr, model_, own, how);
   Restored restored;
   if (refined.fit) restored = std::move(*refined.fit);
   restored.image = std::move(refined.image);
   return restored;
 }
 
-std::size_t TileRefiner::memory_beside_fit() const {
-  return memory_of_chain(model_.unet, resolved_).network;
+Shape TileRefiner::result_of(const Shape& part) const {
+  return {1, part.c, part.h * factor_, part.w * factor_};
 }
 
-double TileRefiner::seconds_beside_fit(const Shape& part) const {
+void TileRefiner::check(const Shape& part) const {
+  const Shape result = result_of(part);
+  const int size = model_.unet.sample_size;
+  if (result.h < size || result.w < size)
+    fail(
+        ErrorCode::bad_argument,
+        "refine: the model takes pictures of {0}x{0} px or more but the tiles have {1}x{2}; give a "
+        "larger `tile`",
+        size, result.w, result.h);
+}
+
+std::size_t TileRefiner::shared_memory() const {
+  return memory_of_chain(model_.unet, resolved_, {}).weights;
+}
+
+std::size_t TileRefiner::memory_beside_fit(const Shape& part) const {
+  const ChainMemory memory = memory_of_chain(model_.unet, resolved_, result_of(part));
+  return memory.network + memory.pictures;
+}
+
+double TileRefiner::seconds_beside_fit(const Shape& part, const std::stop_token& cancel) const {
   RestoreOptions alone = resolved_.restore;
   alone.threads = 1;
   const Network network(*this, alone);
@@ -123,16 +146,15 @@ double TileRefiner::seconds_beside_fit(const Shape& part) const {
   const Tensor x(window);
   const bool has_gradient = resolved_.consistency == Consistency::dps;
   const auto evaluate = [&] {
-    network.get()->predict(x, 0);
-    if (has_gradient) network.get()->gradient(x, 0, x);
+    network.get()->predict(x, 0, cancel);
+    if (has_gradient && !cancel.stop_requested()) network.get()->gradient(x, 0, x);
   };
   evaluate();  // the first takes longer
   const Stopwatch watch;
   evaluate();
   const double evaluation = watch.read().seconds;
-  const Shape result{1, part.c, part.h * factor_, part.w * factor_};
   const int timesteps = std::min(resolved_.steps, model_.scheduler.schedule.steps);
-  return evaluation * timesteps * window_count(model_.unet, result, resolved_.overlap);
+  return evaluation * timesteps * window_count(model_.unet, result_of(part), resolved_.overlap);
 }
 
 }  // namespace unmar

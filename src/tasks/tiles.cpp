@@ -293,14 +293,27 @@ Tiling::Tiling(Task task, const PictureParts& picture, const PictureParts* known
       reach_(reach_of(task, resolved_)),
       grid_(tile_grid(task, picture.height(), picture.width(), resolve(task, given))) {
   if (grid_.count() == 1) given_ = given, resolved_ = resolve(task, given);
+  if (restorer_) restorer_->check(shape_of_tile());
   if (given_.guide)
     check_guide(task, *given_.guide, picture.width() * factor_, picture.height() * factor_);
 }
 
 std::size_t Tiling::memory_needed() const {
+  const Shape tile = shape_of_tile();
+  const bool has_fit = !restorer_ || restorer_->has_fit();
+  return (has_fit ? unmar::memory_needed(task_, tile, given_) : 0) +
+         (restorer_ ? restorer_->memory_beside_fit(tile) : 0);
+}
+
+Shape Tiling::shape_of_tile() const {
   const Rect tile = grid_.tile(0);
-  return unmar::memory_needed(task_, {1, picture_.channels(), tile.height, tile.width}, given_) +
-         (restorer_ ? restorer_->memory_beside_fit() : 0);
+  return {1, picture_.channels(), tile.height, tile.width};
+}
+
+Tiling Tiling::fits_alone() const {
+  Tiling fits(*this);
+  fits.restorer_ = nullptr;
+  return fits;
 }
 
 Tiling::Part Tiling::look_at(const Rect& rect) const {

@@ -203,6 +203,18 @@ TEST_F(Refine, TilesAreResumedToTheSameBytes) {
   expect_refusal({"resume", "kept"}, kUsage, {"is finished"});
 }
 
+TEST_F(Refine, TilesWithWrongFilesLeaveNoRunBehind) {
+  put("in.png", test_picture(100, 90, 1));
+  put("mask.png", Image(1, 100, 91, 1.f));
+  const Words inpaint = refine({"--task", "inpaint", "--tile", "64", "--run", "kept"});
+  expect_refusal(inpaint + Words{"--mask", "mask.png"}, kFailure, {"mask"});
+  EXPECT_FALSE(std::filesystem::exists(in("kept")));
+  expect_refusal(inpaint + Words{"--mask", "in.png", "--prior", "input"}, kUsage, {"give --start"});
+  const Words denoise = refine({"--task", "denoise", "--tile", "64", "--run", "kept"});
+  expect_refusal(denoise + Words{"--watch", "wmv"}, kUsage, {"--watch"});
+  EXPECT_FALSE(std::filesystem::exists(in("kept")));
+}
+
 TEST_F(Refine, TilesStartFromAFileOfThePriorOrFromNothing) {
   put("in.png", test_picture(100, 90, 1));
   put("prior.png", test_picture(100, 90, 1));
@@ -215,7 +227,7 @@ TEST_F(Refine, TilesStartFromAFileOfThePriorOrFromNothing) {
   EXPECT_THAT(estimate.out, testing::ContainsRegex("in.png: 4 tiles, about .* GiB"));
   put("prior.png", test_picture(100, 91, 1));
   expect_refusal(how + Words{"--prior-file", "prior.png"}, kFailure,
-                 {"the prior is 91x100 px", "90x100"});
+                 {"--prior-file", "it is 91x100 px", "90x100"});
   expect_refusal(how + Words{"--save-prior", "p.tif"}, kUsage, {"--save-prior", "in tiles"});
 }
 
@@ -227,6 +239,10 @@ TEST_F(Refine, ARegionIsRefinedAlone) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(get("out.png").width(), 32);
   EXPECT_EQ(get("out.png").height(), 40);
+  const std::string expected = contents(in("out.png"));
+  put("prior.png", crop(test_picture(80, 60, 1), 10, 6, 40, 32));  // of the region alone
+  ASSERT_EQ(run(how + Words{"--prior-file", "prior.png", "--start", "100"}).code, 0);
+  EXPECT_EQ(contents(in("out.png")), expected);
 }
 
 TEST_F(Refine, ARunGoesOnWithItsOwnFilesOnly) {

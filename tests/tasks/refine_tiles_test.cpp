@@ -100,9 +100,10 @@ TEST(TileRefiner, CountsWhatItsChainsTake) {
   const auto parts = parts_of(picture);
   const Tiling fits(Task::denoise, *parts, nullptr,
                     fit_options_of(Task::denoise, in_tiles(), tiny_model().unet, {1, 1, 100, 90}));
-  EXPECT_EQ(tiled.tiling.memory_needed(), fits.memory_needed() + tiled.refiner.memory_beside_fit());
-  EXPECT_GT(tiled.refiner.memory_beside_fit(), 1000u);
-  EXPECT_GT(tiled.refiner.seconds_beside_fit({1, 1, 64, 64}), 0.0);
+  EXPECT_EQ(tiled.tiling.memory_needed(),
+            fits.memory_needed() + tiled.refiner.memory_beside_fit({1, 1, 64, 64}));
+  EXPECT_GT(tiled.refiner.memory_beside_fit({1, 1, 64, 64}), 1000u);
+  EXPECT_GT(tiled.refiner.seconds_beside_fit({1, 1, 64, 64}, {}), 0.0);
 }
 
 TEST(TileRefiner, TilesOfLargePicturesHoldThoseOfTheModel) {
@@ -137,6 +138,19 @@ TEST(TileRefiner, RefusesBeforeTheWorkBegins) {
   options.start = std::nullopt;
   options.restore.sigma = std::nullopt;
   EXPECT_THAT(refused(1, options), HasSubstr("give `sigma`"));
+  // What a tile without a hole would never notice.
+  options = in_tiles();
+  options.from = StartFrom::input;
+  options.start = std::nullopt;
+  EXPECT_THAT(error_of([&] { TileRefiner(Task::inpaint, 1, tiny_model(), options); },
+                       ErrorCode::bad_argument),
+              HasSubstr("give `start`"));
+  DiffusersModel large = tiny_model();
+  large.unet.sample_size = 80;
+  const Image picture = test_picture(100, 90, 1);
+  EXPECT_THAT(error_of([&] { InTiles(Task::denoise, picture, in_tiles(), nullptr, large); },
+                       ErrorCode::bad_argument),
+              HasSubstr("80x80 px or more but the tiles have 64x64; give a larger `tile`"));
 }
 
 }  // namespace refine_tiles_test

@@ -34,6 +34,9 @@ class UnetModel {
   /// weights: as fit_to_unet() gives them. throws Error{bad_argument} if they are of another
   /// network or the shape does not suit it, Error{too_large} if memory does not suffice.
   UnetModel(const DdpmUnetOptions& unet, Weights weights, const UnetModelOptions& options);
+  /// With weights that other models have, too.
+  UnetModel(const DdpmUnetOptions& unet, std::shared_ptr<const Weights> weights,
+            const UnetModelOptions& options);
   ~UnetModel();
   UnetModel(UnetModel&&) noexcept;
 

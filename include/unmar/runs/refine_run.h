@@ -59,7 +59,7 @@ class RefineObserver {
 /// Where a refinement is kept:
 ///   refine.json      the request, with the SHA-256 of every file that is read
 ///   checkpoint.bin   the fit of the prior so far; gone once the refinement is finished
-///   tiles/           in its place, of a picture in tiles: those that are done
+///   tiles/           of a picture in tiles, in place of the checkpoint: those that are done; stays
 ///   manifest.json    at the end
 struct RefineFolder {
   std::filesystem::path path;

@@ -110,12 +110,15 @@ struct Refined {
 
 /// How the network of a chain is made. options: resolved.
 UnetModelOptions chain_network(const DdpmUnetOptions& unet, const RestoreOptions& options);
-/// Bytes that a chain takes beside the pictures. options: resolved.
+/// Bytes that a chain takes. options: resolved.
 struct ChainMemory {
   std::size_t weights = 0;  ///< as they were read; the network has its own
   std::size_t network = 0;
+  std::size_t pictures = 0;
 };
-ChainMemory memory_of_chain(const DdpmUnetOptions& unet, const RefineOptions& options);
+/// result: [1,c,h,w].
+ChainMemory memory_of_chain(const DdpmUnetOptions& unet, const RefineOptions& options,
+                            const Shape& result);
 
 /// All of it is borrowed for the call.
 struct RefineContext {

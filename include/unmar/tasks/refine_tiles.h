@@ -33,14 +33,18 @@ class TileRefiner final : public TileRestorer {
                    const RestoreContext& context,
                    const std::function<void(double share)>& on_share) const override;
   bool has_fit() const override;
-  std::size_t memory_beside_fit() const override;
-  double seconds_beside_fit(const Shape& part) const override;
+  void check(const Shape& part) const override;
+  std::size_t shared_memory() const override;
+  std::size_t memory_beside_fit(const Shape& part) const override;
+  double seconds_beside_fit(const Shape& part, const std::stop_token& cancel) const override;
 
  private:
   class Network;
+  Shape result_of(const Shape& part) const;
 
   Task task_;
-  DiffusersModel model_;
+  DiffusersModel model_;  ///< without its weights
+  std::shared_ptr<const Weights> weights_;
   RefineOptions given_, resolved_;
   const PictureParts* prior_;
   int factor_;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <vector>
 
 #include "unmar/image/parts.h"
@@ -48,10 +49,13 @@ class TileRestorer {
                            const std::function<void(double share)>& on_share) const = 0;
   /// Whether it fits networks, which can start from the same weights.
   virtual bool has_fit() const = 0;
-  /// Bytes that a part takes, and core seconds about, beside its fit. part: [1,c,h,w] px of the
-  /// picture.
-  virtual std::size_t memory_beside_fit() const = 0;
-  virtual double seconds_beside_fit(const Shape& part) const = 0;
+  /// throws Error{bad_argument} if it cannot restore parts [1,c,h,w] of the picture.
+  virtual void check(const Shape& part) const = 0;
+  /// Bytes that all parts share, and those that each takes beside its fit.
+  virtual std::size_t shared_memory() const = 0;
+  virtual std::size_t memory_beside_fit(const Shape& part) const = 0;
+  /// Core seconds about, by trying it; once `cancel` is requested it returns soon.
+  virtual double seconds_beside_fit(const Shape& part, const std::stop_token& cancel) const = 0;
 };
 
 /// How a picture is restored in tiles.
@@ -70,6 +74,8 @@ class Tiling {
   int factor() const { return factor_; }  ///< how many times larger the result is
   std::size_t memory_needed() const;      ///< of a tile, see memory_of_tile()
   const TileRestorer* restorer() const { return restorer_; }
+  /// The same by restore() alone.
+  Tiling fits_alone() const;
 
   /// Of the whole picture, or of parts of a large one; nothing if tiles need not know it.
   std::optional<NoiseModel> noise() const;
@@ -91,6 +97,7 @@ class Tiling {
 
  private:
   struct Part;
+  Shape shape_of_tile() const;  ///< of the given picture
   Part look_at(const Rect& rect) const;
   Part part_of(int tile) const;
   RestoreOptions options_for(const Part& part, const TileStart& start) const;
