@@ -96,8 +96,7 @@ bool is_orphan(const fs::path& file) {
 }
 
 /// Whether the file was not touched for long, by the clock of the file system that has it.
-bool is_stale(const fs::path& file) {
-  if (is_orphan(file)) return true;
+bool is_untouched(const fs::path& file) {
   struct stat claim {
   }, now{};
   if (::stat(file.c_str(), &claim) != 0) return false;
@@ -107,6 +106,8 @@ bool is_stale(const fs::path& file) {
   ::unlink(clock.c_str());
   return known && time_of(now) - time_of(claim) > Claim::kStale;
 }
+
+bool is_stale(const fs::path& file) { return is_orphan(file) || is_untouched(file); }
 
 void serialize(Archive& archive, TileFacts& facts) {
   auto& [tile, had_work, iterations, best_iteration, stopped, seconds] = facts;
@@ -148,6 +149,8 @@ std::unique_ptr<Claim> Claim::take(const fs::path& file) {
   }
   return std::unique_ptr<Claim>(new Claim(file));
 }
+
+bool Claim::is_abandoned(const fs::path& file) { return is_orphan(file) && is_untouched(file); }
 
 TileStore::TileStore(fs::path folder, std::string where)
     : folder_(std::move(folder)), where_(std::move(where)) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <numeric>
 
@@ -45,27 +46,54 @@ void check_shown(const FitRequest& request, const RestoreOptions& resolved, int 
           name, tiles);
 }
 
+constexpr const char* kTemporary = ".unmar-tiles-";
+constexpr const char* kInUse = "run.claim";
+
+/// Tiles of runs that were killed: as large as their results, and hidden.
+void remove_abandoned(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    if (at->path().filename().string().starts_with(kTemporary) &&
+        Claim::is_abandoned(at->path() / kInUse)) {
+      std::error_code ignored;
+      fs::remove_all(at->path(), ignored);
+    }
+}
+
 /// A hidden folder of its own, for as long as this lives: another run's may be beside it, or one
 /// that a killed run left, whose tiles must not be taken.
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(const fs::path& beside) {
-    std::string name = (beside / ".unmar-tiles-XXXXXX").string();
+    remove_abandoned(beside);
+    std::string name = (beside / kTemporary).string() + "XXXXXX";
     if (!::mkdtemp(name.data()))
       fail(ErrorCode::io, "tiles: no folder for them can be made in '{}': {}", beside.string(),
            std::strerror(errno));
     path_ = name;
+    try {
+      in_use_ = Claim::take(path_ / kInUse);
+    } catch (...) {
+      remove();
+      throw;
+    }
   }
   ~TemporaryFolder() {
-    std::error_code error;
-    fs::remove_all(path_, error);
+    in_use_.reset();
+    remove();
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   const fs::path& path() const { return path_; }
 
  private:
+  void remove() const {
+    std::error_code error;
+    fs::remove_all(path_, error);
+  }
+
   fs::path path_;
+  std::unique_ptr<Claim> in_use_;
 };
 
 /// What is there of the path: a run's folder is made when all is found good.

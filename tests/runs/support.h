@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +15,18 @@
 #include "unmar/runs/run.h"
 
 namespace unmar::runs_test {
+
+/// As if nobody had touched it for years.
+inline void make_old(const std::filesystem::path& file) {
+  std::filesystem::last_write_time(
+      file, std::filesystem::file_time_type::clock::now() - std::chrono::years(20));
+}
+/// Of a process that this machine does not have.
+inline std::string killed_process() {
+  char host[256] = {};
+  EXPECT_EQ(::gethostname(host, sizeof host - 1), 0);
+  return std::string("999999999 ") + host + '\n';
+}
 
 /// Each test in a folder of its own.
 class RunsTest : public testing::Test {

@@ -1,19 +1,10 @@
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include "runs/support.h"
 #include "unmar/runs/tile_store.h"
+#include "runs/support.h"
 
 namespace unmar::runs_test {
 namespace {
 
-class Tiles : public RunsTest {
- protected:
-  static void make_old(const std::filesystem::path& file) {
-    const timespec old[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
-    ASSERT_EQ(::utimensat(AT_FDCWD, file.c_str(), old, 0), 0);
-  }
-};
+class Tiles : public RunsTest {};
 
 TEST_F(Tiles, ComeBackAsTheyWere) {
   const TileStore store(in("tiles"), "test");
@@ -47,10 +38,8 @@ TEST_F(Tiles, OfAProcessThatIsGoneAreTakenOver) {
   EXPECT_FALSE(store.claim(0));
   make_old(in("tiles/0.claim"));
   EXPECT_TRUE(store.claim(0));
-  // No process has this number on this machine: there is no need to wait.
-  char host[256] = {};
-  ASSERT_EQ(::gethostname(host, sizeof host - 1), 0);
-  std::ofstream(in("tiles/1.claim")) << "999999999 " << host << '\n';
+  // There is no need to wait for one of this machine.
+  std::ofstream(in("tiles/1.claim")) << killed_process();
   EXPECT_TRUE(store.claim(1));
 }
 

@@ -72,6 +72,27 @@ TEST_F(TiledRun, LeavesNothingBesideItsResult) {
   EXPECT_EQ(files, 2);
 }
 
+TEST_F(TiledRun, RemovesTheTilesOfRunsThatWereKilledAndNoOthers) {
+  const auto left = [&](const std::string& name, const std::string& claim, bool is_old) {
+    const fs::path folder = in(".unmar-tiles-" + name);
+    fs::create_directory(folder);
+    std::ofstream(folder / "0.tile") << "a tile";
+    if (claim.empty()) return folder;
+    std::ofstream(folder / "run.claim") << claim;
+    if (is_old) make_old(folder / "run.claim");
+    return folder;
+  };
+  const std::string alive = fmt::format("{} {}", ::getpid(), killed_process().substr(10));
+  const fs::path killed = left("killed", killed_process(), true);
+  const std::vector<fs::path> others = {
+      left("just-now", killed_process(), false), left("alive", alive, true),
+      left("elsewhere", "1 another-machine\n", true), left("unknown", "", true)};
+  RunObserver quiet;
+  run(tiled(), nullptr, quiet);
+  EXPECT_FALSE(fs::exists(killed));
+  for (const fs::path& other : others) EXPECT_TRUE(fs::exists(other / "0.tile")) << other;
+}
+
 TEST_F(TiledRun, KeepsItsTilesApartFromThoseOfAnotherRunInTheFolder) {
   RunObserver quiet;
   FitRequest a = tiled(), b = tiled("b");

@@ -34,6 +34,9 @@ class Claim {
   static constexpr double kStale = 120, kTouch = 20;  // s
   /// Null if another process has it, or another thread.
   static std::unique_ptr<Claim> take(const std::filesystem::path& file);
+  /// Whether it was left by a process of this machine that was killed at least kStale seconds ago.
+  /// Then nobody comes back to what it was for.
+  static bool is_abandoned(const std::filesystem::path& file);
   ~Claim();
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
