@@ -18,6 +18,7 @@
 #include "unmar/fit/fit.h"
 #include "unmar/fit/stages.h"
 #include "unmar/fit/stop.h"
+#include "unmar/fit/tiles.h"
 #include "unmar/gan/model.h"
 #include "unmar/gan/trainer.h"
 #include "unmar/graph/graph.h"

@@ -60,6 +60,9 @@ class Blur final : public Operator {
     return x;
   }
   int reach() const override { return std::max(reach_h_, reach_w_); }
+  std::unique_ptr<Operator> restricted(const Shape&, const Rect&) const override {
+    return std::make_unique<Blur>(*this);
+  }
 
  private:
   std::string text_;

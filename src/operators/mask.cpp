@@ -72,6 +72,10 @@ class Mask final : public Operator {
   }
 
   bool only_hides() const override { return true; }
+  std::unique_ptr<Operator> restricted(const Shape&, const Rect& part) const override {
+    return std::make_unique<Mask>(within(part));
+  }
+  Tensor within(const Rect& part) const { return crop(*mask_, part); }
 
  private:
   std::shared_ptr<const Tensor> mask_;  ///< shared with the graphs it was written into
@@ -94,6 +98,14 @@ class Masked final : public Operator {
   Tensor known_part(const Tensor& y) const override { return mask_.known_part(of_->known_part(y)); }
   bool only_hides() const override { return of_->only_hides(); }
   int reach() const override { return of_->reach(); }
+  std::unique_ptr<Operator> restricted(const Shape& x, const Rect& part) const override {
+    auto of = of_->restricted(x, part);
+    if (!of) return nullptr;
+    const int factor = x.h / output_shape(x).h;
+    return std::make_unique<Masked>(
+        std::move(of), mask_.within({part.y / factor, part.x / factor, part.height / factor,
+                                     part.width / factor}));
+  }
 
  private:
   std::unique_ptr<Operator> of_;

@@ -48,6 +48,9 @@ class Reduction final : public Operator {
     const bool wide = kernel_ == ReduceKernel::lanczos3;
     return kernel_ == ReduceKernel::box ? 0 : (wide ? 3 : 2) * factor_;
   }
+  std::unique_ptr<Operator> restricted(const Shape&, const Rect&) const override {
+    return std::make_unique<Reduction>(*this);
+  }
 
  private:
   ReduceKernel kernel_;

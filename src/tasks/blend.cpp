@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "base/fail.h"
-#include "tasks/canvas.h"
+#include "fit/canvas.h"
 #include "unmar/base/process.h"
 
 namespace unmar {

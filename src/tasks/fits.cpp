@@ -60,6 +60,19 @@ int most_of(const std::vector<FitPhase>& phases) {
   return most;
 }
 
+/// What a fit of this part of the picture is about. Only for tasks whose A shows or hides values.
+Plan part_of(const Plan& plan, const Rect& rect) {
+  Plan part;
+  part.y = crop(plan.y, rect);
+  part.input = crop(plan.input, rect.y, rect.x, rect.height, rect.width);
+  part.counts = plan.counts;
+  part.noise = plan.noise;
+  Tensor known = crop(plan.A->known_part(Tensor(plan.y.shape(), 1.f)), rect);
+  const bool all = std::ranges::all_of(known.values(), [](float v) { return v >= 1.f; });
+  part.A = all ? make_identity() : make_mask(std::move(known));
+  return part;
+}
+
 }  // namespace
 
 Draw::Draw(Task task, const Plan& plan, const RestoreOptions& own, const Tensor& also_hidden,

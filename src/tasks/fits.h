@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "tasks/canvas.h"
+#include "fit/canvas.h"
 #include "tasks/plan.h"
 #include "tasks/stopping.h"
 #include "unmar/fit/phases.h"

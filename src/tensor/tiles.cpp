@@ -29,6 +29,21 @@ TileAxis axis(int length, int size, int overlap) {
 
 }  // namespace
 
+Tensor crop(const Tensor& x, const Rect& part) {
+  if (x.empty()) return {};
+  const Shape& s = x.shape();
+  if (s.n != 1 || part.y < 0 || part.x < 0 || part.height < 1 || part.width < 1 ||
+      part.y + part.height > s.h || part.x + part.width > s.w)
+    fail(ErrorCode::bad_argument, "crop: {}x{} at ({}, {}) is not inside {}", part.width,
+         part.height, part.x, part.y, to_string(s));
+  Tensor result({1, s.c, part.height, part.width});
+  for (int c = 0; c < s.c; ++c)
+    for (int row = 0; row < part.height; ++row)
+      std::copy_n(x.data() + (static_cast<std::ptrdiff_t>(c) * s.h + part.y + row) * s.w + part.x,
+                  part.width, &result.at(0, c, row, 0));
+  return result;
+}
+
 TileAxis::TileAxis(int length, int size, int overlap)
     : TileAxis(length, size, overlap, spread(length, size, overlap)) {}
 

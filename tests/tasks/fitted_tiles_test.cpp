@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "fit/canvas.h"
 #include "tasks/blend.h"
-#include "tasks/canvas.h"
 #include "tasks/fitted_tiles.h"
 #include "tasks/support.h"
 

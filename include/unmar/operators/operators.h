@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "unmar/graph/graph.h"
+#include "unmar/tensor/tiles.h"
 
 /// What is known of the damage: the operator A of y = A x + noise.
 namespace unmar {
@@ -27,6 +28,11 @@ class Operator {
   /// How far from its place a value of A x looks at x, in pixels of x; 0: at its place alone. What
   /// is cut out of a picture predicts its values wrongly within so many pixels of where it was cut.
   virtual int reach() const { return 0; }
+  /// A of a part of the picture, whose shape is x [n,c,h,w]: of that part it makes what A makes
+  /// there of the whole, but within reach() of where it was cut. The corner and the sides of `part`
+  /// are multiples of x.h / output_shape(x).h. Null: parts cannot be looked at alone. throws
+  /// Error{bad_argument} if nothing is known there.
+  virtual std::unique_ptr<Operator> restricted(const Shape& x, const Rect& part) const;
 };
 
 std::unique_ptr<Operator> make_identity();

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "unmar/tensor/tensor.h"
+
 namespace unmar {
 
 /// A part of a picture, in pixels.
@@ -10,6 +12,9 @@ struct Rect {
   int y = 0, x = 0, height = 0, width = 0;
   bool operator==(const Rect&) const = default;
 };
+
+/// Of a tensor [1,c,h,w]; empty: empty. throws Error{bad_argument} if the part is not inside.
+Tensor crop(const Tensor& x, const Rect& part);
 
 /// Overlapping intervals of one size that cover a length, evenly spread, the first and the last at
 /// its ends; and the share of each in what is blended of them: it falls linearly to an interval's

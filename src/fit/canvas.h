@@ -1,16 +1,10 @@
 #pragma once
 
-#include "tasks/plan.h"
+#include "unmar/tensor/tensor.h"
 #include "unmar/tensor/tiles.h"
 
 /// A picture of which one tile after the other is fitted.
 namespace unmar {
-
-/// [1,c,h,w]; empty: empty.
-Tensor crop(const Tensor& x, const Rect& rect);
-
-/// What a fit of this part of the picture is about. Only for tasks whose A shows or hides values.
-Plan part_of(const Plan& plan, const Rect& rect);
 
 /// whole += part times the shares of the tile that it is of.
 void add_share(const TileGrid& grid, int tile, const Tensor& part, Tensor& whole);

@@ -1,4 +1,4 @@
-#include "tasks/canvas.h"
+#include "fit/canvas.h"
 
 #include <algorithm>
 
@@ -26,33 +26,10 @@ void for_pixels(const TileGrid& grid, int tile, const Shape& picture, Visit visi
 
 }  // namespace
 
-Tensor crop(const Tensor& x, const Rect& rect) {
-  if (x.empty()) return {};
-  const Shape& s = x.shape();
-  Tensor part({1, s.c, rect.height, rect.width});
-  for (int c = 0; c < s.c; ++c)
-    for (int row = 0; row < rect.height; ++row)
-      std::copy_n(x.data() + (static_cast<std::ptrdiff_t>(c) * s.h + rect.y + row) * s.w + rect.x,
-                  rect.width, &part.at(0, c, row, 0));
-  return part;
-}
-
 void add_share(const TileGrid& grid, int tile, const Tensor& part, Tensor& whole) {
   for_pixels(grid, tile, whole.shape(), [&](std::size_t at, std::size_t from, float share) {
     whole.data()[at] += share * part.data()[from];
   });
-}
-
-Plan part_of(const Plan& plan, const Rect& rect) {
-  Plan part;
-  part.y = crop(plan.y, rect);
-  part.input = crop(plan.input, rect.y, rect.x, rect.height, rect.width);
-  part.counts = plan.counts;
-  part.noise = plan.noise;
-  Tensor known = crop(plan.A->known_part(Tensor(plan.y.shape(), 1.f)), rect);
-  const bool all = std::ranges::all_of(known.values(), [](float v) { return v >= 1.f; });
-  part.A = all ? make_identity() : make_mask(std::move(known));
-  return part;
 }
 
 Canvas::Canvas(const TileGrid& grid, int tile, const Tensor& around, const Tensor* sum)
