@@ -92,7 +92,8 @@ void RefineConsole::writing() {
 void RefineConsole::finished(const RefineRequest& request, const RefineRunResult& result) {
   if (!options_.quiet) {
     say("{}", refinement_summary(request, result));
-    if (result.refined.cancelled && !options_.folder.empty())
+    const bool failed = result.tiled && result.tiled->tiling->failed;
+    if ((result.refined.cancelled || failed) && !options_.folder.empty())
       say("'unmar resume {}' goes on from here", options_.folder);
   }
   if (options_.json) print("{}\n", result_json(request, result));

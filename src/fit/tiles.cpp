@@ -54,9 +54,21 @@ class TiledFit {
         reach_(divided_up(A.reach(), factor_)),
         grid_(grid_of(tiles, y.shape(), factor_, reach_)),
         x_grid_(grid_.scaled(factor_)) {
+    const auto is_of = [](const Tensor& t, const Shape& s) {
+      return t.empty() || (t.shape().n == 1 && t.shape().h == s.h && t.shape().w == s.w);
+    };
+    const bool fits = y.shape() == A.output_shape(x_shape) && is_of(problem.picture, x_shape) &&
+                      (problem.hidden.empty() || problem.hidden.shape() == y.shape());
+    if (!fits)
+      fail(
+          ErrorCode::bad_argument,
+          "fit_tiles: the observation is {}, hidden {}, the picture to start from {}, for {} of {}",
+          to_string(y.shape()), to_string(problem.hidden.shape()),
+          to_string(problem.picture.shape()), A.describe(), to_string(x_shape));
     if (!problem.own_input.empty() || options.stages || !options.watchers.empty())
       fail(ErrorCode::bad_argument,
            "fit_tiles: `own_input`, `stages` and `watchers` belong to one fit; leave them out");
+    check_known();
   }
 
   FitResult go(const std::function<void(const FitProgress&)>& on_iteration) {
@@ -71,10 +83,55 @@ class TiledFit {
                                             std::string_view resume) {
       return fit_one(part, tell, resume);
     };
-    return fit_phases(phases, fit_part, on_iteration, options_.resume);
+    std::function<void(const FitProgress&)> tell;
+    if (on_iteration)
+      tell = [&](const FitProgress& progress) {
+        FitProgress own = progress;
+        own.save_to = [&](Archive& archive) {
+          serialize_tiles(archive);
+          progress.save_to(archive);
+        };
+        on_iteration(own);
+      };
+    std::string_view rest;
+    if (!options_.resume.empty()) {
+      Archive archive(options_.resume, "fit_tiles: the state to resume");
+      serialize_tiles(archive);
+      rest = archive.take_rest();
+    }
+    FitResult result = fit_phases(phases, fit_part, tell, rest);
+    if (result.stopped_by == StoppedBy::cancelled) result.best = {};
+    return result;
   }
 
  private:
+  /// What a state belongs to.
+  void serialize_tiles(Archive& archive) const {
+    const std::vector<int> own = {x_shape_.c, x_shape_.h,  x_shape_.w,     factor_,
+                                  reach_,     tiles_.side, tiles_.overlap, tiles_.warm_up};
+    for (const int value : own) {
+      int saved = value;
+      archive(saved);
+      archive.require(saved == value, "it is of another picture or of other tiles");
+    }
+  }
+
+  /// Before hours of work.
+  void check_known() const {
+    const Tensor known = A_.known_part(Tensor(y_.shape(), 1.f));
+    for (int tile = 0; tile < grid_.count(); ++tile) {
+      const Rect r = grid_.tile(tile);
+      const Tensor here = crop(known, r), hidden = hidden_in(r);
+      bool any = false;
+      for (std::size_t i = 0; i < here.count() && !any; ++i)
+        any = here.data()[i] != 0.f && (hidden.empty() || hidden.data()[i] == 0.f);
+      if (!any)
+        fail(ErrorCode::bad_argument,
+             "fit_tiles: of the {}x{} values at ({}, {}) none is known; take larger tiles", r.width,
+             r.height, r.x, r.y);
+    }
+  }
+
   FitResult fit_one(const FitPart& part, const std::function<void(const FitProgress&)>& tell,
                     std::string_view resume) const {
     const bool is_warm_up = part.phase == 0;
@@ -87,6 +144,7 @@ class TiledFit {
     if (is_warm_up) how.iterations = tiles_.warm_up;
     const auto stopper = is_warm_up || !tiles_.make_stopper ? make_fixed_count()
                                                             : tiles_.make_stopper(grid_.tile(tile));
+    if (!stopper) fail(ErrorCode::bad_argument, "fit_tiles: make_stopper made none");
     const Problem problem = problem_of(tile, part.attempt);
     const Tensor nothing(x_shape_, 0.f);
     Canvas iterate(x_grid_, tile, nothing, part.sum), average = iterate;

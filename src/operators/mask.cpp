@@ -72,7 +72,8 @@ class Mask final : public Operator {
   }
 
   bool only_hides() const override { return true; }
-  std::unique_ptr<Operator> restricted(const Shape&, const Rect& part) const override {
+  std::unique_ptr<Operator> restricted(const Shape& x, const Rect& part) const override {
+    output_shape(x);  // throws if the mask is not of its size
     return std::make_unique<Mask>(within(part));
   }
   Tensor within(const Rect& part) const { return crop(*mask_, part); }

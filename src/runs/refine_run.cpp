@@ -247,7 +247,8 @@ class RefineRun {
     Refined& refined = result_.refined;
     refined.options = refinement_.refiner->options();
     refined.values = restored.values;
-    refined.cancelled = restored.fit.stopped_by == StoppedBy::cancelled;
+    refined.cancelled =
+        restored.fit.stopped_by == StoppedBy::cancelled && !result_.tiled->tiling->failed;
     refined.psnr = restored.psnr;
     refined.ssim = restored.ssim;
     refined.psnr_input = restored.psnr_input;

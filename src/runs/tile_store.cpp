@@ -150,7 +150,13 @@ std::unique_ptr<Claim> Claim::take(const fs::path& file) {
   return std::unique_ptr<Claim>(new Claim(file));
 }
 
-bool Claim::is_abandoned(const fs::path& file) { return is_orphan(file) && is_untouched(file); }
+bool Claim::is_abandoned(const fs::path& file) {
+  try {
+    return is_orphan(file) && is_untouched(file);
+  } catch (const Error&) {  // no file can be made beside it to tell the time: it may be gone
+    return false;
+  }
+}
 
 TileStore::TileStore(fs::path folder, std::string where)
     : folder_(std::move(folder)), where_(std::move(where)) {

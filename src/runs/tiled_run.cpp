@@ -47,17 +47,35 @@ void check_shown(const FitRequest& request, const RestoreOptions& resolved, int 
 }
 
 constexpr const char* kTemporary = ".unmar-tiles-";
+constexpr const char* kUnwanted = ".unmar-old-";  ///< what is being removed, or was when it ended
 constexpr const char* kInUse = "run.claim";
 
-/// Tiles of runs that were killed: as large as their results, and hidden.
-void remove_abandoned(const fs::path& folder) {
+/// Under another name first, so that nobody takes what is half removed for something.
+void remove_folder(const fs::path& folder) {
+  const fs::path unwanted =
+      folder.parent_path() / (kUnwanted + folder.filename().string().substr(1));
   std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (at->path().filename().string().starts_with(kTemporary) &&
-        Claim::is_abandoned(at->path() / kInUse)) {
-      std::error_code ignored;
-      fs::remove_all(at->path(), ignored);
+  fs::rename(folder, unwanted, error);
+  if (!error) fs::remove_all(unwanted, error);
+}
+
+/// Tiles of runs that were killed: as large as their results, and hidden. A run that lives holds
+/// the lock of its folder, and touches its claim where a file system has no locks.
+void remove_abandoned(const fs::path& beside) {
+  std::error_code error;
+  std::vector<fs::path> folders;
+  for (fs::directory_iterator at(beside, error), end; !error && at != end; at.increment(error))
+    folders.push_back(at->path());
+  for (const fs::path& folder : folders) {
+    const std::string name = folder.filename().string();
+    if (name.starts_with(kUnwanted)) fs::remove_all(folder, error);
+    if (!name.starts_with(kTemporary) || !Claim::is_abandoned(folder / kInUse)) continue;
+    try {
+      const FolderLock lock(folder, "tiles");
+      remove_folder(folder);
+    } catch (const Error&) {  // somebody works there
     }
+  }
 }
 
 /// A hidden folder of its own, for as long as this lives: another run's may be beside it, or one
@@ -72,27 +90,24 @@ class TemporaryFolder {
            std::strerror(errno));
     path_ = name;
     try {
+      lock_.emplace(path_, "tiles");
       in_use_ = Claim::take(path_ / kInUse);
     } catch (...) {
-      remove();
+      remove_folder(path_);
       throw;
     }
   }
   ~TemporaryFolder() {
+    remove_folder(path_);
     in_use_.reset();
-    remove();
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   const fs::path& path() const { return path_; }
 
  private:
-  void remove() const {
-    std::error_code error;
-    fs::remove_all(path_, error);
-  }
-
   fs::path path_;
+  std::optional<FolderLock> lock_;
   std::unique_ptr<Claim> in_use_;
 };
 

@@ -153,6 +153,66 @@ TEST(FitTiles, EachTileHasAStopperOfItsOwnAndIsResumedToTheSame) {
   EXPECT_TRUE(std::ranges::equal(resumed.best.values(), whole.best.values()));
 }
 
+TEST(FitTiles, CancelledThereIsNoPicture) {
+  const Tensor y = waves(40, 72);
+  const auto engine = make_engine("cpu");
+  for (const int moment : {5, 25}) {  // of the warm-up, and of the first tile
+    std::stop_source source;
+    const FitResult result = fit_tiles(
+        y, y.shape(), *make_identity(), small_network(), short_fit(),
+        {.side = 40, .overlap = 8, .warm_up = 10}, *engine,
+        [&](const FitProgress& p) {
+          if (p.row.iteration == moment) source.request_stop();
+        },
+        source.get_token());
+    EXPECT_EQ(result.stopped_by, StoppedBy::cancelled);
+    EXPECT_TRUE(result.best.empty()) << moment;
+  }
+}
+
+TEST(FitTiles, TakesNoStateOfOtherTiles) {
+  const Tensor y = waves(40, 72), narrow = waves(40, 71);
+  const auto engine = make_engine("cpu");
+  const TileOptions tiles{.side = 40, .overlap = 8, .warm_up = 10};
+  std::string state;
+  fit_tiles(y, y.shape(), *make_identity(), small_network(), short_fit(12), tiles, *engine,
+            [&](const FitProgress& p) {
+              if (p.row.iteration == 15) state = p.save();
+            });
+  FitOptions go_on = short_fit(12);
+  go_on.resume = state;
+  TileOptions others = tiles;
+  others.overlap = 12;
+  for (const auto& [picture, own] :
+       {std::pair<const Tensor*, const TileOptions*>{&y, &others}, {&narrow, &tiles}})
+    EXPECT_THAT(test::error_text(
+                    [&] {
+                      fit_tiles(*picture, picture->shape(), *make_identity(), small_network(),
+                                go_on, *own, *engine);
+                    },
+                    ErrorCode::bad_input),
+                HasSubstr("other tiles"));
+}
+
+TEST(FitTiles, FindsWhatDoesNotFitBeforeTheFirstIteration) {
+  const Tensor y = waves(60, 60, 3);
+  const auto engine = make_engine("ref");
+  const TileOptions tiles{.side = 40, .overlap = 8};
+  const auto text = [&](const Operator& A, const ProblemOptions& problem) {
+    return test::error_text(
+        [&] { fit_tiles(y, y.shape(), A, problem, short_fit(), tiles, *engine); });
+  };
+  ProblemOptions problem = small_network();
+  problem.hidden = Tensor({1, 1, 60, 60}, 0.f);
+  EXPECT_THAT(text(*make_identity(), problem), HasSubstr("hidden [1,1,60,60]"));
+  problem = small_network();
+  EXPECT_THAT(text(*make_mask(Tensor({1, 1, 64, 64}, 1.f)), problem), HasSubstr("mask: is 64x64"));
+  Tensor mask({1, 1, 60, 60}, 1.f);
+  for (int row = 0; row < 45; ++row) std::fill_n(&mask.at(0, 0, row, 0), 45, 0.f);
+  EXPECT_THAT(text(*make_mask(mask), problem),
+              HasSubstr("of the 40x40 values at (0, 0) none is known"));
+}
+
 TEST(FitTiles, RefusesWhatBelongsToOneFit) {
   const Tensor y = waves(40, 40);
   const auto engine = make_engine("ref");

@@ -25,10 +25,12 @@ struct TileOptions {
 /// hidden from the fit. y, x_shape: one picture; where A makes it smaller, by a whole factor.
 /// problem: `picture` and `hidden` are those of the whole; options: of each fit, `resume` of all.
 /// The result is counted through all fits, as fit_phases() does it, and on_iteration sees the whole
-/// picture in the making. Memory: that of the fit of a tile, and five pictures.
+/// picture in the making. Memory: that of the fit of a tile, and seven pictures.
 /// Cancelled: FitResult::best is empty, for tiles are missing.
-/// throws Error{unsupported} if A cannot be looked at in parts, Error{bad_argument} for own_input,
-/// stages and watchers, which belong to one fit, and what make_problem() and fit() throw.
+/// throws Error{unsupported} if A cannot be looked at in parts; Error{bad_argument} for own_input,
+/// stages and watchers, which belong to one fit, and if in a tile nothing is known;
+/// Error{bad_input} for a state of another picture or other tiles; and what make_problem() and
+/// fit() throw.
 FitResult fit_tiles(const Tensor& y, const Shape& x_shape, const Operator& A,
                     const ProblemOptions& problem, const FitOptions& options,
                     const TileOptions& tiles, Engine& engine,
