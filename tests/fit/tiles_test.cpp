@@ -183,15 +183,16 @@ TEST(FitTiles, TakesNoStateOfOtherTiles) {
   go_on.resume = state;
   TileOptions others = tiles;
   others.overlap = 12;
-  for (const auto& [picture, own] :
-       {std::pair<const Tensor*, const TileOptions*>{&y, &others}, {&narrow, &tiles}})
-    EXPECT_THAT(test::error_text(
-                    [&] {
-                      fit_tiles(*picture, picture->shape(), *make_identity(), small_network(),
-                                go_on, *own, *engine);
-                    },
-                    ErrorCode::bad_input),
-                HasSubstr("other tiles"));
+  const auto refused = [&](const Tensor& picture, const TileOptions& own) {
+    return test::error_text(
+        [&] {
+          fit_tiles(picture, picture.shape(), *make_identity(), small_network(), go_on, own,
+                    *engine);
+        },
+        ErrorCode::bad_input);
+  };
+  EXPECT_THAT(refused(y, others), HasSubstr("other tiles"));
+  EXPECT_THAT(refused(narrow, tiles), HasSubstr("another picture"));
 }
 
 TEST(FitTiles, FindsWhatDoesNotFitBeforeTheFirstIteration) {
