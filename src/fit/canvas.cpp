@@ -60,4 +60,16 @@ Tensor Canvas::share_of(const Tensor& tile) const {
   return whole;
 }
 
+FitProgress on_whole(const FitProgress& p, Canvas& iterate, Canvas& average) {
+  FitProgress whole{p.row,
+                    p.iterations,
+                    p.seconds,
+                    p.best_iteration,
+                    iterate.with(p.restored),
+                    p.average.empty() ? p.average : average.with(p.average),
+                    p.save_to};
+  whole.cancelled = p.cancelled;
+  return whole;
+}
+
 }  // namespace unmar

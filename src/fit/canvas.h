@@ -1,5 +1,6 @@
 #pragma once
 
+#include "unmar/fit/fit.h"
 #include "unmar/tensor/tensor.h"
 #include "unmar/tensor/tiles.h"
 
@@ -27,5 +28,9 @@ class Canvas {
   int tile_;
   Tensor before_, picture_;
 };
+
+/// What a tile's fit tells, with the whole pictures in place of the tile's; valid until the next
+/// call.
+FitProgress on_whole(const FitProgress& of_tile, Canvas& iterate, Canvas& average);
 
 }  // namespace unmar

@@ -148,16 +148,8 @@ class TiledFit {
     const Problem problem = problem_of(tile, part.attempt);
     const Tensor nothing(x_shape_, 0.f);
     Canvas iterate(x_grid_, tile, nothing, part.sum), average = iterate;
-    const auto on_tile = [&](const FitProgress& p) {
-      FitProgress whole{p.row,
-                        p.iterations,
-                        p.seconds,
-                        p.best_iteration,
-                        iterate.with(p.restored),
-                        p.average.empty() ? p.average : average.with(p.average),
-                        p.save_to};
-      whole.cancelled = p.cancelled;
-      tell(whole);
+    const auto on_tile = [&](const FitProgress& progress) {
+      tell(on_whole(progress, iterate, average));
     };
     FitResult result = fit(problem, engine_, how, *stopper, nullptr, on_tile, cancel_);
     result.best = iterate.share_of(result.best);

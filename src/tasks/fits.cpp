@@ -180,16 +180,8 @@ FitResult Fits::fit_tile(Engine& engine, const FitPart& part, const FitOptions& 
   const Tensor reference =
       context.reference ? crop(to_tensor(*context.reference), plan_.tiles->tile(tile)) : Tensor();
   Canvas iterate(*plan_.tiles, tile, around, part.sum), average = iterate;
-  const auto on_tile = [&](const FitProgress& p) {
-    FitProgress whole{p.row,
-                      p.iterations,
-                      p.seconds,
-                      p.best_iteration,
-                      iterate.with(p.restored),
-                      p.average.empty() ? p.average : average.with(p.average),
-                      p.save_to};
-    whole.cancelled = p.cancelled;
-    on_iteration(whole);
+  const auto on_tile = [&](const FitProgress& progress) {
+    on_iteration(on_whole(progress, iterate, average));
   };
   FitResult result = fit(draw_->problem, engine, how, *draw_->stopping.stopper,
                          context.reference ? &reference : nullptr, on_tile, context.cancel);
