@@ -1,11 +1,6 @@
 #include "runs/tiled_run.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <memory>
 #include <mutex>
 #include <numeric>
 
@@ -17,6 +12,7 @@
 #include "runs/pictures.h"
 #include "runs/preview.h"
 #include "runs/record.h"
+#include "runs/temporary_folder.h"
 #include "runs/tile_estimate.h"
 #include "runs/tile_source.h"
 #include "runs/tile_work.h"
@@ -45,71 +41,6 @@ void check_shown(const FitRequest& request, const RestoreOptions& resolved, int 
           "none; `preview` FILE shows tiles",
           name, tiles);
 }
-
-constexpr const char* kTemporary = ".unmar-tiles-";
-constexpr const char* kUnwanted = ".unmar-old-";  ///< what is being removed, or was when it ended
-constexpr const char* kInUse = "run.claim";
-
-/// Under another name first, so that nobody takes what is half removed for something.
-void remove_folder(const fs::path& folder) {
-  const fs::path unwanted =
-      folder.parent_path() / (kUnwanted + folder.filename().string().substr(1));
-  std::error_code error;
-  fs::rename(folder, unwanted, error);
-  if (!error) fs::remove_all(unwanted, error);
-}
-
-/// Tiles of runs that were killed: as large as their results, and hidden. A run that lives holds
-/// the lock of its folder, and touches its claim where a file system has no locks.
-void remove_abandoned(const fs::path& beside) {
-  std::error_code error;
-  std::vector<fs::path> folders;
-  for (fs::directory_iterator at(beside, error), end; !error && at != end; at.increment(error))
-    folders.push_back(at->path());
-  for (const fs::path& folder : folders) {
-    const std::string name = folder.filename().string();
-    if (name.starts_with(kUnwanted)) fs::remove_all(folder, error);
-    if (!name.starts_with(kTemporary) || !Claim::is_abandoned(folder / kInUse)) continue;
-    try {
-      const FolderLock lock(folder, "tiles");
-      remove_folder(folder);
-    } catch (const Error&) {  // somebody works there
-    }
-  }
-}
-
-/// A hidden folder of its own, for as long as this lives: another run's may be beside it, or one
-/// that a killed run left, whose tiles must not be taken.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(const fs::path& beside) {
-    remove_abandoned(beside);
-    std::string name = (beside / kTemporary).string() + "XXXXXX";
-    if (!::mkdtemp(name.data()))
-      fail(ErrorCode::io, "tiles: no folder for them can be made in '{}': {}", beside.string(),
-           std::strerror(errno));
-    path_ = name;
-    try {
-      lock_.emplace(path_, "tiles");
-      in_use_ = Claim::take(path_ / kInUse);
-    } catch (...) {
-      remove_folder(path_);
-      throw;
-    }
-  }
-  ~TemporaryFolder() {
-    remove_folder(path_);
-    in_use_.reset();
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-  std::optional<FolderLock> lock_;
-  std::unique_ptr<Claim> in_use_;
-};
 
 /// What is there of the path: a run's folder is made when all is found good.
 fs::path existing_part_of(fs::path path) {
