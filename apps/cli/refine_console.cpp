@@ -69,9 +69,8 @@ void RefineConsole::tiles_started(const RefineRequest& request, const RunStart& 
   say("refine {} ({})", request.in.picture.string(), describe(run.input));
   say_warning(request.in.picture, run.input.source);
   if (const std::string words = in_words(run.start.values); !words.empty()) say("{}", words);
-  const bool fits = request.prior_file.empty() && request.options.from == StartFrom::prior;
   say("in {} tiles of {} px, each with {}a chain of its own", run.tiles->count, run.tiles->size,
-      fits ? "a fit and " : "");
+      has_fit(request) ? "a fit and " : "");
   if (run.tiles->estimate)
     say("{}", in_words(*run.tiles->estimate, run.start.options.threads.value()));
   if (run.resumed) say("going on with the tiles that are not done");

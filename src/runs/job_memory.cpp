@@ -16,13 +16,10 @@ namespace unmar {
 
 std::size_t memory_needed(const FitRequest& request) {
   const RestoreOptions given = runs::options_with_files(request);
-  ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
-  if (const auto& region = request.in.reading.region)
-    info.height = region->height, info.width = region->width;
-  if (info.height < 1 || info.width < 1) return 0;  // which reading refuses
-  const Shape picture{1, info.channels, info.height, info.width};
+  const Shape picture = runs::shape_of(request.in);
+  if (picture.h < 1 || picture.w < 1) return 0;  // which reading refuses
   const RestoreOptions resolved = resolve(request.task, given);
-  const int tiles = tile_grid(request.task, info.height, info.width, resolved).count();
+  const int tiles = tile_grid(request.task, picture.h, picture.w, resolved).count();
   if (tiles == 1) return memory_needed(request.task, picture, given);
   const auto at_once = static_cast<std::size_t>(std::min(thread_count(*resolved.threads), tiles));
   return runs::held_in_tiles(picture) + at_once * memory_of_tile(request.task, picture, given);
@@ -36,8 +33,7 @@ std::size_t memory_needed(const RefineRequest& request) {
   RefineOptions options = request.options;
   options.restore = resolve(request.task, fitting.options);
   const Shape picture = runs::shape_of(request.in);
-  const bool fits = request.prior_file.empty() && request.options.from == StartFrom::prior;
-  const std::size_t fit = fits ? memory_needed(fitting) : runs::held_in_tiles(picture);
+  const std::size_t fit = has_fit(request) ? memory_needed(fitting) : runs::held_in_tiles(picture);
   const TileGrid grid = tile_grid(request.task, picture.h, picture.w, options.restore);
   const int factor = options.restore.factor.value_or(1);
   const Rect tile = grid.tile(0);

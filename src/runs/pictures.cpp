@@ -8,6 +8,12 @@
 
 namespace unmar::runs {
 
+Shape shape_of(const RunInputs& in) {
+  const ImageInfo info = read_image_info(in.picture, in.reading.page);
+  const Rect size = in.reading.region.value_or(Rect{0, 0, info.height, info.width});
+  return {1, info.channels, size.height, size.width};
+}
+
 ReadOptions reading_of_picture(const RunInputs& in) {
   constexpr double kMostMissing = 0.5;  // of more, most of the picture would be made up
   ReadOptions reading = in.reading;

@@ -19,6 +19,9 @@ struct Pictures {
 /// throws as read_image() and known_pixels().
 Pictures read_pictures(const RunInputs& in, const RestoreOptions& resolved, bool alone = true);
 
+/// [1,c,h,w] of the picture that is restored, or its region. Reads the head of its file.
+Shape shape_of(const RunInputs& in);
+
 /// How the picture of a run is read.
 ReadOptions reading_of_picture(const RunInputs& in);
 /// Tells what was wrong with the file of a picture, if anything was.

@@ -90,8 +90,7 @@ std::string tiled_manifest(const RefineRequest& request, const RefineRunResult& 
   json["prior_file"] =
       request.prior_file.empty() ? Json(nullptr) : Json(request.prior_file.string());
   json["model"] = model;
-  const bool has_fit = request.prior_file.empty() && request.options.from == StartFrom::prior;
-  if (!has_fit) json["network"] = nullptr;
+  if (!has_fit(request)) json["network"] = nullptr;
   json["result"].update(tiled_facts(request, run));
   return dumped_leniently(json);
 }

@@ -7,11 +7,6 @@
 
 namespace unmar {
 namespace runs {
-Shape shape_of(const RunInputs& in) {
-  const ImageInfo info = read_image_info(in.picture, in.reading.page);
-  const Rect size = in.reading.region.value_or(Rect{0, 0, info.height, info.width});
-  return {1, info.channels, size.height, size.width};
-}
 
 ReadOptions reading_of_prior(const RefineRequest& request) {
   const RunInputs& in = request.in;
@@ -51,6 +46,10 @@ TileRefinement open_refinement(const RefineRequest& request, DiffusersModel mode
 }
 
 }  // namespace runs
+
+bool has_fit(const RefineRequest& request) {
+  return request.prior_file.empty() && request.options.from == StartFrom::prior;
+}
 
 FitRequest fit_request_of(const RefineRequest& request) {
   FitRequest fit{.task = request.task, .in = request.in};

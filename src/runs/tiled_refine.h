@@ -8,9 +8,6 @@
 
 namespace unmar::runs {
 
-/// [1,c,h,w] of the picture that is restored, or its region. Reads the head of its file.
-Shape shape_of(const RunInputs& in);
-
 /// How the file of the prior is read: as it is, of the region, unless it shows just that.
 ReadOptions reading_of_prior(const RefineRequest& request);
 

@@ -356,10 +356,9 @@ class TiledRun {
 int tile_count(const FitRequest& request) {
   const RestoreOptions resolved = resolve(request.task, options_with_files(request));
   if (resolved.tile == "none") return 1;
-  const ImageInfo info = read_image_info(request.in.picture, request.in.reading.page);
-  const Rect size = request.in.reading.region.value_or(Rect{0, 0, info.height, info.width});
-  if (size.height < 1 || size.width < 1) return 1;  // which reading refuses
-  return tile_grid(request.task, size.height, size.width, resolved).count();
+  const Shape picture = shape_of(request.in);
+  if (picture.h < 1 || picture.w < 1) return 1;  // which reading refuses
+  return tile_grid(request.task, picture.h, picture.w, resolved).count();
 }
 
 fs::path working_folder(const fs::path& result) {

@@ -27,6 +27,8 @@ struct RefineRequest {
 std::string to_json(const RefineRequest& request);
 RefineRequest refine_request_from_json(std::string_view json, std::string_view where);
 
+/// Whether a network is fitted for it: it starts neither from a file nor without a prior.
+bool has_fit(const RefineRequest& request);
 /// Its fits alone: the same picture, options, result and preview.
 FitRequest fit_request_of(const RefineRequest& request);
 
