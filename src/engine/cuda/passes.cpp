@@ -1,12 +1,12 @@
 #include "engine/cuda/passes.h"
 
 #include <algorithm>
-#include <limits>
+#include <bit>
 
 namespace unmar::cuda {
 namespace {
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kNaN = std::bit_cast<float>(0x7FFFFFFFu);  // and two bf16 that are NaN
 
 template <Kernel kKernel>
 void reorder(Emitter& e, const float* src, float* dst, const Place& place) {
@@ -20,7 +20,12 @@ class PassWriter {
  public:
   PassWriter(const Graph& graph, const CompileOptions& options, const ProgramPlan& plan,
              const DeviceParams& params, const DeviceMemory& arena)
-      : graph_(graph), options_(options), plan_(plan), params_(params), arena_(arena) {}
+      : graph_(graph),
+        options_(options),
+        plan_(plan),
+        params_(params),
+        arena_(arena),
+        e_(false, options.precision) {}
 
   Passes write() {
     Passes passes;
@@ -104,7 +109,7 @@ class PassWriter {
   const ProgramPlan& plan_;
   const DeviceParams& params_;
   const DeviceMemory& arena_;
-  Emitter e_{false};
+  Emitter e_;
 };
 
 }  // namespace
@@ -115,13 +120,13 @@ Passes emit_passes(const Graph& graph, const CompileOptions& options, const Prog
 }
 
 std::vector<Launch> to_planes(const Place& src, Buffer* dst) {
-  Emitter e(false);
+  Emitter e(false, Precision::fp32);
   reorder<Kernel::from_channels_last>(e, e.at(src), e.at(dst), src);
   return e.take();
 }
 
 std::vector<Launch> from_planes(Buffer* src, const Place& dst) {
-  Emitter e(false);
+  Emitter e(false, Precision::fp32);
   reorder<Kernel::to_channels_last>(e, e.at(src), e.at(dst), dst);
   return e.take();
 }

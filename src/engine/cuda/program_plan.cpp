@@ -7,7 +7,7 @@ namespace unmar::cuda {
 ProgramPlan::ProgramPlan(const Graph& graph, const std::vector<ParamPlace>& params,
                          const CompileOptions& options)
     : lowered(lower(graph, params, options)), steps(static_cast<int>(lowered.steps.size())) {
-  Emitter planning(true);
+  Emitter planning(true, options.precision);
   for (int i = 0; i < steps; ++i) {
     planning.set_time(i, false, i);
     step(i).forward(planning);

@@ -14,6 +14,10 @@ struct Buffer : Block {
   float* data = nullptr;
 };
 
+/// How values are stored.
+enum class Element { fp32, bf16 };
+constexpr std::size_t bytes_of(Element e) { return e == Element::bf16 ? 2 : 4; }
+
 /// Owns the buffers of a program; addresses of Buffer objects stay valid.
 class Buffers {
  public:
@@ -29,7 +33,7 @@ class Buffers {
     return buffer;
   }
   /// A tensor of its own, dense.
-  struct Place place(const Shape& shape);
+  struct Place place(const Shape& shape, Element element = Element::fp32);
   std::deque<Buffer>& all() { return all_; }
 
  private:
@@ -54,12 +58,17 @@ struct View {
 struct Place {
   Buffer* buffer = nullptr;
   Shape shape;
-  std::ptrdiff_t offset = 0, ld = 0;
+  std::ptrdiff_t offset = 0, ld = 0;  ///< in elements
+  Element element = Element::fp32;
 
+  std::size_t bytes() const { return shape.count() * bytes_of(element); }
   explicit operator bool() const { return buffer != nullptr; }
   View view() const { return {buffer->data + offset, shape.n, shape.h, shape.w, shape.c, ld}; }
 };
 
-inline Place Buffers::place(const Shape& shape) { return {make(shape.count()), shape, 0, shape.c}; }
+inline Place Buffers::place(const Shape& shape, Element element) {
+  const std::size_t bytes = shape.count() * bytes_of(element);
+  return {make((bytes + sizeof(float) - 1) / sizeof(float)), shape, 0, shape.c, element};
+}
 
 }  // namespace unmar

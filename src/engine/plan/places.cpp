@@ -6,8 +6,9 @@
 namespace unmar {
 
 Places::Places(const Graph& graph, const GraphPlan& plan, std::vector<NodeId> roots,
-               Buffers& buffers)
-    : graph_(graph), plan_(plan), roots_(std::move(roots)) {
+               Buffers& buffers, std::vector<Element> elements)
+    : graph_(graph), plan_(plan), roots_(std::move(roots)), elements_(std::move(elements)) {
+  elements_.resize(count(), Element::fp32);
   assign(buffers);
   find_writers();
 }
@@ -20,8 +21,8 @@ void Places::assign(Buffers& buffers) {
     const NodeId id{static_cast<int>(i)};
     if (fused(id)) continue;
     const Node& n = node(id);
-    if (!value_[i] && plan_[id].stored) value_[i] = buffers.place(n.shape);
-    if (!grad_[i] && plan_[id].has_grad) grad_[i] = buffers.place(n.shape);
+    if (!value_[i] && plan_[id].stored) value_[i] = buffers.place(n.shape, elements_[i]);
+    if (!grad_[i] && plan_[id].has_grad) grad_[i] = buffers.place(n.shape, elements_[i]);
     if (plan_[id].recompute_at >= 0) value_[i].buffer->life = Block::Life::recomputed;
     for (const NodeId s : plan_.sources(id))
       if (plan_[s].grad_in == id) grad_[at(s)] = grad_[i];

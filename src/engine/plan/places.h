@@ -26,8 +26,10 @@ struct ParamPlace {
 class Places {
  public:
   /// Makes the buffers. A Learned node's have no address yet: it lives among the parameters.
-  /// The plan must outlive it.
-  Places(const Graph& graph, const GraphPlan& plan, std::vector<NodeId> roots, Buffers& buffers);
+  /// The plan must outlive it. elements: how value and gradient of each node are stored; empty:
+  /// all as fp32.
+  Places(const Graph& graph, const GraphPlan& plan, std::vector<NodeId> roots, Buffers& buffers,
+         std::vector<Element> elements = {});
 
   const Place& value(NodeId n) const { return value_[at(n)]; }  ///< empty where nothing writes it
   const Place& grad(NodeId n) const {
@@ -60,13 +62,14 @@ class Places {
   const Graph& graph_;
   const GraphPlan& plan_;
   std::vector<NodeId> roots_;
+  std::vector<Element> elements_;
   std::vector<Place> value_, grad_;
   std::vector<Writer> writers_;
 };
 
 /// The part of a place that holds the channels from `first_channel` on.
 inline Place slice(const Place& whole, int first_channel, const Shape& shape) {
-  return {whole.buffer, shape, whole.offset + first_channel, whole.ld};
+  return {whole.buffer, shape, whole.offset + first_channel, whole.ld, whole.element};
 }
 
 }  // namespace unmar

@@ -67,7 +67,7 @@ FAULTS = {
         "*Parity*cuda_batch_norm_c24_7x5",
     ),
     "no barrier before rows are added up": (
-        "sums.h",
+        "channel_sums.h",
         "second, r.count);\n  }\n  __syncthreads();",
         "second, r.count);\n  }",
         "*Parity*cuda_batch_norm*",
@@ -84,8 +84,16 @@ FAULTS = {
         "*dst = *dst + v",
         "*Parity*cuda_conv_k3_s1_zero_o13_c3_33x64*",
     ),
-    "the last tap of overlapping blocks is left out": ("resample.h", "ky < a.kernel && ky <= y", "ky + 1 < a.kernel && ky <= y", "*Parity*cuda_conv_transpose*"),
-    "running statistics follow a step that is dropped": ("norm.h", "|| !a.pass->update) return;", "|| a.pass->update) return;", "*Parity*cuda*tracked*"),
+    "the last tap of overlapping blocks is left out": ("pixels.h", "ky < a.kernel && ky <= y", "ky + 1 < a.kernel && ky <= y", "*Parity*cuda_conv_transpose*"),
+    "running statistics follow a step that is dropped": ("norm_finish.h", "|| !a.pass->update) return;", "|| a.pass->update) return;", "*Parity*cuda*tracked*"),
+    "bf16 is cut off instead of rounded": (
+        "values.h",
+        "static_cast<unsigned short>(to_bf16(v, 0.f))",
+        "static_cast<unsigned short>(bits_of(v) >> 16)",
+        "*Rounding*",
+    ),
+    "two neighbours of bf16 change places": ("values.h", "to_bf16(v.x, v.y)", "to_bf16(v.y, v.x)", "*Storage*cuda_residual"),
+    "a ring of fp32 is written as bf16": ("product_out.h", "place.in_ring ? 0 : o.out.bf16", "o.out.bf16", "*Storage*cuda_conv_k3_reflect"),
     "the last part of a split sum is left out": ("parts.h", "k < a.splits", "k < a.splits - 1", "*Parity*cuda_conv*"),
 }
 

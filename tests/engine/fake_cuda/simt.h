@@ -87,6 +87,10 @@ inline float to_tf32(float v) {
 struct alignas(8) Float2 {
   float x, y;
 };
+inline Float2 load2(const float* p) {
+  require_aligned(p, 8);
+  return {p[0], p[1]};
+}
 inline void store2(float* p, Float2 v) {
   require_aligned(p, 8);
   p[0] = v.x, p[1] = v.y;

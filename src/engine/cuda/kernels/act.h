@@ -1,7 +1,6 @@
 #pragma once
 
-#include "engine/cuda/kernels/args.h"
-#include "engine/cuda/kernels/math.h"
+#include "engine/cuda/kernels/values.h"
 
 namespace unmar::cuda {
 

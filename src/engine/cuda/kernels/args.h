@@ -1,8 +1,16 @@
 #pragma once
 
 /// What the kernels take: one plain struct each, the same for host, card and tests. All values are
-/// channels-last: the channels of pixel p = (n * h + y) * w + x start at data + p * ld.
+/// channels-last: the channels of pixel p = (n * h + y) * w + x start at element p * ld.
 namespace unmar::cuda {
+
+/// Values or gradients: their first element, how many lie between pixels, and whether they are
+/// bf16; else fp32.
+struct Values {
+  void* data;
+  long long ld;
+  int bf16;
+};
 
 enum ActKind { act_none, act_relu, act_leaky, act_elu, act_silu, act_gelu, act_tanh, act_sigmoid };
 struct Act {
@@ -42,10 +50,7 @@ struct Fill {
 };
 /// dst = src, or += src.
 struct Copy {
-  const float* src;
-  long long src_ld;
-  float* dst;
-  long long dst_ld;
+  Values src, dst;
   int c;
   unsigned pixels;
   int wide;  ///< four channels at a time
@@ -73,27 +78,30 @@ struct Cotangent {
   int node;
 };
 struct Activate {
-  const float* src;
-  const float* d_dst;  ///< of the gradient
-  float* dst;
-  long long src_ld, d_dst_ld, dst_ld;
+  Values src, d_dst, dst;  ///< d_dst: of the gradient, which goes to dst
   int c;
-  unsigned count;
+  unsigned pixels;
+  int wide;
   Act act;
   int accumulate;
 };
 struct Noise {
   const Pass* pass;
   unsigned long long key;
-  const float* src;
-  float* dst;
-  long long src_ld, dst_ld;
+  Values src, dst;
   int c;
   unsigned count;
   float amount;  ///< sigma, or the rate of dropout
   int accumulate;
 };
-/// b has the channels of a and all pixels, one pixel per picture, or one channel.
+/// b has all pixels, or one for so many (`b_pixels`) of a.
+struct Sum {
+  Values a, b, dst;
+  int c;
+  unsigned pixels, b_pixels;
+  int wide;
+};
+/// b has the channels of a, or one channel.
 struct Binary {
   const float* a;
   const float* b;
@@ -101,7 +109,6 @@ struct Binary {
   long long a_ld, b_ld, dst_ld;
   int c;
   unsigned count;
-  unsigned b_pixels;  ///< above 0: b has one pixel for so many of a
   int b_one_channel;
   int accumulate;
 };
@@ -116,10 +123,7 @@ struct ChannelDot {
   int accumulate;
 };
 struct MaxPool {
-  const float* src;
-  const float* d_dst;
-  float* dst;
-  long long src_ld, d_dst_ld, dst_ld;
+  Values src, d_dst, dst;
   int h, w, dst_h, dst_w, c, factor;
   unsigned count;
   int accumulate;
@@ -152,10 +156,9 @@ struct Taps {
   const float* weight;
 };
 struct Resample {
-  const float* src;
+  Values src;
   Folded fold;
-  float* dst;
-  long long src_ld, dst_ld;
+  Values dst;
   Taps rows, cols;
   int h, w, dst_h, dst_w, c;
   unsigned pixels;  ///< of dst
@@ -182,8 +185,7 @@ struct TimeWaves {
 
 /// Sums over the pixels of each picture, or of all, channel by channel, in two launches.
 struct ColumnSums {
-  const float* src;
-  long long ld;
+  Values src;
   int c, wide;      ///< wide: four channels at a time
   unsigned pixels;  ///< of a group
   unsigned chunk;   ///< pixels of one part
@@ -199,8 +201,7 @@ struct ColumnFinish {
 };
 
 struct NormMoments {
-  const float* src;
-  long long ld;
+  Values src;
   int c, wide;
   unsigned pixels, chunk;
   int chunks;
@@ -234,17 +235,14 @@ struct NormFollow {
   double unbiased;  ///< factor of the variance
 };
 struct NormApply {
-  const float* src;
-  float* dst;
-  long long src_ld, dst_ld;
+  Values src, dst;
   Normed norm;
   int c;
   unsigned pixels, all_pixels;  ///< of a picture, of all
   int wide;                     ///< four channels at a time
 };
 struct NormGradSums {
-  const float *src, *d_dst;
-  long long src_ld, d_dst_ld;
+  Values src, d_dst;  ///< of one kind
   Normed norm;
   const float *cell_mean, *cell_rstd;
   int c, wide;
@@ -266,9 +264,7 @@ struct NormGradParams {
   float *d_gamma, *d_beta;
 };
 struct NormGradApply {
-  const float *src, *d_dst;
-  float* d_src;
-  long long src_ld, d_dst_ld, d_src_ld;
+  Values src, d_dst, d_src;
   Normed norm;
   const float *cell_mean, *offset, *slope;
   int c;
@@ -341,10 +337,9 @@ struct AttentionArgs {
 /// Values made ready to be factors of products: [n][high][wide][dst_c] with the border around them,
 /// dst_c in whole groups of 16 bytes, rounded to what the product takes.
 struct Prepare {
-  const float* src;
+  Values src;
   Folded fold;
   void* dst;
-  long long src_ld;
   int h, w, c;     ///< of the source
   int top, left;   ///< rows and columns of dst in front of it
   int high, wide;  ///< of dst
@@ -385,10 +380,9 @@ struct ProductOut {
   ProductRows to;
   int rows, columns;
   const float* bias;
-  float* out;
-  long long out_ld;
-  int channels;  ///< of a pixel in ring
-  int wide_out;  ///< four floats at a time
+  Values out;
+  int channels;  ///< of a pixel in ring, which is fp32
+  int wide_out;  ///< four channels at a time
   float* parts;
   int splits;
   int accumulate;
@@ -448,44 +442,54 @@ constexpr unsigned pixels_shared(unsigned columns) {
   return larger(kStages * 16 * 4 * (128 + 8 + columns + 8), sums_shared(columns));
 }
 
+/// Kernels that there are twice: in the module base for Values of fp32 alone, and as name_bf16, in
+/// the module bf16, for Values of either kind. Of 256 threads.
+#define UNMAR_CUDA_VALUE_KERNELS(ROW, ...)         \
+  ROW(copy, Copy, __VA_ARGS__)                     \
+  ROW(activation, Activate, __VA_ARGS__)           \
+  ROW(activation_grad, Activate, __VA_ARGS__)      \
+  ROW(jitter, Noise, __VA_ARGS__)                  \
+  ROW(add, Sum, __VA_ARGS__)                       \
+  ROW(max_pool, MaxPool, __VA_ARGS__)              \
+  ROW(max_pool_grad, MaxPool, __VA_ARGS__)         \
+  ROW(resample, Resample, __VA_ARGS__)             \
+  ROW(column_sums, ColumnSums, __VA_ARGS__)        \
+  ROW(norm_moments, NormMoments, __VA_ARGS__)      \
+  ROW(norm_apply, NormApply, __VA_ARGS__)          \
+  ROW(norm_grad_sums, NormGradSums, __VA_ARGS__)   \
+  ROW(norm_grad_apply, NormGradApply, __VA_ARGS__) \
+  ROW(add_mirrored, AddMirrored, __VA_ARGS__)      \
+  ROW(sum_parts, ProductOut, __VA_ARGS__)
+#define UNMAR_CUDA_FP32_ROW(name, Args, KERNEL) KERNEL(name, base, Args, 256, 0)
+#define UNMAR_CUDA_BF16_ROW(name, Args, KERNEL) KERNEL(name##_bf16, bf16, Args, 256, 0)
+
 /// All kernels: name, module, what it takes, threads of a block, bytes of shared memory set aside
 /// at launch. A module is what the driver compiles at a time: a file of this folder.
 #define UNMAR_CUDA_KERNELS(KERNEL)                                            \
+  UNMAR_CUDA_VALUE_KERNELS(UNMAR_CUDA_FP32_ROW, KERNEL)                       \
+  UNMAR_CUDA_VALUE_KERNELS(UNMAR_CUDA_BF16_ROW, KERNEL)                       \
   KERNEL(fill, base, Fill, 256, 0)                                            \
-  KERNEL(copy, base, Copy, 256, 0)                                            \
   KERNEL(to_channels_last, base, Reorder, 256, 0)                             \
   KERNEL(from_channels_last, base, Reorder, 256, 0)                           \
   KERNEL(put_seed, base, Seed, 1, 0)                                          \
   KERNEL(put_cotangent, base, Cotangent, 256, 0)                              \
-  KERNEL(activation, base, Activate, 256, 0)                                  \
-  KERNEL(activation_grad, base, Activate, 256, 0)                             \
-  KERNEL(jitter, base, Noise, 256, 0)                                         \
   KERNEL(dropout, base, Noise, 256, 0)                                        \
-  KERNEL(add, base, Binary, 256, 0)                                           \
   KERNEL(multiply, base, Binary, 256, 0)                                      \
   KERNEL(channel_dot, base, ChannelDot, 256, 0)                               \
-  KERNEL(max_pool, base, MaxPool, 256, 0)                                     \
-  KERNEL(max_pool_grad, base, MaxPool, 256, 0)                                \
   KERNEL(shuffle, base, Shuffle, 256, 0)                                      \
   KERNEL(shuffle_grad, base, Shuffle, 256, 0)                                 \
   KERNEL(fold, base, Fold, 256, 0)                                            \
   KERNEL(fold_grad, base, Fold, 256, 0)                                       \
-  KERNEL(resample, base, Resample, 256, 0)                                    \
   KERNEL(filter, base, FilterArgs, 256, 0)                                    \
   KERNEL(filter_grad, base, FilterArgs, 256, 0)                               \
   KERNEL(time_embedding, base, TimeWaves, 256, 0)                             \
   KERNEL(time_embedding_grad, base, TimeWaves, 32, 0)                         \
-  KERNEL(column_sums, base, ColumnSums, 256, 0)                               \
   KERNEL(column_finish, base, ColumnFinish, 128, 0)                           \
-  KERNEL(norm_moments, base, NormMoments, 256, 0)                             \
   KERNEL(norm_finish, base, NormFinish, 128, 0)                               \
   KERNEL(norm_running, base, NormRunning, 256, 0)                             \
   KERNEL(norm_follow, base, NormFollow, 256, 0)                               \
-  KERNEL(norm_apply, base, NormApply, 256, 0)                                 \
-  KERNEL(norm_grad_sums, base, NormGradSums, 256, 0)                          \
   KERNEL(norm_grad_finish, base, NormGradFinish, 128, 0)                      \
   KERNEL(norm_grad_params, base, NormGradParams, 128, 0)                      \
-  KERNEL(norm_grad_apply, base, NormGradApply, 256, 0)                        \
   KERNEL(sums, base, Sums, 256, 0)                                            \
   KERNEL(sum_finish, base, SumFinish, 256, 0)                                 \
   KERNEL(difference_grad, base, DifferenceGrad, 256, 0)                       \
@@ -513,8 +517,6 @@ constexpr unsigned pixels_shared(unsigned columns) {
   KERNEL(weight_tf32_128, tf32, WeightProduct, 128, cuda::pixels_shared(128)) \
   KERNEL(weight_bf16_32, bf16, WeightProduct, 128, cuda::pixels_shared(32))   \
   KERNEL(weight_bf16_128, bf16, WeightProduct, 128, cuda::pixels_shared(128)) \
-  KERNEL(add_mirrored, base, AddMirrored, 256, 0)                             \
-  KERNEL(sum_parts, base, ProductOut, 256, 0)                                 \
   KERNEL(adam, base, AdamArgs, 256, 0)                                        \
   KERNEL(report, base, Report, 1, 0)
 

@@ -144,28 +144,24 @@ UNMAR_DEVICE void lay_tiles(float* sums, const float (&acc)[M][N][4], int first_
 }
 
 /// Four neighbours of a row, of which `valid` are in the product, to where they belong.
+template <class Stored>
 UNMAR_DEVICE void write_four(const ProductOut& o, RowPlace place, const float* from, int column,
                              int valid, bool wide) {
   if (wide && valid >= 4) {
-    float* to = place.data + column;
     Float4 v = load4(from);
     if (!place.in_ring && o.bias) {
       const float* bias = o.bias + column;
       v = {v.x + bias[0], v.y + bias[1], v.z + bias[2], v.w + bias[3]};
     }
-    if (!place.in_ring && o.accumulate) {
-      const Float4 old = load4(to);
-      v = {v.x + old.x, v.y + old.y, v.z + old.z, v.w + old.w};
-    }
-    return store4(to, v);
+    return put<Stored>(row_of(o, place), column, v, !place.in_ring && o.accumulate);
   }
 #pragma unroll 1
-  for (int k = 0; k < 4 && k < valid; ++k) put_product(o, place, column + k, from[k]);
+  for (int k = 0; k < 4 && k < valid; ++k) put_product<Stored>(o, place, column + k, from[k]);
 }
 
 /// What the warps have summed up, by way of shared memory: so where a row goes is found out once,
 /// and neighbours are written together.
-template <int kColumns>
+template <class Stored, int kColumns>
 UNMAR_DEVICE void write_sums(const ProductOut& o, const WarpTiles<kColumns>& tiles,
                              const WarpSums<WarpTiles<kColumns>>& acc, int m0, int n0,
                              char* shared) {
@@ -175,7 +171,7 @@ UNMAR_DEVICE void write_sums(const ProductOut& o, const WarpTiles<kColumns>& til
   const int t = static_cast<int>(threadIdx.x), row = m0 + t;
   __syncthreads();  // the last stage has been read
   if (o.splits == 1)
-    places[t] = place_of_row(o, row);
+    places[t] = place_of_row<Stored>(o, row);
   else  // parts are written as they are, like a ring
     places[t] = {row < o.rows
                      ? o.parts + (static_cast<long long>(blockIdx.z) * o.rows + row) * o.columns
@@ -191,7 +187,7 @@ UNMAR_DEVICE void write_sums(const ProductOut& o, const WarpTiles<kColumns>& til
     const int line = i / kAcross, column = i % kAcross * 4, valid = o.columns - (n0 + column);
     const RowPlace place = places[line];
     if (place.data && valid > 0)
-      write_four(o, place, sums + line * kLine + column, n0 + column, valid, wide);
+      write_four<Stored>(o, place, sums + line * kLine + column, n0 + column, valid, wide);
   }
 }
 
@@ -267,7 +263,7 @@ UNMAR_DEVICE void multiply_rows(const ConvProduct& a, char* shared) {
                       bs + (stage * kStage + b_place) + j * 8 * kLine);
   };
   run_steps<Type>(tiles, steps, load, fetch, sums);
-  write_sums(a.out, tiles, sums, m0, n0, shared);
+  write_sums<typename Type::Stored>(a.out, tiles, sums, m0, n0, shared);
 }
 
 /// A pixel of the sum: moved on by a step at a time.
@@ -393,7 +389,7 @@ UNMAR_DEVICE void multiply_pixels(const WeightProduct& a, char* shared) {
     }
   };
   run_steps<Type>(tiles, steps, load, fetch, sums);
-  write_sums(a.out, tiles, sums, m0, n0, shared);
+  write_sums<typename Type::Stored>(a.out, tiles, sums, m0, n0, shared);
 }
 
 /// For the modules of kernels, one for each precision.

@@ -14,11 +14,21 @@ UNMAR_DEVICE unsigned long long place_of(unsigned i, int c, long long ld) {
          (i - p * static_cast<unsigned>(c));
 }
 
-/// Four neighbours in memory from `p` on; those from `valid` on count as 0.
+/// Four neighbours in memory from `p`, or element i, on; those from `valid` on count as 0.
 UNMAR_DEVICE Float4 read4(const float* p, int valid, int wide) {
   if (valid >= 4 && wide) return load4(p);
   return {valid > 0 ? p[0] : 0.f, valid > 1 ? p[1] : 0.f, valid > 2 ? p[2] : 0.f,
           valid > 3 ? p[3] : 0.f};
+}
+template <class Stored>
+UNMAR_DEVICE Float4 read_some(const Values& v, long long i, int valid, int wide) {
+  if (valid >= 4 && wide) return read_four<Stored>(v, i);
+  Float4 some{0.f, 0.f, 0.f, 0.f};
+  Stored::with(v, [&](const auto& e) {
+    some = {valid > 0 ? e.one(i) : 0.f, valid > 1 ? e.one(i + 1) : 0.f,
+            valid > 2 ? e.one(i + 2) : 0.f, valid > 3 ? e.one(i + 3) : 0.f};
+  });
+  return some;
 }
 /// A folded norm for the channels of a thread, read once.
 struct FoldedLanes {
@@ -51,9 +61,42 @@ UNMAR_DEVICE PixelSpot spot_of(unsigned p, int h, int w) {
           static_cast<int>(p - row * static_cast<unsigned>(w))};
 }
 
-/// Four channels, or one.
+/// Four channels, or one, of fp32 or of any elements.
 UNMAR_DEVICE Float4 read_lanes(const float* p, int count) {
   return count == 4 ? load4(p) : Float4{*p, 0.f, 0.f, 0.f};
+}
+template <class Elements>
+UNMAR_DEVICE Float4 lanes_of(const Elements& e, long long i, int count) {
+  return count == 4 ? e.four(i) : Float4{e.one(i), 0.f, 0.f, 0.f};
+}
+template <class Stored>
+UNMAR_DEVICE Float4 read_lanes(const Values& v, long long i, int count) {
+  Float4 lanes{0.f, 0.f, 0.f, 0.f};
+  Stored::with(v, [&](const auto& e) { lanes = lanes_of(e, i, count); });
+  return lanes;
+}
+
+UNMAR_DEVICE float lane_of(Float4 v, unsigned k) {
+  return k == 0 ? v.x : k == 1 ? v.y : k == 2 ? v.z : v.w;
+}
+/// f(k, v, w) of each of `count` lanes. The second is for what takes many instructions: they are
+/// written out once, for a driver takes its time over them.
+template <class F>
+UNMAR_DEVICE Float4 each_lane(int count, Float4 v, Float4 w, const F& f) {
+  if (count == 1) return {f(0, v.x, w.x), 0.f, 0.f, 0.f};
+  return {f(0, v.x, w.x), f(1, v.y, w.y), f(2, v.z, w.z), f(3, v.w, w.w)};
+}
+template <class F>
+UNMAR_DEVICE Float4 lane_by_lane(int count, Float4 v, Float4 w, const F& f) {
+  Float4 result{0.f, 0.f, 0.f, 0.f};
+#pragma unroll 1
+  for (int k = 0; k < count; ++k) {
+    const float one = f(static_cast<unsigned>(k), v.x, w.x);
+    v = {v.y, v.z, v.w, 0.f};
+    w = {w.y, w.z, w.w, 0.f};
+    result = count == 1 ? Float4{one, 0.f, 0.f, 0.f} : Float4{result.y, result.z, result.w, one};
+  }
+  return result;
 }
 
 /// What a thread of a pass over channels has: four of a pixel where all its places allow it
@@ -70,20 +113,16 @@ struct Lanes {
     is_there = pixel < pixels;
   }
   UNMAR_DEVICE long long place(long long ld) const { return pixel * ld + channel; }
-  UNMAR_DEVICE Float4 read(const float* p) const { return read_lanes(p, count); }
-  UNMAR_DEVICE void put(float* p, Float4 v, int accumulate) const {
-    if (count == 1) return cuda::put(p, v.x, accumulate);
-    if (accumulate) {
-      const Float4 old = load4(p);
-      v = {old.x + v.x, old.y + v.y, old.z + v.z, old.w + v.w};
-    }
-    store4(p, v);
+  template <class Stored>
+  UNMAR_DEVICE Float4 read(const Values& v) const {
+    return read_lanes<Stored>(v, place(v.ld), count);
   }
-  /// f(k, value) of each lane.
-  template <class F>
-  UNMAR_DEVICE Float4 each(Float4 v, const F& f) const {
-    if (count == 1) return {f(0, v.x), 0.f, 0.f, 0.f};
-    return {f(0, v.x), f(1, v.y), f(2, v.z), f(3, v.w)};
+  template <class Stored>
+  UNMAR_DEVICE void put(const Values& to, Float4 v, int accumulate) const {
+    if (count == 1)
+      cuda::put<Stored>(to, place(to.ld), v.x, accumulate);
+    else
+      cuda::put<Stored>(to, place(to.ld), v, accumulate);
   }
 };
 

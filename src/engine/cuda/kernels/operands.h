@@ -12,6 +12,7 @@ struct Fp32 {
   using Element = float;
   static constexpr int kGroup = 4;  ///< elements of 16 bytes
   static constexpr bool kSplit = true, kBf16 = false;
+  using Stored = OnlyFp32;  ///< how values are, beside the factors
   UNMAR_DEVICE static void store(void* dst, unsigned long long four, Float4 v) {
     store4(static_cast<float*>(dst) + 4 * four, v);
   }
@@ -20,6 +21,7 @@ struct Tf32 {
   using Element = float;
   static constexpr int kGroup = 4;
   static constexpr bool kSplit = false, kBf16 = false;
+  using Stored = OnlyFp32;
   UNMAR_DEVICE static void store(void* dst, unsigned long long four, Float4 v) {
     store4(static_cast<float*>(dst) + 4 * four,
            {to_tf32(v.x), to_tf32(v.y), to_tf32(v.z), to_tf32(v.w)});
@@ -29,6 +31,7 @@ struct Bf16 {
   using Element = unsigned short;
   static constexpr int kGroup = 8;
   static constexpr bool kSplit = false, kBf16 = true;
+  using Stored = EitherKind;
   UNMAR_DEVICE static void store(void* dst, unsigned long long four, Float4 v) {
     store2(static_cast<float*>(dst) + 2 * four,
            {float_of(to_bf16(v.x, v.y)), float_of(to_bf16(v.z, v.w))});
@@ -48,7 +51,7 @@ UNMAR_DEVICE void prepare(const Prepare& a) {
   if (y >= 0 && x >= 0 && c < a.c) {
     const long long pixel = (static_cast<long long>(to.n) * a.h + y) * a.w + x;
     const FoldedLanes fold(a.fold, static_cast<unsigned>(to.n * a.c + c), a.c - c, a.c % 4 == 0);
-    v = fold(read4(a.src + pixel * a.src_ld + c, a.c - c, a.wide_src));
+    v = fold(read_some<typename Type::Stored>(a.src, pixel * a.src.ld + c, a.c - c, a.wide_src));
     if (a.c - c < 4) v = {v.x, a.c - c > 1 ? v.y : 0.f, a.c - c > 2 ? v.z : 0.f, 0.f};
   }
   Type::store(a.dst, i, v);

@@ -6,19 +6,19 @@
 namespace unmar::cuda {
 
 /// The parts of a split sum, in their order.
-UNMAR_KERNEL(sum_parts, ProductOut, 256) {
+UNMAR_VALUE_KERNEL(sum_parts, ProductOut) {
   const unsigned columns = static_cast<unsigned>(a.columns);
   const unsigned count = static_cast<unsigned>(a.rows) * columns, i = element();
   if (i >= count) return;
   const unsigned row = i / columns;
-  const RowPlace place = place_of_row(a, static_cast<int>(row));
+  const RowPlace place = place_of_row<Stored>(a, static_cast<int>(row));
   if (!place.data) return;
   float sum = 0.f;
   for (int k = 0; k < a.splits; ++k) sum += a.parts[static_cast<unsigned long long>(k) * count + i];
-  put_product(a, place, static_cast<int>(i - row * columns), sum);
+  put_product<Stored>(a, place, static_cast<int>(i - row * columns), sum);
 }
 
-UNMAR_KERNEL(add_mirrored, AddMirrored, 256) {
+UNMAR_VALUE_KERNEL(add_mirrored, AddMirrored) {
   const unsigned i = element();
   if (i >= a.count) return;
   const ProductRows& to = a.out.to;
@@ -53,8 +53,10 @@ UNMAR_KERNEL(add_mirrored, AddMirrored, 256) {
       sum += to.ring[static_cast<long long>(ring_index(to, n, row, column)) * a.out.channels +
                      (i - p * channels)];
     }
-  a.out.out[((static_cast<long long>(n) * to.h + y) * to.w + x) * a.out.out_ld +
-            (i - p * channels)] += sum;
+  put<Stored>(
+      a.out.out,
+      ((static_cast<long long>(n) * to.h + y) * to.w + x) * a.out.out.ld + (i - p * channels), sum,
+      true);
 }
 
 }  // namespace unmar::cuda

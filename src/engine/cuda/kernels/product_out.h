@@ -22,26 +22,33 @@ UNMAR_DEVICE unsigned ring_index(const ProductRows& to, int n, int y, int x) {
 
 /// Where a row of a product goes; null: nowhere. In the ring it is written, never added to.
 struct RowPlace {
-  float* data;
+  void* data;
   bool in_ring;
 };
+template <class Stored>
 UNMAR_DEVICE RowPlace place_of_row(const ProductOut& o, int row) {
   if (row >= o.rows) return {nullptr, false};
   const ProductRows& to = o.to;
   const PixelSpot spot = spot_of(static_cast<unsigned>(row), to.row_h, to.row_w);
   const int y = spot.y * to.scale + to.first_y, x = spot.x * to.scale + to.first_x;
   if (y >= 0 && y < to.h && x >= 0 && x < to.w)
-    return {o.out + ((static_cast<long long>(spot.n) * to.h + y) * to.w + x) * o.out_ld, false};
+    return {address_of<Stored>(o.out,
+                               ((static_cast<long long>(spot.n) * to.h + y) * to.w + x) * o.out.ld),
+            false};
   if (!to.ring) return {nullptr, false};
   return {to.ring +
               static_cast<long long>(ring_index(to, spot.n, y + to.top, x + to.left)) * o.channels,
           true};
 }
+/// The values of that row: what is in the ring is fp32.
+UNMAR_DEVICE Values row_of(const ProductOut& o, const RowPlace& place) {
+  return {place.data, 0, place.in_ring ? 0 : o.out.bf16};
+}
+template <class Stored>
 UNMAR_DEVICE void put_product(const ProductOut& o, const RowPlace& place, int column, float v) {
-  if (place.in_ring)
-    place.data[column] = v;
-  else
-    put(place.data + column, o.bias ? v + o.bias[column] : v, o.accumulate);
+  const bool outside = place.in_ring;
+  put<Stored>(row_of(o, place), column, !outside && o.bias ? v + o.bias[column] : v,
+              !outside && o.accumulate);
 }
 
 }  // namespace unmar::cuda

@@ -53,7 +53,8 @@ UNMAR_DEVICE void store4(float* p, Float4 v) { *reinterpret_cast<Float4*>(p) = v
 struct alignas(8) Float2 {
   float x, y;
 };
-/// To an address that is a multiple of 8 bytes.
+/// From, or to, an address that is a multiple of 8 bytes.
+UNMAR_DEVICE Float2 load2(const float* p) { return *reinterpret_cast<const Float2*>(p); }
 UNMAR_DEVICE void store2(float* p, Float2 v) { *reinterpret_cast<Float2*>(p) = v; }
 
 /// Rounded to the 10 bits of mantissa that tensor cores take.

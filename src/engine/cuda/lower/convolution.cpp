@@ -124,8 +124,7 @@ class Backward {
     args.out.to = phases_.front().to;
     args.out.to.ring = e.at(ring_);
     args.out.columns = args.out.channels = out.place.shape.c;
-    args.out.out = e.at(out.place);
-    args.out.out_ld = out.place.ld;
+    args.out.out = e.values(out.place);
     e.launch<Kernel::add_mirrored>({blocks(args.count)}, args);
   }
 

@@ -25,9 +25,9 @@ void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
   const auto apply = [=](Emitter& e) {
     if (!p.dst) return;
     const bool wide = is_wide(p.src) && is_wide(p.dst);
-    e.launch<Kernel::norm_apply>({lane_blocks(s, wide)},
-                                 {e.at(p.src), e.at(p.dst), p.src.ld, p.dst.ld, normed(e), s.c,
-                                  pixels, all_pixels_of(s), wide});
+    e.launch<Kernel::norm_apply>(
+        {lane_blocks(s, wide)},
+        {e.values(p.src), e.values(p.dst), normed(e), s.c, pixels, all_pixels_of(s), wide});
   };
   Buffer *offset = nullptr, *slope = nullptr;
   if (fixed) {
@@ -58,7 +58,7 @@ void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
       apply(e);
       return;
     }
-    e.launch<Kernel::norm_moments>(grid, {e.at(p.src), p.src.ld, s.c, is_wide(p.src), pixels,
+    e.launch<Kernel::norm_moments>(grid, {e.values(p.src), s.c, is_wide(p.src), pixels,
                                           chunks.length, chunks.count, e.at(first), e.at(second)});
     e.launch<Kernel::norm_finish>(
         {units}, {e.at(first), e.at(second), gamma.value, beta.value, s.n, s.c, unit_n, unit_c,
@@ -72,9 +72,9 @@ void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
     const bool wants_params = gamma.grad || beta.grad;
     if (!fixed || wants_params)
       e.launch<Kernel::norm_grad_sums>(
-          grid, {e.at(p.src), e.at(p.d_dst), p.src.ld, p.d_dst.ld, normed(e), e.at(c.mean),
-                 e.at(c.rstd), s.c, is_wide(p.src) && is_wide(p.d_dst), pixels, chunks.length,
-                 chunks.count, e.at(first), e.at(second)});
+          grid, {e.values(p.src), e.values(p.d_dst), normed(e), e.at(c.mean), e.at(c.rstd), s.c,
+                 is_wide(p.src) && is_wide(p.d_dst), pixels, chunks.length, chunks.count,
+                 e.at(first), e.at(second)});
     if (wants_params && !in_finish)
       e.launch<Kernel::norm_grad_params>(
           {size(s.c)}, {e.at(first), e.at(second), s.n, s.c, chunks.count, gamma.grad, beta.grad});
@@ -87,9 +87,8 @@ void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
     const bool wide = is_wide(p.src) && is_wide(p.d_dst) && is_wide(p.d_src.place);
     e.launch<Kernel::norm_grad_apply>(
         {lane_blocks(s, wide)},
-        {e.at(p.src), e.at(p.d_dst), e.at(p.d_src.place), p.src.ld, p.d_dst.ld, p.d_src.place.ld,
-         normed(e), e.at(c.mean), e.at(offset), e.at(slope), s.c, pixels, all_pixels_of(s), wide,
-         p.d_src.accumulate});
+        {e.values(p.src), e.values(p.d_dst), e.values(p.d_src.place), normed(e), e.at(c.mean),
+         e.at(offset), e.at(slope), s.c, pixels, all_pixels_of(s), wide, p.d_src.accumulate});
   };
   l.add_maker(result, forward, backward, apply);
 }

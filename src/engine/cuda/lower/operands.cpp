@@ -43,8 +43,7 @@ void prepare(Emitter& e, Precision precision, const Place& src, const NormCells&
   const Shape& s = src.shape;
   const std::size_t fours = size(to.n) * std::size_t{to.image()} / 4;
   const Folded fold = fold_of(e, norm);
-  const float* from = e.at(src);
-  if (from) from += size(to.first_n) * size(s.h * s.w) * src.ld;
+  const Values from = shifted(e.values(src), std::ptrdiff_t{to.first_n} * s.h * s.w * src.ld);
   const float* scale = fold.scale ? fold.scale + to.first_n * s.c : nullptr;
   const float* shift = fold.shift ? fold.shift + to.first_n * s.c : nullptr;
   launch_as<Kernel::prepare_fp32, Kernel::prepare_tf32, Kernel::prepare_bf16>(
@@ -52,7 +51,6 @@ void prepare(Emitter& e, Precision precision, const Place& src, const NormCells&
       {from,
        {scale, shift, fold.slope},
        e.at(to.data),
-       src.ld,
        s.h,
        s.w,
        s.c,

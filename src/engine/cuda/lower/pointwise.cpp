@@ -40,8 +40,8 @@ void add_noise(Lowering& l, NodeId n, float amount, bool is_dropout) {
   Buffer* pass = l.pass();
   const auto key = stream_key(l.seed(), l.node(n).name);
   const auto arguments = [=](Emitter& e, const Place& src, const Place& dst, bool accumulate) {
-    return Noise{pass_at(e, pass), key,         e.at(src),           e.at(dst), src.ld,
-                 dst.ld,           dst.shape.c, count_of(dst.shape), amount,    accumulate};
+    return Noise{pass_at(e, pass),    key,    e.values(src), e.values(dst), dst.shape.c,
+                 count_of(dst.shape), amount, accumulate};
   };
   const unsigned grid = blocks((p.dst.shape.count() + 3) / 4);
   if (is_dropout)
@@ -73,16 +73,17 @@ void lower_op(Lowering& l, NodeId n, const Activation& o) {
   l.add(
       n,
       [=](Emitter& e) {
-        e.launch<Kernel::activation>({blocks(s.count())},
-                                     {e.at(p.src), nullptr, e.at(p.dst), p.src.ld, 0, p.dst.ld, s.c,
-                                      count_of(s), act, false});
+        const bool wide = is_wide(p.src) && is_wide(p.dst);
+        e.launch<Kernel::activation>(
+            {lane_blocks(s, wide)},
+            {e.values(p.src), {}, e.values(p.dst), s.c, all_pixels_of(s), wide, act, false});
       },
       [=](Emitter& e) {
         if (!p.d_src) return;
+        const bool wide = is_wide(p.src) && is_wide(p.d_dst) && is_wide(p.d_src.place);
         e.launch<Kernel::activation_grad>(
-            {blocks(s.count())},
-            {e.at(p.src), e.at(p.d_dst), e.at(p.d_src.place), p.src.ld, p.d_dst.ld,
-             p.d_src.place.ld, s.c, count_of(s), act, p.d_src.accumulate});
+            {lane_blocks(s, wide)}, {e.values(p.src), e.values(p.d_dst), e.values(p.d_src.place),
+                                     s.c, all_pixels_of(s), wide, act, p.d_src.accumulate});
       });
 }
 
@@ -96,9 +97,10 @@ void lower_op(Lowering& l, NodeId n, const Add&) {
   l.add(
       n,
       [=](Emitter& e) {
-        e.launch<Kernel::add>({blocks(s.count())},
-                              {e.at(a), e.at(b), e.at(dst), a.ld, b.ld, dst.ld, s.c, count_of(s),
-                               one_pixel ? pixels_of(s) : 0, false, false});
+        const bool wide = is_wide(a) && is_wide(b) && is_wide(dst);
+        e.launch<Kernel::add>({lane_blocks(s, wide)},
+                              {e.values(a), e.values(b), e.values(dst), s.c, all_pixels_of(s),
+                               one_pixel ? pixels_of(s) : 1, wide});
       },
       [=](Emitter& e) {
         pass_gradient_on(e, d, d_a);
@@ -117,9 +119,8 @@ void lower_op(Lowering& l, NodeId n, const Multiply&) {
   const bool one_channel = b.shape.c != s.c;
   const auto times = [=](Emitter& e, const Place& x, const Place& y, const Place& to,
                          bool y_one_channel, bool accumulate) {
-    e.launch<Kernel::multiply>({blocks(s.count())},
-                               {e.at(x), e.at(y), e.at(to), x.ld, y.ld, to.ld, s.c, count_of(s), 0,
-                                y_one_channel, accumulate});
+    e.launch<Kernel::multiply>({blocks(s.count())}, {e.at(x), e.at(y), e.at(to), x.ld, y.ld, to.ld,
+                                                     s.c, count_of(s), y_one_channel, accumulate});
   };
   l.add(
       n, [=](Emitter& e) { times(e, a, b, dst, one_channel, false); },

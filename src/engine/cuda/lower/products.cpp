@@ -92,8 +92,8 @@ void launch(Emitter& e, Precision p, const RowProduct& r, const Operand& a, cons
   ProductRows to = r.to;
   to.row_h = band.rows;
   to.first_y += band.first_row * to.scale;
-  float* out = e.at(*t.out);
-  if (out) out += size(band.first_n) * size(s.h * s.w) * t.out->ld;
+  const Values out =
+      shifted(e.values(*t.out), std::ptrdiff_t{band.first_n} * s.h * s.w * t.out->ld);
   to.ring = e.at(t.ring);
   if (to.ring)
     to.ring += size(band.first_n) * size(to.high * to.wide - to.h * to.w) * std::size_t{size(s.c)};
@@ -108,8 +108,8 @@ void launch(Emitter& e, Precision p, const RowProduct& r, const Operand& a, cons
                              e.at(r.weights, std::size_t{r.first_group} * 4, groups * 4),
                              r.steps,
                              0,
-                             {to, rows, r.columns, t.bias, out, t.out->ld, s.c, is_wide(*t.out),
-                              e.at(r.parts), splits, t.accumulate}},
+                             {to, rows, r.columns, t.bias, out, s.c, is_wide(*t.out), e.at(r.parts),
+                              splits, t.accumulate}},
                  r.blocks);
 }
 
@@ -152,8 +152,8 @@ void launch(Emitter& e, Precision p, const WeightSum& w, const Operand& a, const
                                band.rows,
                                dst.w,
                                0,
-                               {to, rows, w.columns, nullptr, w.grad, w.columns, w.columns,
-                                w.columns % 4 == 0, e.at(w.parts), splits, accumulate}},
+                               {to, rows, w.columns, nullptr, Values{w.grad, w.columns, 0},
+                                w.columns, w.columns % 4 == 0, e.at(w.parts), splits, accumulate}},
                  w.blocks);
 }
 

@@ -45,10 +45,9 @@ void add_linear(Lowering& l, NodeId n, const LinearMap& rows, const LinearMap& c
                          const TapTable& y, const TapTable& x, bool accumulate) {
     const Shape &from = src.shape, &to = dst.shape;
     const bool wide = is_wide(src) && is_wide(dst);
-    e.launch<Kernel::resample>(
-        {lane_blocks(to, wide)},
-        {e.at(src), fold, e.at(dst), src.ld, dst.ld, y.at(e), x.at(e), from.h, from.w, to.h, to.w,
-         to.c, all_pixels_of(to), wide, accumulate});
+    e.launch<Kernel::resample>({lane_blocks(to, wide)},
+                               {e.values(src), fold, e.values(dst), y.at(e), x.at(e), from.h,
+                                from.w, to.h, to.w, to.c, all_pixels_of(to), wide, accumulate});
   };
   Lowering::Emit backward = [](Emitter&) {};
   if (p.d_src) {
@@ -113,16 +112,24 @@ void lower_op(Lowering& l, NodeId n, const unmar::MaxPool& o) {
   l.add(
       n,
       [=](Emitter& e) {
-        e.launch<Kernel::max_pool>(
-            {blocks(to.count())}, {e.at(p.src), nullptr, e.at(p.dst), p.src.ld, 0, p.dst.ld, from.h,
-                                   from.w, to.h, to.w, to.c, o.factor, count_of(to), false});
+        e.launch<Kernel::max_pool>({blocks(to.count())}, {e.values(p.src),
+                                                          {},
+                                                          e.values(p.dst),
+                                                          from.h,
+                                                          from.w,
+                                                          to.h,
+                                                          to.w,
+                                                          to.c,
+                                                          o.factor,
+                                                          count_of(to),
+                                                          false});
       },
       [=](Emitter& e) {
         if (!p.d_src) return;
         e.launch<Kernel::max_pool_grad>(
-            {blocks(from.count())}, {e.at(p.src), e.at(p.d_dst), e.at(p.d_src.place), p.src.ld,
-                                     p.d_dst.ld, p.d_src.place.ld, from.h, from.w, to.h, to.w, to.c,
-                                     o.factor, count_of(from), p.d_src.accumulate});
+            {blocks(from.count())},
+            {e.values(p.src), e.values(p.d_dst), e.values(p.d_src.place), from.h, from.w, to.h,
+             to.w, to.c, o.factor, count_of(from), p.d_src.accumulate});
       });
 }
 

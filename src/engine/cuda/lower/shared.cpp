@@ -5,8 +5,8 @@ namespace unmar::cuda {
 void copy(Emitter& e, const Place& src, const GradPlace& to) {
   const Shape& s = src.shape;
   const bool wide = is_wide(src) && is_wide(to.place);
-  e.launch<Kernel::copy>({lane_blocks(s, wide)}, {e.at(src), src.ld, e.at(to.place), to.place.ld,
-                                                  s.c, all_pixels_of(s), wide, to.accumulate});
+  e.launch<Kernel::copy>({lane_blocks(s, wide)}, {e.values(src), e.values(to.place), s.c,
+                                                  all_pixels_of(s), wide, to.accumulate});
 }
 
 void sum_columns(Emitter& e, const Place& src, int groups, Buffer* parts, float* dst,
@@ -16,7 +16,7 @@ void sum_columns(Emitter& e, const Place& src, int groups, Buffer* parts, float*
   const Chunks chunks(pixels);
   e.launch<Kernel::column_sums>(
       {size(chunks.count), blocks(size(s.c), 32), size(groups)},
-      {e.at(src), src.ld, s.c, is_wide(src), pixels, chunks.length, chunks.count, e.at(parts)});
+      {e.values(src), s.c, is_wide(src), pixels, chunks.length, chunks.count, e.at(parts)});
   e.launch<Kernel::column_finish>({size(s.c), size(groups)},
                                   {e.at(parts), s.c, chunks.count, dst, dst_ld, accumulate});
 }
