@@ -13,22 +13,33 @@
 namespace unmar::test {
 namespace counts_test {
 
-/// One iteration of a fit of the standard network: forward, backward, Adam.
-std::vector<StepProfile> iteration(int size) {
+/// A fit of the standard network.
+Problem standard(int size) {
+  static const auto identity = make_identity();
   Tensor y({1, 3, size, size});
   Random(1, "y").uniform(y.values(), 0.f, 1.f);
-  const auto identity = make_identity();
-  const Problem problem = make_problem(y, y.shape(), *identity, {});
+  return make_problem(y, y.shape(), *identity, {});
+}
+
+/// One iteration: forward, backward, Adam.
+std::vector<StepProfile> iteration(int size, Precision precision) {
+  const Problem problem = standard(size);
   const auto engine = make_engine("cuda");
-  const auto program = engine->compile(problem.graph, {});
+  const auto program = engine->compile(problem.graph, {.precision = precision});
   program->start_profile();
   program->step({}, 0);
   return program->profile();
 }
 
+double mebibytes(const std::vector<StepProfile>& steps) {
+  double bytes = 0;
+  for (const StepProfile& step : steps) bytes += static_cast<double>(step.traffic_bytes);
+  return bytes / (1 << 20);
+}
+
 class Counts : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() { steps_ = iteration(32); }
+  static void SetUpTestSuite() { steps_ = iteration(32, Precision::tf32); }
   static std::vector<StepProfile> steps_;
 };
 std::vector<StepProfile> Counts::steps_;
@@ -57,10 +68,23 @@ TEST_F(Counts, kernels_of_an_iteration_are_those_that_it_needs) {
 // reader could work it out, adds whole pictures.
 TEST_F(Counts, bytes_of_an_iteration_stay_below_the_limit) {
   constexpr double kMost = 190;
-  double mib = 0;
-  for (const StepProfile& step : steps_) mib += static_cast<double>(step.traffic_bytes) / (1 << 20);
-  EXPECT_LE(mib, kMost);
-  EXPECT_GE(mib, 0.9 * kMost) << "the limit can be lowered";
+  EXPECT_LE(mebibytes(steps_), kMost);
+  EXPECT_GE(mebibytes(steps_), 0.9 * kMost) << "the limit can be lowered";
+}
+
+// bf16 stores pictures between layers, and factors, in half of the bytes. Parameters stay fp32.
+TEST(Storage, of_bf16_is_little_more_than_half_in_memory_and_traffic) {
+  const Problem problem = standard(256);
+  const auto engine = make_engine("cuda");
+  const auto measure = [&](Precision precision) {
+    const auto program = engine->compile(problem.graph, {.precision = precision});
+    program->start_profile();
+    return std::pair{static_cast<double>(program->memory_bytes()), mebibytes(program->profile())};
+  };
+  const auto [tf32_memory, tf32_traffic] = measure(Precision::tf32);
+  const auto [bf16_memory, bf16_traffic] = measure(Precision::bf16);
+  EXPECT_LT(bf16_memory, 0.6 * tf32_memory);
+  EXPECT_LT(bf16_traffic, 0.6 * tf32_traffic);
 }
 
 TEST_F(Counts, every_step_that_launches_has_a_time) {

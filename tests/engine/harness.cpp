@@ -71,10 +71,10 @@ Engine& engine_of(const std::string& name) {
 }  // namespace
 
 std::unique_ptr<Program> prepare(const std::string& engine, const CaseGraph& g,
-                                 const CompileOptions& options) {
-  CompileOptions exact = options;
-  exact.precision = Precision::fp32;
-  auto program = engine_of(engine).compile(g.graph, exact);
+                                 const CompileOptions& options, Precision precision) {
+  CompileOptions as_precise = options;
+  as_precise.precision = precision;
+  auto program = engine_of(engine).compile(g.graph, as_precise);
   for (const auto& [id, value] : g.inputs) program->set_input(id, value);
   TrainState state = program->state();
   for (std::size_t k = 0; k < state.params.size(); ++k) {

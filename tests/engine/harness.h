@@ -31,9 +31,10 @@ Tensor drawn_cotangent(const CaseGraph& g, NodeId node);
 Outcome train(Program& program, const CaseGraph& g);
 
 /// Compiles, sets the inputs and moves all constant start values (gamma 1, beta 0) to generic
-/// ones.
+/// ones. Of the options all but the precision count.
 std::unique_ptr<Program> prepare(const std::string& engine, const CaseGraph& g,
-                                 const CompileOptions& options = {});
+                                 const CompileOptions& options = {},
+                                 Precision precision = Precision::fp32);
 
 /// Empty, or what makes these expected values prove nothing.
 std::string mistrusted(const Outcome& expected, const CaseGraph& g);

@@ -63,9 +63,7 @@ TEST_P(Parity, holds_with_rounded_factors) {
   const auto ref = prepare("ref", g);
   for (const auto& [precision, tolerance] :
        {std::pair{Precision::tf32, kTf32Tolerance}, {Precision::bf16, kBf16Tolerance}}) {
-    const auto rounded = make_engine(engine)->compile(g.graph, {.precision = precision});
-    for (const auto& [id, value] : g.inputs) rounded->set_input(id, value);
-    rounded->restore(ref->state());
+    const auto rounded = prepare(engine, g, {}, precision);
     EXPECT_EQ(difference(run(*ref, g), run(*rounded, g), tolerance, g), "") << repro();
   }
 }

@@ -64,6 +64,7 @@ target_sources(unmar_engine PRIVATE
   cuda/lower/pointwise.cpp
   cuda/lower/resampling.cpp
   cuda/lower/shared.cpp
+  cuda/lower/storage.cpp
   cuda/passes.cpp
   cuda/profile.cpp
   cuda/program.cpp

@@ -1,6 +1,7 @@
 #include "engine/cuda/lower.h"
 
 #include "engine/cuda/lower/operands.h"
+#include "engine/cuda/lower/storage.h"
 #include "engine/plan/reach.h"
 
 namespace unmar::cuda {
@@ -26,7 +27,8 @@ Lowering::Lowering(const Graph& graph, const std::vector<ParamPlace>& params,
       band_bytes_(options.band_bytes),
       roots_(backward_roots(graph, options.backward_from)),
       plan_(graph, roots_, {.convolves_in_place = false, .recomputes = is_large(graph, options)}),
-      places_(graph, plan_, roots_, out_.buffers),
+      places_(graph, plan_, roots_, out_.buffers,
+              choose_elements(graph, plan_, roots_, precision_)),
       cells_(count()),
       makers_(count()),
       weights_(std::make_shared<WeightOperands>()) {
@@ -82,11 +84,14 @@ void Lowering::add_cotangent(NodeId n) {
       n, [](Emitter&) {},
       [=](Emitter& e) {
         const Shape& s = d.place.shape;
-        e.launch<Kernel::put_cotangent>({lane_blocks(s, is_wide(d.place))},
-                                        {pass_at(e, pass),
-                                         {e.at(given), s.c, e.at(d.place), d.place.ld, s.c,
-                                          all_pixels_of(s), is_wide(d.place), d.accumulate},
-                                         n.index});
+        e.launch<Kernel::put_cotangent>({lane_blocks(s, is_wide(d.place))}, {pass_at(e, pass),
+                                                                             {{e.at(given), s.c, 0},
+                                                                              e.values(d.place),
+                                                                              s.c,
+                                                                              all_pixels_of(s),
+                                                                              is_wide(d.place),
+                                                                              d.accumulate},
+                                                                             n.index});
       });
 }
 
