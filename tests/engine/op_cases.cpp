@@ -906,6 +906,34 @@ void add_chains(Table& table) {
                      x = g.graph.add(Add{}, {x, inner}, "add");
                      return finish(g, g.graph.add(reflect_conv(3), {x}, "last"));
                    }});
+  // Pixels of several blocks of 128, with a rest and without; units of a picture, of all, of
+  // groups.
+  struct Normed {
+    const char* name;
+    Norm norm;
+    Shape src;
+    int out_c;
+  };
+  const Normed normed[] = {
+      {"batch", Norm{}, {1, 5, 17, 15}, 24},
+      {"batch_of_two", Norm{}, {2, 5, 16, 8}, 13},
+      {"instance", Norm{NormKind::instance}, {2, 5, 16, 16}, 24},
+      {"group", Norm{NormKind::group, 4}, {1, 5, 19, 14}, 24},
+      {"wide", Norm{}, {1, 3, 17, 16}, 132},
+  };
+  for (const Normed& r : normed)
+    table.push_back({fmt::format("chain.conv_{}_norm.{}", r.name, size_name(r.src)), [=] {
+                       CaseGraph g;
+                       NodeId x = input(g, r.src);
+                       x = g.graph.add(reflect_conv(r.out_c, 1), {x}, "conv");
+                       x = g.graph.add(r.norm, {x}, "norm");
+                       x = g.graph.add(silu, {x}, "act");
+                       x = g.graph.add(reflect_conv(8), {x}, "second");
+                       x = g.graph.add(r.norm, {x}, "second norm");
+                       if (r.norm.kind != NormKind::group)
+                         g.vanishing = {"conv.bias", "second.bias"};
+                       return finish(g, g.graph.add(reflect_conv(3, 1), {x}, "last"));
+                     }});
   table.push_back({"chain.frozen_convs", [=] {
                      CaseGraph g;
                      const auto start = std::make_shared<const Tensor>(uniform({1, 3, 9, 8}, "s"));

@@ -32,7 +32,7 @@ set(kernels ${CMAKE_CURRENT_LIST_DIR}/kernels)
 file(GLOB kernel_files CONFIGURE_DEPENDS ${kernels}/*.h ${kernels}/*.cpp)
 # PTX 7.0 for compute capability 8.0: drivers of CUDA 11 and newer, cards of RTX 30 and newer.
 set(embedded)
-foreach(module base products_fp32 products_tf32 products_bf16)
+foreach(module base others values products_fp32 products_tf32 products_bf16)
   string(REPLACE products_ "" name ${module})
   set(ptx ${CMAKE_CURRENT_BINARY_DIR}/${name}.ptx)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/ptx_${name}.cpp)

@@ -10,8 +10,9 @@
 namespace unmar::cuda {
 namespace {
 
-enum class ModuleOf { base, fp32, tf32, bf16 };
-constexpr const char* (*kPtx[])() = {ptx_base, ptx_fp32, ptx_tf32, ptx_bf16};
+enum class ModuleOf { base, others, values, fp32, tf32, bf16 };
+constexpr const char* (*kPtx[])() = {ptx_base, ptx_others, ptx_values,
+                                     ptx_fp32, ptx_tf32,   ptx_bf16};
 
 struct KernelRow {
   const char* name;

@@ -29,6 +29,8 @@ Lowering::Lowering(const Graph& graph, const std::vector<ParamPlace>& params,
       plan_(graph, roots_, {.convolves_in_place = false, .recomputes = is_large(graph, options)}),
       places_(graph, plan_, roots_, out_.buffers,
               choose_elements(graph, plan_, roots_, precision_)),
+      gradients_(count()),
+      moments_(count()),
       cells_(count()),
       makers_(count()),
       weights_(std::make_shared<WeightOperands>()) {
@@ -44,6 +46,21 @@ Lowering::Lowering(const Graph& graph, const std::vector<ParamPlace>& params,
   std::size_t most = 0;
   for (const NodeId root : roots_) most = std::max(most, g_.shape(root).count());
   out_.cotangent = out_.buffers.make(most);
+  find_gradients_in_front();
+}
+
+/// Of convolutions with whole fours of channels behind which is a norm of each channel: such a norm
+/// takes out what is added to a channel, so that a bias there has no gradient to ask for.
+void Lowering::find_gradients_in_front() {
+  for (std::size_t i = 0; i < count(); ++i) {
+    const auto* norm = std::get_if<Norm>(&node(id(i)).op);
+    if (!norm || !takes_out_bias(*norm, node(id(i)).shape.c)) continue;
+    const NodeId source = node(id(i)).src[0];
+    const NodeId result = plan_[id(i)].fused_into.valid() ? plan_[id(i)].fused_into : id(i);
+    if (std::holds_alternative<Conv2d>(node(source).op) && plan_[source].grad_in == result &&
+        node(source).shape.c % 4 == 0)
+      gradients_[at(source)] = std::make_shared<GradientInFront>();
+  }
 }
 
 Lowered Lowering::run() {
@@ -59,6 +76,14 @@ Lowered Lowering::run() {
   fill(weights_->segments, weights_->segment_table);
   fill(weights_->groups, weights_->group_table);
   return std::move(out_);
+}
+
+bool Lowering::wants_moments(NodeId n) const {
+  if (!std::holds_alternative<Conv2d>(node(n).op)) return false;
+  return std::ranges::any_of(g_.nodes(), [&](const Node& node) {
+    const auto* norm = std::get_if<Norm>(&node.op);
+    return norm && node.src[0] == n && norm->statistics != NormStatistics::fixed;
+  });
 }
 
 std::pair<Place, NormCells> Lowering::folded_source(NodeId n) const {

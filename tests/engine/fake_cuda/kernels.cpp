@@ -4,9 +4,11 @@
 
 #define UNMAR_SIMT "engine/fake_cuda/simt.h"
 #include "engine/cuda/kernels/base.cpp"
+#include "engine/cuda/kernels/others.cpp"
 #include "engine/cuda/kernels/products_bf16.cpp"
 #include "engine/cuda/kernels/products_fp32.cpp"
 #include "engine/cuda/kernels/products_tf32.cpp"
+#include "engine/cuda/kernels/values.cpp"
 
 namespace unmar::fake_cuda {
 namespace {

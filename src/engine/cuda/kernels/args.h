@@ -263,10 +263,14 @@ struct NormGradParams {
   int n, c, chunks;
   float *d_gamma, *d_beta;
 };
+/// What the gradient in front of a norm is made of, beside the one behind it.
+struct NormGrad {
+  Normed norm;
+  const float *cell_mean, *offset, *slope;  ///< [n][c]
+};
 struct NormGradApply {
   Values src, d_dst, d_src;
-  Normed norm;
-  const float *cell_mean, *offset, *slope;
+  NormGrad norm;
   int c;
   unsigned pixels, all_pixels;
   int wide;
@@ -348,6 +352,13 @@ struct Prepare {
   int wide_src;
   unsigned count;  ///< of dst, in fours of channels
 };
+/// The same of the gradient in front of a norm, which is nowhere else: `gradient.src` is the one
+/// behind it. c in whole fours.
+struct PrepareGradient {
+  Prepare gradient;
+  Values value;  ///< in front of the norm
+  NormGrad norm;
+};
 /// The weights of one product as [column][depth]; see ConvProduct. `groups` says where in the table
 /// of groups those of a column begin: for each the first weight, and how many there are; the rest
 /// of the 16 bytes is 0.
@@ -386,6 +397,8 @@ struct ProductOut {
   float* parts;
   int splits;
   int accumulate;
+  /// [block of 128 rows][column], as of NormMoments; or null. Without splits only.
+  float *mean, *square;
 };
 /// Rows: pixels. The sum runs over groups of 16 bytes; the group k of a row lies offsets[k] behind
 /// the row's first element, which is n * image + y * line + x * pixel.
@@ -442,8 +455,8 @@ constexpr unsigned pixels_shared(unsigned columns) {
   return larger(kStages * 16 * 4 * (128 + 8 + columns + 8), sums_shared(columns));
 }
 
-/// Kernels that there are twice: in the module base for Values of fp32 alone, and as name_bf16, in
-/// the module bf16, for Values of either kind. Of 256 threads.
+/// Kernels that there are twice: in the module values for Values of fp32 alone, and as name_bf16,
+/// in the module bf16, for Values of either kind. Of 256 threads.
 #define UNMAR_CUDA_VALUE_KERNELS(ROW, ...)         \
   ROW(copy, Copy, __VA_ARGS__)                     \
   ROW(activation, Activate, __VA_ARGS__)           \
@@ -460,7 +473,7 @@ constexpr unsigned pixels_shared(unsigned columns) {
   ROW(norm_grad_apply, NormGradApply, __VA_ARGS__) \
   ROW(add_mirrored, AddMirrored, __VA_ARGS__)      \
   ROW(sum_parts, ProductOut, __VA_ARGS__)
-#define UNMAR_CUDA_FP32_ROW(name, Args, KERNEL) KERNEL(name, base, Args, 256, 0)
+#define UNMAR_CUDA_FP32_ROW(name, Args, KERNEL) KERNEL(name, values, Args, 256, 0)
 #define UNMAR_CUDA_BF16_ROW(name, Args, KERNEL) KERNEL(name##_bf16, bf16, Args, 256, 0)
 
 /// All kernels: name, module, what it takes, threads of a block, bytes of shared memory set aside
@@ -473,17 +486,17 @@ constexpr unsigned pixels_shared(unsigned columns) {
   KERNEL(from_channels_last, base, Reorder, 256, 0)                           \
   KERNEL(put_seed, base, Seed, 1, 0)                                          \
   KERNEL(put_cotangent, base, Cotangent, 256, 0)                              \
-  KERNEL(dropout, base, Noise, 256, 0)                                        \
-  KERNEL(multiply, base, Binary, 256, 0)                                      \
-  KERNEL(channel_dot, base, ChannelDot, 256, 0)                               \
-  KERNEL(shuffle, base, Shuffle, 256, 0)                                      \
-  KERNEL(shuffle_grad, base, Shuffle, 256, 0)                                 \
-  KERNEL(fold, base, Fold, 256, 0)                                            \
-  KERNEL(fold_grad, base, Fold, 256, 0)                                       \
-  KERNEL(filter, base, FilterArgs, 256, 0)                                    \
-  KERNEL(filter_grad, base, FilterArgs, 256, 0)                               \
-  KERNEL(time_embedding, base, TimeWaves, 256, 0)                             \
-  KERNEL(time_embedding_grad, base, TimeWaves, 32, 0)                         \
+  KERNEL(dropout, others, Noise, 256, 0)                                      \
+  KERNEL(multiply, others, Binary, 256, 0)                                    \
+  KERNEL(channel_dot, others, ChannelDot, 256, 0)                             \
+  KERNEL(shuffle, others, Shuffle, 256, 0)                                    \
+  KERNEL(shuffle_grad, others, Shuffle, 256, 0)                               \
+  KERNEL(fold, others, Fold, 256, 0)                                          \
+  KERNEL(fold_grad, others, Fold, 256, 0)                                     \
+  KERNEL(filter, others, FilterArgs, 256, 0)                                  \
+  KERNEL(filter_grad, others, FilterArgs, 256, 0)                             \
+  KERNEL(time_embedding, others, TimeWaves, 256, 0)                           \
+  KERNEL(time_embedding_grad, others, TimeWaves, 32, 0)                       \
   KERNEL(column_finish, base, ColumnFinish, 128, 0)                           \
   KERNEL(norm_finish, base, NormFinish, 128, 0)                               \
   KERNEL(norm_running, base, NormRunning, 256, 0)                             \
@@ -495,13 +508,16 @@ constexpr unsigned pixels_shared(unsigned columns) {
   KERNEL(difference_grad, base, DifferenceGrad, 256, 0)                       \
   KERNEL(variation, base, Variation, 256, 0)                                  \
   KERNEL(variation_grad, base, Variation, 256, 0)                             \
-  KERNEL(scaled, base, Scaled, 1, 0)                                          \
-  KERNEL(attention, base, AttentionArgs, 128, 0)                              \
-  KERNEL(attention_grad_q, base, AttentionArgs, 128, 0)                       \
-  KERNEL(attention_grad_kv, base, AttentionArgs, 128, 0)                      \
+  KERNEL(scaled, others, Scaled, 1, 0)                                        \
+  KERNEL(attention, others, AttentionArgs, 128, 0)                            \
+  KERNEL(attention_grad_q, others, AttentionArgs, 128, 0)                     \
+  KERNEL(attention_grad_kv, others, AttentionArgs, 128, 0)                    \
   KERNEL(prepare_fp32, fp32, Prepare, 256, 0)                                 \
   KERNEL(prepare_tf32, tf32, Prepare, 256, 0)                                 \
   KERNEL(prepare_bf16, bf16, Prepare, 256, 0)                                 \
+  KERNEL(prepare_gradient_fp32, fp32, PrepareGradient, 256, 0)                \
+  KERNEL(prepare_gradient_tf32, tf32, PrepareGradient, 256, 0)                \
+  KERNEL(prepare_gradient_bf16, bf16, PrepareGradient, 256, 0)                \
   KERNEL(prepare_weights_fp32, fp32, PrepareWeights, 256, 0)                  \
   KERNEL(prepare_weights_tf32, tf32, PrepareWeights, 256, 0)                  \
   KERNEL(prepare_weights_bf16, bf16, PrepareWeights, 256, 0)                  \

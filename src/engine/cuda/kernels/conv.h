@@ -159,9 +159,32 @@ UNMAR_DEVICE void write_four(const ProductOut& o, RowPlace place, const float* f
   for (int k = 0; k < 4 && k < valid; ++k) put_product<Stored>(o, place, column + k, from[k]);
 }
 
+/// What a norm behind the product needs to know of the block's rows: so nobody reads them for that.
+/// As norm_moments does it, around the first value.
+template <int kColumns>
+UNMAR_DEVICE void write_moments(const ProductOut& o, const float* sums, int m0, int n0) {
+  constexpr int kLine = sums_line(kColumns);
+  const int rows = o.rows - m0 < kRows ? o.rows - m0 : kRows;
+#pragma unroll 1
+  for (int c = static_cast<int>(threadIdx.x); c < kColumns && n0 + c < o.columns; c += kRows) {
+    const float first = sums[c];
+    float sum = 0.f, square = 0.f;
+#pragma unroll 4
+    for (int row = 1; row < rows; ++row) {
+      const float d = sums[row * kLine + c] - first;
+      sum += d;
+      square += d * d;
+    }
+    const long long part = static_cast<long long>(blockIdx.x) * o.columns + n0 + c;
+    const float mean = sum / static_cast<float>(rows);
+    o.mean[part] = first + mean + (o.bias ? o.bias[n0 + c] : 0.f);
+    o.square[part] = square - sum * mean;
+  }
+}
+
 /// What the warps have summed up, by way of shared memory: so where a row goes is found out once,
 /// and neighbours are written together.
-template <class Stored, int kColumns>
+template <class Stored, bool kMoments, int kColumns>
 UNMAR_DEVICE void write_sums(const ProductOut& o, const WarpTiles<kColumns>& tiles,
                              const WarpSums<WarpTiles<kColumns>>& acc, int m0, int n0,
                              char* shared) {
@@ -181,6 +204,7 @@ UNMAR_DEVICE void write_sums(const ProductOut& o, const WarpTiles<kColumns>& til
   if (WarpTiles<kColumns>::kExtra)
     lay_tiles<kLine>(sums, acc.extra, tiles.row + 32 * tiles.half, 128);
   __syncthreads();  // all sums are there
+  if (kMoments && o.mean) write_moments<kColumns>(o, sums, m0, n0);
   const bool wide = o.splits > 1 ? o.columns % 4 == 0 : o.wide_out;
 #pragma unroll 1
   for (int i = t; i < kRows * kAcross; i += kRows) {
@@ -263,7 +287,7 @@ UNMAR_DEVICE void multiply_rows(const ConvProduct& a, char* shared) {
                       bs + (stage * kStage + b_place) + j * 8 * kLine);
   };
   run_steps<Type>(tiles, steps, load, fetch, sums);
-  write_sums<typename Type::Stored>(a.out, tiles, sums, m0, n0, shared);
+  write_sums<typename Type::Stored, true>(a.out, tiles, sums, m0, n0, shared);
 }
 
 /// A pixel of the sum: moved on by a step at a time.
@@ -389,7 +413,7 @@ UNMAR_DEVICE void multiply_pixels(const WeightProduct& a, char* shared) {
     }
   };
   run_steps<Type>(tiles, steps, load, fetch, sums);
-  write_sums<typename Type::Stored>(a.out, tiles, sums, m0, n0, shared);
+  write_sums<typename Type::Stored, false>(a.out, tiles, sums, m0, n0, shared);
 }
 
 /// For the modules of kernels, one for each precision.

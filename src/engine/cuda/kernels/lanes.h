@@ -99,6 +99,24 @@ UNMAR_DEVICE Float4 lane_by_lane(int count, Float4 v, Float4 w, const F& f) {
   return result;
 }
 
+/// The gradient in front of a norm, of `count` channels from `cell` on; d: the one behind it.
+UNMAR_DEVICE Float4 gradient_in_front(const NormGrad& n, unsigned cell, int count, Float4 v,
+                                      Float4 d) {
+  const auto one = [&](unsigned k, float x, float d_out, float slope) {
+    return n.norm.scale[cell + k] * (d_out * slope) - n.offset[cell + k] -
+           n.slope[cell + k] * (x - n.cell_mean[cell + k]);
+  };
+  if (is_straight(n.norm.act)) {
+    const float below = slope_below(n.norm.act);
+    return each_lane(count, v, d, [&](unsigned k, float x, float d_out) {
+      return one(k, x, d_out, before_act(n.norm, cell + k, x) > 0.f ? 1.f : below);
+    });
+  }
+  return lane_by_lane(count, v, d, [&](unsigned k, float x, float d_out) {
+    return one(k, x, d_out, slope_at(n.norm.act, before_act(n.norm, cell + k, x)));
+  });
+}
+
 /// What a thread of a pass over channels has: four of a pixel where all its places allow it
 /// (`wide`), else one.
 struct Lanes {

@@ -107,22 +107,7 @@ UNMAR_VALUE_KERNEL(norm_grad_apply, NormGradApply) {
   if (!lanes.is_there) return;
   const unsigned cell = cell_of(lanes, a.c, a.pixels);
   const Float4 v = lanes.read<Stored>(a.src), d = lanes.read<Stored>(a.d_dst);
-  const auto one = [&](unsigned k, float x, float d_out, float slope) {
-    return a.norm.scale[cell + k] * (d_out * slope) - a.offset[cell + k] -
-           a.slope[cell + k] * (x - a.cell_mean[cell + k]);
-  };
-  Float4 d_src;
-  if (is_straight(a.norm.act)) {
-    const float below = slope_below(a.norm.act);
-    d_src = each_lane(lanes.count, v, d, [&](unsigned k, float x, float d_out) {
-      return one(k, x, d_out, before_act(a.norm, cell + k, x) > 0.f ? 1.f : below);
-    });
-  } else {
-    d_src = lane_by_lane(lanes.count, v, d, [&](unsigned k, float x, float d_out) {
-      return one(k, x, d_out, slope_at(a.norm.act, before_act(a.norm, cell + k, x)));
-    });
-  }
-  lanes.put<Stored>(a.d_src, d_src, a.accumulate);
+  lanes.put<Stored>(a.d_src, gradient_in_front(a.norm, cell, lanes.count, v, d), a.accumulate);
 }
 
 }  // namespace unmar::cuda

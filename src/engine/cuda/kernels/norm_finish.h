@@ -44,12 +44,14 @@ UNMAR_KERNEL(norm_finish, NormFinish, 128) {
     return static_cast<double>(begin + a.chunk < a.pixels ? a.chunk : a.pixels - begin);
   };
   double sum = 0;
+#pragma unroll 4  // reads that are on their way together
   for (int k = static_cast<int>(threadIdx.x); k < count; k += 128) {
     const PartOfUnit p = part_of_unit(u, k, a.unit_c, a.chunks);
     sum += pixels(p.chunk) * static_cast<double>(parts.first[parts.at(p.n, p.chunk, p.channel)]);
   }
   const double mean = sum_of_block(tree, sum) / total;
   double square = 0;
+#pragma unroll 4
   for (int k = static_cast<int>(threadIdx.x); k < count; k += 128) {
     const PartOfUnit p = part_of_unit(u, k, a.unit_c, a.chunks);
     const unsigned long long at = parts.at(p.n, p.chunk, p.channel);

@@ -38,23 +38,55 @@ struct Bf16 {
   }
 };
 
+/// What a thread makes ready: four channels of a pixel, from `source` on, or zeros.
+struct PreparedFour {
+  unsigned index;  ///< in fours of channels
+  int c;
+  unsigned cell;  ///< of the norm
+  long long pixel;
+  bool is_there, has_source;
+  UNMAR_DEVICE explicit PreparedFour(const Prepare& a) : index(element()) {
+    is_there = index < a.count;
+    const unsigned fours = static_cast<unsigned>(a.dst_c) / 4, p = index / fours;
+    c = static_cast<int>(index - p * fours) * 4;
+    const PixelSpot to = spot_of(p, a.high, a.wide);
+    const int y = source_index(to.y - a.top, a.h, a.reflect);
+    const int x = source_index(to.x - a.left, a.w, a.reflect);
+    pixel = (static_cast<long long>(to.n) * a.h + y) * a.w + x;
+    cell = static_cast<unsigned>(to.n * a.c + c);
+    has_source = y >= 0 && x >= 0 && c < a.c;
+  }
+};
+
 template <class Type>
 UNMAR_DEVICE void prepare(const Prepare& a) {
-  const unsigned i = element();
-  if (i >= a.count) return;
-  const unsigned fours = static_cast<unsigned>(a.dst_c) / 4, p = i / fours;
-  const int c = static_cast<int>(i - p * fours) * 4;
-  const PixelSpot to = spot_of(p, a.high, a.wide);
-  const int y = source_index(to.y - a.top, a.h, a.reflect);
-  const int x = source_index(to.x - a.left, a.w, a.reflect);
+  const PreparedFour four(a);
+  if (!four.is_there) return;
   Float4 v{0.f, 0.f, 0.f, 0.f};
-  if (y >= 0 && x >= 0 && c < a.c) {
-    const long long pixel = (static_cast<long long>(to.n) * a.h + y) * a.w + x;
-    const FoldedLanes fold(a.fold, static_cast<unsigned>(to.n * a.c + c), a.c - c, a.c % 4 == 0);
-    v = fold(read_some<typename Type::Stored>(a.src, pixel * a.src.ld + c, a.c - c, a.wide_src));
-    if (a.c - c < 4) v = {v.x, a.c - c > 1 ? v.y : 0.f, a.c - c > 2 ? v.z : 0.f, 0.f};
+  if (four.has_source) {
+    const int valid = a.c - four.c;
+    const FoldedLanes fold(a.fold, four.cell, valid, a.c % 4 == 0);
+    v = fold(
+        read_some<typename Type::Stored>(a.src, four.pixel * a.src.ld + four.c, valid, a.wide_src));
+    if (valid < 4) v = {v.x, valid > 1 ? v.y : 0.f, valid > 2 ? v.z : 0.f, 0.f};
   }
-  Type::store(a.dst, i, v);
+  Type::store(a.dst, four.index, v);
+}
+
+template <class Type>
+UNMAR_DEVICE void prepare_gradient(const PrepareGradient& a) {
+  using Stored = typename Type::Stored;
+  const PreparedFour four(a.gradient);
+  if (!four.is_there) return;
+  Float4 d{0.f, 0.f, 0.f, 0.f};
+  if (four.has_source) {
+    const Values& behind = a.gradient.src;
+    const int wide = a.gradient.wide_src;
+    d = gradient_in_front(a.norm, four.cell, 4,
+                          read_some<Stored>(a.value, four.pixel * a.value.ld + four.c, 4, wide),
+                          read_some<Stored>(behind, four.pixel * behind.ld + four.c, 4, wide));
+  }
+  Type::store(a.gradient.dst, four.index, d);
 }
 
 /// A thread for each group: which segment it is of is looked for.
@@ -83,8 +115,9 @@ UNMAR_DEVICE void prepare_weights(const PrepareWeights& a) {
   }
 }
 
-#define UNMAR_PREPARE(type, Type)                                  \
-  UNMAR_KERNEL(prepare_##type, Prepare, 256) { prepare<Type>(a); } \
+#define UNMAR_PREPARE(type, Type)                                                            \
+  UNMAR_KERNEL(prepare_##type, Prepare, 256) { prepare<Type>(a); }                           \
+  UNMAR_KERNEL(prepare_gradient_##type, PrepareGradient, 256) { prepare_gradient<Type>(a); } \
   UNMAR_KERNEL(prepare_weights_##type, PrepareWeights, 256) { prepare_weights<Type>(a); }
 
 }  // namespace unmar::cuda

@@ -92,7 +92,7 @@ UNMAR_DEVICE void put(const Values& to, long long i, Float4 v, int accumulate) {
   Stored::with(to, [&](const auto& e) { e.put(i, accumulate ? sum_of(e.four(i), v) : v); });
 }
 
-/// The body of a kernel of UNMAR_CUDA_VALUE_KERNELS; base.cpp and products_bf16.cpp make kernels
+/// The body of a kernel of UNMAR_CUDA_VALUE_KERNELS; values.cpp and products_bf16.cpp make kernels
 /// of it.
 #define UNMAR_VALUE_KERNEL(name, Args) \
   template <class Stored>              \

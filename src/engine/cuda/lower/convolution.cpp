@@ -46,6 +46,7 @@ class Forward {
   Operand source_below(const Band& band) const {
     return source_.part(band, band.first_row * g_.stride, rows_below(band));
   }
+  Moments make_moments(Lowering& l) const { return product_.make_moments(l, bands_); }
   void launch_all(Emitter& e, Precision p, const Place& src, const NormCells& norm,
                   const RowTarget& to) const {
     for (const Band& band : bands_)
@@ -102,11 +103,9 @@ class Backward {
   }
 
   bool is_whole() const { return bands_.size() == 1; }
-  /// The gradient of dst for a band, made ready.
-  Operand prepare_gradient(Emitter& e, Precision p, const Place& d_dst, const Band& band) const {
-    const Operand d = gradient_.part(band, band.first_row, rows_for(band));
-    prepare(e, p, d_dst, {}, false, d);
-    return d;
+  /// The gradient of dst that a band needs.
+  Operand gradient_for(const Band& band) const {
+    return gradient_.part(band, band.first_row, rows_for(band));
   }
   const std::vector<Band>& bands() const { return bands_; }
   void launch_band(Emitter& e, Precision p, const Operand& d, const Band& band,
@@ -206,7 +205,15 @@ void add_product(Lowering& l, NodeId n, const Conv2d& o, const UnaryPlaces& p,
     sum = make_weight_sum(l, g.kernel, g.stride, g.src, g.dst, forward->bands(), weight.grad);
     if (!share) plain.data = operand_memory(l, plain, band.n, band.rows, false);
   }
-  Buffer* bias_parts = p.d_dst && bias.grad ? column_parts(l, g.dst) : nullptr;
+  const Moments moments = l.wants_moments(n) ? forward->make_moments(l) : Moments{};
+  l.moments_of(n) = moments;
+  const auto in_front = l.gradient_in_front(n);
+  // Behind it is a norm that takes the bias out: its gradient stays 0.
+  const bool wants_bias = p.d_dst && bias.grad && !in_front;
+  Buffer* bias_parts = wants_bias ? column_parts(l, g.dst) : nullptr;
+  const auto make_ready = [=](Emitter& e, const Operand& d) {
+    prepare_gradient(e, precision, p.d_dst, in_front.get(), d);
+  };
 
   const auto launch_weights = [=](Emitter& e, const Operand* shared) {
     const auto& bands = forward->bands();
@@ -215,7 +222,7 @@ void add_product(Lowering& l, NodeId n, const Conv2d& o, const UnaryPlaces& p,
                             ? forward->source_below(bands[i])
                             : forward->prepare_source(e, precision, p.src, norm, bands[i]);
       Operand d = shared ? *shared : plain.part(bands[i], bands[i].first_row, bands[i].rows);
-      if (!shared) prepare(e, precision, p.d_dst, {}, false, d);
+      if (!shared) make_ready(e, d);
       launch(e, precision, sum, a, d, g.dst, bands[i], i > 0);
     }
   };
@@ -223,19 +230,20 @@ void add_product(Lowering& l, NodeId n, const Conv2d& o, const UnaryPlaces& p,
       n,
       [=](Emitter& e) {
         if (is_first) weights->prepare(e, precision);
-        forward->launch_all(e, precision, p.src, norm, {bias.value, &p.dst, nullptr, false});
+        forward->launch_all(e, precision, p.src, norm,
+                            {bias.value, &p.dst, nullptr, false, &moments});
       },
       [=](Emitter& e) {
         if (!p.d_dst) return;
         Operand d;
-        if (share) d = data->prepare_gradient(e, precision, p.d_dst, data->bands().front());
+        if (share) make_ready(e, d = data->gradient_for(data->bands().front()));
         e.aside([&] {
           if (bias_parts) sum_columns(e, p.d_dst, 1, bias_parts, bias.grad, 0, false);
           if (wants_weight) launch_weights(e, share ? &d : nullptr);
         });
         if (!data) return;
         for (const Band& band : data->bands()) {
-          if (!share) d = data->prepare_gradient(e, precision, p.d_dst, band);
+          if (!share) make_ready(e, d = data->gradient_for(band));
           data->launch_band(e, precision, d, band, p.d_src);
         }
         data->add_mirrored(e, p.d_src);

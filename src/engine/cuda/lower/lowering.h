@@ -26,6 +26,21 @@ struct NormCells {
   Act act = {act_none, 1.f};
 };
 
+/// Parts of what a norm needs to know of its source, by picture, chunk of pixels, and channel.
+struct Moments {
+  Buffer *mean = nullptr, *square = nullptr;
+  unsigned length = 0;  ///< pixels of a chunk
+  int count = 0;        ///< chunks of a picture
+};
+
+/// The gradient in front of a norm that the convolution there works out while it makes it ready:
+/// it is not stored. Empty until the norm is lowered.
+struct GradientInFront {
+  Place value, d_dst;  ///< in front of the norm, and the gradient behind it
+  NormCells norm;
+  Buffer *offset = nullptr, *slope = nullptr;  ///< as `norm` by picture and channel
+};
+
 struct WeightOperands;
 
 /// A graph while it is turned into steps: where the values of its nodes lie, and what has been
@@ -55,7 +70,15 @@ class Lowering {
   }
   /// What n reads first: if that is a norm that is not stored, its source and the norm.
   std::pair<Place, NormCells> folded_source(NodeId n) const;
+  /// Of the value of n, if its step makes them; empty until that is lowered, and else.
+  Moments& moments_of(NodeId n) { return moments_[at(n)]; }
+  /// Whether n is a convolution, and a norm asks for the moments of its value.
+  bool wants_moments(NodeId n) const;
   NormCells& norm_at(NodeId n) { return cells_[at(n)]; }
+  /// Null unless n is a convolution whose one reader is a norm that leaves its gradient to it.
+  const std::shared_ptr<GradientInFront>& gradient_in_front(NodeId n) const {
+    return gradients_[at(n)];
+  }
   /// Parameter i of a node; empty if it has fewer.
   ParamPlace param(const Node& n, std::size_t i) const {
     return i < n.params.size() ? params_[static_cast<std::size_t>(n.params[i])] : ParamPlace{};
@@ -93,6 +116,7 @@ class Lowering {
     buffer->floats = (content.size() + sizeof(float) - 1) / sizeof(float);
     out_.tables.push_back({buffer, std::move(content)});
   }
+  void find_gradients_in_front();
   void add_cotangent(NodeId n);
   void add_recompute(NodeId n);
 
@@ -105,6 +129,8 @@ class Lowering {
   GraphPlan plan_;
   Lowered out_;
   Places places_;
+  std::vector<std::shared_ptr<GradientInFront>> gradients_;  ///< at the convolution
+  std::vector<Moments> moments_;
   std::vector<NormCells> cells_;                  ///< of norms, at the node whose value they make
   std::vector<std::vector<std::size_t>> makers_;  ///< steps that make a node's value
   std::shared_ptr<WeightOperands> weights_;
@@ -147,6 +173,8 @@ void lower_op(Lowering&, NodeId, const WeightedSum&);
 // ---- steps that several families need
 // -------------------------------------------------------------
 
+/// Whether what is added to all of a channel makes no difference behind the norm. (norm.cpp)
+bool takes_out_bias(const Norm& norm, int channels);
 /// The norm, and the activation behind it, whose result is the value of `result`. (norm.cpp)
 void add_norm(Lowering& l, NodeId norm, NodeId result, Act act);
 /// Channels of a pixel become a block of pixels; channels_last: in which order they lie.

@@ -1,96 +1,160 @@
 #include "engine/cuda/lower/lowering.h"
 
 namespace unmar::cuda {
+namespace {
+
+/// A norm with the activation behind it.
+class NormSteps {
+ public:
+  NormSteps(Lowering& l, NodeId norm, NodeId result, Act act)
+      : op_(std::get<Norm>(l.node(norm).op)),
+        p_(l.unary(result)),
+        gamma_(l.param(l.node(norm), 0)),
+        beta_(l.param(l.node(norm), 1)),
+        mean_(l.param(l.node(norm), 2)),
+        variance_(l.param(l.node(norm), 3)),
+        act_(act),
+        s_(p_.src.shape),
+        unit_n_(op_.kind == NormKind::batch ? s_.n / op_.parts : 1),
+        unit_c_(op_.kind == NormKind::group ? s_.c / op_.groups : 1),
+        chunks_(pixels_of(s_)) {
+    const std::size_t cells = size(s_.n) * std::size_t{size(s_.c)},
+                      parts = cells * size(chunks_.count);
+    cells_ = {l.make(cells), l.make(cells), l.make(cells), l.make(cells), act};
+    first_ = l.scratch(parts);
+    second_ = l.scratch(parts);
+    const NodeId source = l.node(norm).src[0];
+    is_given_moments_ = l.moments_of(source).mean != nullptr;
+    moments_ = is_given_moments_ ? l.moments_of(source)
+                                 : Moments{first_, second_, chunks_.length, chunks_.count};
+    const auto& in_front = l.gradient_in_front(source);
+    leaves_gradient_ = in_front != nullptr;
+    if (is_fixed() || leaves_gradient_) {
+      offset_ = l.make(cells);
+      slope_ = l.make(cells);
+    } else if (p_.d_src) {
+      offset_ = l.scratch(cells);
+      slope_ = l.scratch(cells);
+    }
+    if (in_front) *in_front = {p_.src, p_.d_dst, cells_, offset_, slope_};
+    if (op_.statistics == NormStatistics::tracked) {
+      now_mean_ = l.make_lasting(size(s_.c));
+      now_variance_ = l.make_lasting(size(s_.c));
+    }
+  }
+
+  const NormCells& cells() const { return cells_; }
+  bool is_tracked() const { return now_mean_ != nullptr; }
+
+  void forward(Emitter& e) const {
+    if (is_fixed()) {
+      e.launch<Kernel::norm_running>(
+          {blocks(size(s_.n) * std::size_t{size(s_.c)})},
+          {mean_.value, variance_.value, gamma_.value, beta_.value, s_.n, s_.c, op_.eps,
+           e.at(cells_.mean), e.at(cells_.rstd), e.at(cells_.scale), e.at(cells_.shift),
+           e.at(offset_), e.at(slope_)});
+      return apply(e);
+    }
+    if (!is_given_moments_)
+      e.launch<Kernel::norm_moments>(
+          chunk_grid(), {e.values(p_.src), s_.c, is_wide(p_.src), pixels_of(s_), moments_.length,
+                         moments_.count, e.at(moments_.mean), e.at(moments_.square)});
+    e.launch<Kernel::norm_finish>(
+        {units()}, {e.at(moments_.mean), e.at(moments_.square), gamma_.value, beta_.value, s_.n,
+                    s_.c, unit_n_, unit_c_, pixels_of(s_), moments_.length, moments_.count, op_.eps,
+                    e.at(cells_.mean), e.at(cells_.rstd), e.at(cells_.scale), e.at(cells_.shift),
+                    e.at(now_mean_), e.at(now_variance_)});
+    apply(e);
+  }
+
+  /// The value, unless its readers work it out.
+  void apply(Emitter& e) const {
+    if (!p_.dst) return;
+    const bool wide = is_wide(p_.src) && is_wide(p_.dst);
+    e.launch<Kernel::norm_apply>({lane_blocks(s_, wide)},
+                                 {e.values(p_.src), e.values(p_.dst), normed(e), s_.c,
+                                  pixels_of(s_), all_pixels_of(s_), wide});
+  }
+
+  void backward(Emitter& e) const {
+    if (!p_.d_dst) return;
+    const bool wants_params = gamma_.grad || beta_.grad;
+    // A unit that is a channel of all pictures has the sums that the parameters' gradients are.
+    const bool in_finish = op_.kind == NormKind::batch && op_.parts == 1 && p_.d_src && !is_fixed();
+    if (!is_fixed() || wants_params)
+      e.launch<Kernel::norm_grad_sums>(
+          chunk_grid(),
+          {e.values(p_.src), e.values(p_.d_dst), normed(e), e.at(cells_.mean), e.at(cells_.rstd),
+           s_.c, is_wide(p_.src) && is_wide(p_.d_dst), pixels_of(s_), chunks_.length, chunks_.count,
+           e.at(first_), e.at(second_)});
+    if (wants_params && !in_finish)
+      e.launch<Kernel::norm_grad_params>({size(s_.c)}, {e.at(first_), e.at(second_), s_.n, s_.c,
+                                                        chunks_.count, gamma_.grad, beta_.grad});
+    if (p_.d_src && !is_fixed())
+      e.launch<Kernel::norm_grad_finish>(
+          {units()}, {e.at(first_), e.at(second_), gamma_.value, e.at(cells_.rstd), s_.n, s_.c,
+                      unit_n_, unit_c_, pixels_of(s_), chunks_.count, e.at(offset_), e.at(slope_),
+                      in_finish ? gamma_.grad : nullptr, in_finish ? beta_.grad : nullptr});
+    if (!p_.d_src || leaves_gradient_) return;
+    const bool wide = is_wide(p_.src) && is_wide(p_.d_dst) && is_wide(p_.d_src.place);
+    e.launch<Kernel::norm_grad_apply>({lane_blocks(s_, wide)},
+                                      {e.values(p_.src),
+                                       e.values(p_.d_dst),
+                                       e.values(p_.d_src.place),
+                                       {normed(e), e.at(cells_.mean), e.at(offset_), e.at(slope_)},
+                                       s_.c,
+                                       pixels_of(s_),
+                                       all_pixels_of(s_),
+                                       wide,
+                                       p_.d_src.accumulate});
+  }
+
+  /// Running statistics, once the step counts.
+  void follow(Emitter& e, Buffer* pass) const {
+    const double count = static_cast<double>(s_.n) * pixels_of(s_);
+    e.launch<Kernel::norm_follow>(
+        {blocks(size(s_.c))}, {pass_at(e, pass), e.at(now_mean_), e.at(now_variance_), mean_.value,
+                               variance_.value, s_.c, op_.momentum, count / (count - 1)});
+  }
+
+ private:
+  bool is_fixed() const { return op_.statistics == NormStatistics::fixed; }
+  unsigned units() const { return size(s_.n / unit_n_) * size(s_.c / unit_c_); }
+  Grid chunk_grid() const { return {size(chunks_.count), blocks(size(s_.c), 32), size(s_.n)}; }
+  Normed normed(Emitter& e) const { return {e.at(cells_.scale), e.at(cells_.shift), act_}; }
+
+  Norm op_;
+  UnaryPlaces p_;
+  ParamPlace gamma_, beta_, mean_, variance_;
+  Act act_;
+  Shape s_;
+  int unit_n_, unit_c_;  ///< pictures and channels that share mean and variance
+  Chunks chunks_;
+  NormCells cells_;
+  Buffer *first_, *second_;  ///< parts of two sums
+  bool is_given_moments_, leaves_gradient_;
+  Moments moments_;
+  Buffer *offset_ = nullptr, *slope_ = nullptr;
+  Buffer *now_mean_ = nullptr, *now_variance_ = nullptr;
+};
+
+}  // namespace
 
 void lower_op(Lowering& l, NodeId n, const Norm&) { add_norm(l, n, n, {act_none, 1.f}); }
 
+bool takes_out_bias(const Norm& norm, int channels) {
+  return norm.statistics != NormStatistics::fixed &&
+         (norm.kind != NormKind::group || norm.groups == channels);
+}
+
 void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
-  const auto& op = std::get<Norm>(l.node(norm).op);
-  const UnaryPlaces p = l.unary(result);
-  const Shape s = p.src.shape;
-  const ParamPlace gamma = l.param(l.node(norm), 0), beta = l.param(l.node(norm), 1);
-  const bool batch = op.kind == NormKind::batch, fixed = op.statistics == NormStatistics::fixed;
-  const int unit_n = batch ? s.n / op.parts : 1,
-            unit_c = op.kind == NormKind::group ? s.c / op.groups : 1;
-  const unsigned units = size(s.n / unit_n) * size(s.c / unit_c), pixels = pixels_of(s);
-  const Chunks chunks(pixels);
-  const std::size_t cells = static_cast<std::size_t>(s.n) * static_cast<std::size_t>(s.c);
-  const std::size_t parts = cells * static_cast<std::size_t>(chunks.count);
-  const auto kept = [&] { return l.make(cells); };
-  const NormCells c{kept(), kept(), kept(), kept(), act};
-  l.norm_at(result) = c;
-  Buffer *first = l.scratch(parts), *second = l.scratch(parts);
-  const Grid grid{size(chunks.count), blocks(size(s.c), 32), size(s.n)};
-  const auto normed = [=](Emitter& e) { return Normed{e.at(c.scale), e.at(c.shift), act}; };
-  const auto apply = [=](Emitter& e) {
-    if (!p.dst) return;
-    const bool wide = is_wide(p.src) && is_wide(p.dst);
-    e.launch<Kernel::norm_apply>(
-        {lane_blocks(s, wide)},
-        {e.values(p.src), e.values(p.dst), normed(e), s.c, pixels, all_pixels_of(s), wide});
-  };
-  Buffer *offset = nullptr, *slope = nullptr;
-  if (fixed) {
-    offset = kept();
-    slope = kept();
-  } else if (p.d_src) {
-    offset = l.scratch(cells);
-    slope = l.scratch(cells);
-  }
-  const ParamPlace mean = l.param(l.node(norm), 2), variance = l.param(l.node(norm), 3);
-  Buffer *now_mean = nullptr, *now_variance = nullptr;
-  if (op.statistics == NormStatistics::tracked) {
-    now_mean = l.make_lasting(size(s.c));
-    now_variance = l.make_lasting(size(s.c));
-    const double count = static_cast<double>(s.n) * pixels;
-    l.add_follower([=, momentum = op.momentum, pass = l.pass()](Emitter& e) {
-      e.launch<Kernel::norm_follow>(
-          {blocks(size(s.c))}, {pass_at(e, pass), e.at(now_mean), e.at(now_variance), mean.value,
-                                variance.value, s.c, momentum, count / (count - 1)});
-    });
-  }
-  const auto forward = [=](Emitter& e) {
-    if (fixed) {
-      e.launch<Kernel::norm_running>(
-          {blocks(cells)},
-          {mean.value, variance.value, gamma.value, beta.value, s.n, s.c, op.eps, e.at(c.mean),
-           e.at(c.rstd), e.at(c.scale), e.at(c.shift), e.at(offset), e.at(slope)});
-      apply(e);
-      return;
-    }
-    e.launch<Kernel::norm_moments>(grid, {e.values(p.src), s.c, is_wide(p.src), pixels,
-                                          chunks.length, chunks.count, e.at(first), e.at(second)});
-    e.launch<Kernel::norm_finish>(
-        {units}, {e.at(first), e.at(second), gamma.value, beta.value, s.n, s.c, unit_n, unit_c,
-                  pixels, chunks.length, chunks.count, op.eps, e.at(c.mean), e.at(c.rstd),
-                  e.at(c.scale), e.at(c.shift), e.at(now_mean), e.at(now_variance)});
-    apply(e);
-  };
-  const auto backward = [=](Emitter& e) {
-    if (!p.d_dst) return;
-    const bool in_finish = batch && op.parts == 1 && p.d_src && !fixed;
-    const bool wants_params = gamma.grad || beta.grad;
-    if (!fixed || wants_params)
-      e.launch<Kernel::norm_grad_sums>(
-          grid, {e.values(p.src), e.values(p.d_dst), normed(e), e.at(c.mean), e.at(c.rstd), s.c,
-                 is_wide(p.src) && is_wide(p.d_dst), pixels, chunks.length, chunks.count,
-                 e.at(first), e.at(second)});
-    if (wants_params && !in_finish)
-      e.launch<Kernel::norm_grad_params>(
-          {size(s.c)}, {e.at(first), e.at(second), s.n, s.c, chunks.count, gamma.grad, beta.grad});
-    if (!p.d_src) return;
-    if (!fixed)
-      e.launch<Kernel::norm_grad_finish>(
-          {units}, {e.at(first), e.at(second), gamma.value, e.at(c.rstd), s.n, s.c, unit_n, unit_c,
-                    pixels, chunks.count, e.at(offset), e.at(slope),
-                    in_finish ? gamma.grad : nullptr, in_finish ? beta.grad : nullptr});
-    const bool wide = is_wide(p.src) && is_wide(p.d_dst) && is_wide(p.d_src.place);
-    e.launch<Kernel::norm_grad_apply>(
-        {lane_blocks(s, wide)},
-        {e.values(p.src), e.values(p.d_dst), e.values(p.d_src.place), normed(e), e.at(c.mean),
-         e.at(offset), e.at(slope), s.c, pixels, all_pixels_of(s), wide, p.d_src.accumulate});
-  };
-  l.add_maker(result, forward, backward, apply);
+  const auto steps = std::make_shared<const NormSteps>(l, norm, result, act);
+  l.norm_at(result) = steps->cells();
+  if (steps->is_tracked())
+    l.add_follower([steps, pass = l.pass()](Emitter& e) { steps->follow(e, pass); });
+  l.add_maker(
+      result, [steps](Emitter& e) { steps->forward(e); },
+      [steps](Emitter& e) { steps->backward(e); }, [steps](Emitter& e) { steps->apply(e); });
 }
 
 }  // namespace unmar::cuda

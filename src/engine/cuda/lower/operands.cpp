@@ -38,30 +38,61 @@ Buffer* operand_memory(Lowering& l, const Operand& o, int pictures, int rows, bo
   return is_kept ? l.make(bytes / sizeof(float)) : l.scratch(bytes / sizeof(float));
 }
 
+namespace {
+
+/// From the first picture of `to` on.
+template <class T>
+T* cells_of(T* first, const Shape& s, const Operand& to) {
+  return first ? first + std::ptrdiff_t{to.first_n} * s.c : nullptr;
+}
+Values pictures_of(Emitter& e, const Place& src, const Operand& to) {
+  const Shape& s = src.shape;
+  return shifted(e.values(src), std::ptrdiff_t{to.first_n} * s.h * s.w * src.ld);
+}
+unsigned fours_of(const Operand& to) { return size(to.n) * to.image() / 4; }
+
+Prepare prepare_args(Emitter& e, const Place& src, const Folded& fold, bool reflect,
+                     const Operand& to) {
+  const Shape& s = src.shape;
+  return {pictures_of(e, src, to),
+          {cells_of(fold.scale, s, to), cells_of(fold.shift, s, to), fold.slope},
+          e.at(to.data),
+          s.h,
+          s.w,
+          s.c,
+          to.top - to.first_row,
+          to.left,
+          to.high,
+          to.wide,
+          to.c,
+          reflect,
+          is_wide(src),
+          fours_of(to)};
+}
+
+}  // namespace
+
 void prepare(Emitter& e, Precision precision, const Place& src, const NormCells& norm, bool reflect,
              const Operand& to) {
-  const Shape& s = src.shape;
-  const std::size_t fours = size(to.n) * std::size_t{to.image()} / 4;
-  const Folded fold = fold_of(e, norm);
-  const Values from = shifted(e.values(src), std::ptrdiff_t{to.first_n} * s.h * s.w * src.ld);
-  const float* scale = fold.scale ? fold.scale + to.first_n * s.c : nullptr;
-  const float* shift = fold.shift ? fold.shift + to.first_n * s.c : nullptr;
   launch_as<Kernel::prepare_fp32, Kernel::prepare_tf32, Kernel::prepare_bf16>(
-      e, precision, {blocks(fours)},
-      {from,
-       {scale, shift, fold.slope},
-       e.at(to.data),
-       s.h,
-       s.w,
-       s.c,
-       to.top - to.first_row,
-       to.left,
-       to.high,
-       to.wide,
-       to.c,
-       reflect,
-       is_wide(src),
-       static_cast<unsigned>(fours)});
+      e, precision, {blocks(fours_of(to))}, prepare_args(e, src, fold_of(e, norm), reflect, to));
+}
+
+void prepare_gradient(Emitter& e, Precision precision, const Place& d_dst,
+                      const GradientInFront* in_front, const Operand& to) {
+  if (!in_front) return prepare(e, precision, d_dst, {}, false, to);
+  const GradientInFront& g = *in_front;
+  const Shape& s = g.value.shape;
+  const auto cells = [&](Buffer* of) { return cells_of(e.at(of), s, to); };
+  PrepareGradient args{prepare_args(e, g.d_dst, {}, false, to),
+                       pictures_of(e, g.value, to),
+                       {{cells(g.norm.scale), cells(g.norm.shift), g.norm.act},
+                        cells(g.norm.mean),
+                        cells(g.offset),
+                        cells(g.slope)}};
+  args.gradient.wide_src &= is_wide(g.value);
+  launch_as<Kernel::prepare_gradient_fp32, Kernel::prepare_gradient_tf32,
+            Kernel::prepare_gradient_bf16>(e, precision, {blocks(fours_of(to))}, args);
 }
 
 SumOrder order_sum(const std::vector<Tap>& taps, int channels, int weight_step, Precision p) {

@@ -50,6 +50,11 @@ Buffer* operand_memory(Lowering& l, const Operand& o, int pictures, int rows, bo
 void prepare(Emitter& e, Precision precision, const Place& src, const NormCells& norm, bool reflect,
              const Operand& to);
 
+/// The same of the gradient of a convolution's result; in_front: of the one in front of the norm
+/// behind the convolution, or null.
+void prepare_gradient(Emitter& e, Precision precision, const Place& d_dst,
+                      const GradientInFront* in_front, const Operand& to);
+
 /// A tap of a kernel: where it looks in the operand, from where a row of the product begins, and
 /// where its weights begin.
 struct Tap {

@@ -3,6 +3,8 @@
 namespace unmar::cuda {
 namespace {
 
+constexpr int kRowsOfBlock = 128;
+
 /// The kernels of a product, for each precision that has one of this width.
 template <Kernel kFp32, Kernel kTf32, Kernel kBf16, class Args>
 void launch_blocks(Emitter& e, Precision p, Args args, int& first_column, int blocks_across,
@@ -10,7 +12,8 @@ void launch_blocks(Emitter& e, Precision p, Args args, int& first_column, int bl
   if (blocks_across == 0) return;
   args.first_column = first_column;
   first_column += blocks_across * width;
-  const Grid grid{blocks(size(args.out.rows), 128), size(blocks_across), size(args.out.splits)};
+  const Grid grid{blocks(size(args.out.rows), kRowsOfBlock), size(blocks_across),
+                  size(args.out.splits)};
   if (p == Precision::fp32)
     e.launch<kFp32>(grid, args);
   else if (p == Precision::tf32)
@@ -84,6 +87,14 @@ RowProduct make_row_product(Lowering& l, int channels, const std::vector<Tap>& t
           to};
 }
 
+Moments RowProduct::make_moments(Lowering& l, const std::vector<Band>& bands) const {
+  const int pixels = to.row_h * to.row_w, pictures = bands.front().n;
+  if (bands.size() > 1 || splits > 1 || (pictures > 1 && pixels % kRowsOfBlock != 0)) return {};
+  const int chunks = (pixels + kRowsOfBlock - 1) / kRowsOfBlock;
+  const std::size_t parts = size(pictures) * size(chunks) * std::size_t{size(columns)};
+  return {l.make(parts), l.make(parts), size(kRowsOfBlock), chunks};
+}
+
 void launch(Emitter& e, Precision p, const RowProduct& r, const Operand& a, const Band& band,
             int pixel_step, const RowTarget& t) {
   const int rows = rows_of(band, r.to);
@@ -109,7 +120,8 @@ void launch(Emitter& e, Precision p, const RowProduct& r, const Operand& a, cons
                              r.steps,
                              0,
                              {to, rows, r.columns, t.bias, out, s.c, is_wide(*t.out), e.at(r.parts),
-                              splits, t.accumulate}},
+                              splits, t.accumulate, t.moments ? e.at(t.moments->mean) : nullptr,
+                              t.moments ? e.at(t.moments->square) : nullptr}},
                  r.blocks);
 }
 
@@ -134,27 +146,28 @@ void launch(Emitter& e, Precision p, const WeightSum& w, const Operand& a, const
       d.pixel() * 16 / size(group_size(p));
   const char* b = reinterpret_cast<const char*>(e.at(d.data));
   const ProductRows to{1, a.c, 1, 0, 0, 1, w.channels, nullptr, 0, 0, 0, 0};
-  launch_product(e, p,
-                 WeightProduct{e.at(a.data),
-                               b ? b + first : nullptr,
-                               a.image(),
-                               size(w.stride) * a.line(),
-                               size(w.stride) * a.pixel(),
-                               d.image(),
-                               d.line(),
-                               d.pixel(),
-                               a.line(),
-                               a.pixel(),
-                               a.c,
-                               d.c,
-                               w.kernel,
-                               pixels,
-                               band.rows,
-                               dst.w,
-                               0,
-                               {to, rows, w.columns, nullptr, Values{w.grad, w.columns, 0},
-                                w.columns, w.columns % 4 == 0, e.at(w.parts), splits, accumulate}},
-                 w.blocks);
+  launch_product(
+      e, p,
+      WeightProduct{e.at(a.data),
+                    b ? b + first : nullptr,
+                    a.image(),
+                    size(w.stride) * a.line(),
+                    size(w.stride) * a.pixel(),
+                    d.image(),
+                    d.line(),
+                    d.pixel(),
+                    a.line(),
+                    a.pixel(),
+                    a.c,
+                    d.c,
+                    w.kernel,
+                    pixels,
+                    band.rows,
+                    dst.w,
+                    0,
+                    {to, rows, w.columns, nullptr, Values{w.grad, w.columns, 0}, w.columns,
+                     w.columns % 4 == 0, e.at(w.parts), splits, accumulate, nullptr, nullptr}},
+      w.blocks);
 }
 
 }  // namespace unmar::cuda

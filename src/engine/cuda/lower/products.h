@@ -30,6 +30,9 @@ struct RowProduct {
   int columns, steps;
   int splits;      ///< of the largest band
   ProductRows to;  ///< of all rows
+
+  /// Of whole blocks of each picture, made in the one launch: all of the rows are in `bands`.
+  Moments make_moments(Lowering& l, const std::vector<Band>& bands) const;
 };
 /// channels: of the operand that are summed up. weight_steps: in the weights, from channel to
 /// channel of the sum, and from column to column. bands: how rows are launched.
@@ -42,6 +45,7 @@ struct RowTarget {
   const Place* out;
   Buffer* ring;
   bool accumulate;
+  const Moments* moments = nullptr;  ///< made, too, where it has parts
 };
 /// A band of its rows. `a` holds what they need; pixel_step: how far rows lie apart in it.
 void launch(Emitter& e, Precision p, const RowProduct& r, const Operand& a, const Band& band,
