@@ -73,6 +73,18 @@ TEST_F(Counts, bytes_of_an_iteration_stay_below_the_limit) {
 }
 
 // bf16 stores pictures between layers, and factors, in half of the bytes. Parameters stay fp32.
+// 4 megapixels: what the CPU's engine needs, and a tenth more.
+TEST(Storage, of_a_large_picture_is_not_far_above_that_of_the_cpu) {
+  const Problem problem = standard(2048);
+  const auto needed = [&](const char* engine, Precision precision) {
+    return static_cast<double>(
+        make_engine(engine)->memory_needed(problem.graph, {.precision = precision}));
+  };
+  const double cpu = needed("cpu", Precision::fp32);
+  EXPECT_LE(needed("cuda", Precision::tf32), 1.1 * cpu);
+  EXPECT_LE(needed("cuda", Precision::bf16), 0.75 * cpu);
+}
+
 TEST(Storage, of_bf16_is_little_more_than_half_in_memory_and_traffic) {
   const Problem problem = standard(256);
   const auto engine = make_engine("cuda");

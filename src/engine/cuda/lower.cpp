@@ -9,7 +9,9 @@ namespace {
 
 NodeId id(std::size_t i) { return {static_cast<int>(i)}; }
 
-/// Where a value does not fit into a band, memory matters more than a pass over some of them.
+/// Where a value does not fit into a band, memory matters more than a pass over some of them: what
+/// costs little is worked out again, no value stays for a gradient that can take its place, and
+/// bands are half as large.
 bool is_large(const Graph& graph, const CompileOptions& options) {
   return std::ranges::any_of(graph.nodes(), [&](const Node& node) {
     return node.shape.count() * sizeof(float) > options.band_bytes;
@@ -24,11 +26,13 @@ Lowering::Lowering(const Graph& graph, const std::vector<ParamPlace>& params,
       params_(params),
       seed_(options.seed),
       precision_(options.precision),
-      band_bytes_(options.band_bytes),
+      is_large_(is_large(graph, options)),
+      band_bytes_(is_large_ ? options.band_bytes / 2 : options.band_bytes),
       roots_(backward_roots(graph, options.backward_from)),
-      plan_(graph, roots_, {.convolves_in_place = false, .recomputes = is_large(graph, options)}),
+      plan_(graph, roots_, {.convolves_in_place = false, .recomputes = is_large_}),
       places_(graph, plan_, roots_, out_.buffers,
               choose_elements(graph, plan_, roots_, precision_)),
+      bias_is_idle_(count()),
       gradients_(count()),
       moments_(count()),
       cells_(count()),
@@ -49,16 +53,17 @@ Lowering::Lowering(const Graph& graph, const std::vector<ParamPlace>& params,
   find_gradients_in_front();
 }
 
-/// Of convolutions with whole fours of channels behind which is a norm of each channel: such a norm
-/// takes out what is added to a channel, so that a bias there has no gradient to ask for.
+/// Behind a convolution whose one reader is a norm that takes out what is added to a channel.
 void Lowering::find_gradients_in_front() {
   for (std::size_t i = 0; i < count(); ++i) {
     const auto* norm = std::get_if<Norm>(&node(id(i)).op);
     if (!norm || !takes_out_bias(*norm, node(id(i)).shape.c)) continue;
     const NodeId source = node(id(i)).src[0];
     const NodeId result = plan_[id(i)].fused_into.valid() ? plan_[id(i)].fused_into : id(i);
-    if (std::holds_alternative<Conv2d>(node(source).op) && plan_[source].grad_in == result &&
-        node(source).shape.c % 4 == 0)
+    if (!std::holds_alternative<Conv2d>(node(source).op) || plan_[source].grad_in != result)
+      continue;
+    bias_is_idle_[at(source)] = true;
+    if (!is_large_ && node(source).shape.c % 4 == 0)
       gradients_[at(source)] = std::make_shared<GradientInFront>();
   }
 }

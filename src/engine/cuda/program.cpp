@@ -149,9 +149,13 @@ class CudaProgram final : public Program {
            "read_input_grad: '{}' is not an input with needs_grad that reaches the loss or "
            "another node that backward starts from",
            graph_.node(id).name);
-    queue_.launch(to_planes(grad, plan_.exchange));
+    card_->make_current();
+    if (dst.shape() != grad.shape) dst = Tensor(grad.shape);
+    in_parts(grad, [&](const Place& part, std::size_t first) {
+      queue_.launch(to_planes(part, plan_.exchange));
+      queue_.download(plan_.exchange->data, dst.data() + first, part.bytes());
+    });
     queue_.wait();
-    receive(plan_.exchange->data, grad.shape, dst);
   }
 
   std::vector<Tensor> param_grads() const override {
@@ -299,10 +303,27 @@ class CudaProgram final : public Program {
 
   // ---- values in and out -----------------------------------------------------------------------
 
+  /// f(part, first): what fits into the exchange at a time, and the place of its first value among
+  /// those of the tensor as [n,c,h,w].
+  template <class F>
+  void in_parts(const Place& place, const F& f) const {
+    const Shape& s = place.shape;
+    if (s.count() <= plan_.exchange->floats) return f(place, std::size_t{0});
+    const std::size_t plane = Shape{1, 1, s.h, s.w}.count();
+    const int most = static_cast<int>(plan_.exchange->floats / plane);
+    for (int n = 0; n < s.n; ++n)
+      for (int c = 0; c < s.c; c += most) {
+        Place part = slice(place, c, {1, std::min(most, s.c - c), s.h, s.w});
+        part.offset += n * static_cast<std::ptrdiff_t>(plane) * place.ld;
+        f(part, static_cast<std::size_t>(n * s.c + c) * plane);
+      }
+  }
   void send(TensorView value, const Place& place) const {
     card_->make_current();
-    queue_.upload(value.data, plan_.exchange->data, value.shape.count() * sizeof(float));
-    queue_.launch(from_planes(plan_.exchange, place));
+    in_parts(place, [&](const Place& part, std::size_t first) {
+      queue_.upload(value.data + first, plan_.exchange->data, part.bytes());
+      queue_.launch(from_planes(plan_.exchange, part));
+    });
     queue_.wait();
   }
   void receive(const float* src, const Shape& shape, Tensor& dst) const {

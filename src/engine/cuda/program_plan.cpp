@@ -24,11 +24,14 @@ ProgramPlan::ProgramPlan(const Graph& graph, const std::vector<ParamPlace>& para
     const std::size_t floats = graph.shape(id).count();
     published.push_back({id, {make(floats), make(floats)}});
   }
-  std::size_t most = 1;
-  for (const Node& node : graph.nodes())
+  // A large tensor goes in parts of whole planes.
+  std::size_t most = std::max<std::size_t>(1, lowered.cotangent->floats), plane = 1;
+  for (const Node& node : graph.nodes()) {
+    plane = std::max(plane, Shape{1, 1, node.shape.h, node.shape.w}.count());
     if (std::holds_alternative<Input>(node.op) || std::holds_alternative<Constant>(node.op))
       most = std::max(most, node.shape.count());
-  exchange = make(std::max(most, lowered.cotangent->floats));
+  }
+  exchange = make(std::min(most, std::max(plane, options.band_bytes / 4 / sizeof(float))));
   square_parts = make(kSquareParts);
   square_sum = make(1);
   report = make(2);

@@ -25,7 +25,7 @@ struct ProgramPlan {
   Lowered lowered;
   int steps;
   std::vector<Published> published;
-  Buffer* exchange;  ///< one tensor as [n,c,h,w], on its way from or to the host
+  Buffer* exchange;  ///< a tensor, or planes of it, as [n,c,h,w], on its way from or to the host
   Buffer *square_parts, *square_sum;
   Buffer* report;  ///< the loss, the squares of all gradients
   MemoryPlan memory;

@@ -208,8 +208,7 @@ void add_product(Lowering& l, NodeId n, const Conv2d& o, const UnaryPlaces& p,
   const Moments moments = l.wants_moments(n) ? forward->make_moments(l) : Moments{};
   l.moments_of(n) = moments;
   const auto in_front = l.gradient_in_front(n);
-  // Behind it is a norm that takes the bias out: its gradient stays 0.
-  const bool wants_bias = p.d_dst && bias.grad && !in_front;
+  const bool wants_bias = p.d_dst && bias.grad && !l.bias_is_idle(n);  // else it stays 0
   Buffer* bias_parts = wants_bias ? column_parts(l, g.dst) : nullptr;
   const auto make_ready = [=](Emitter& e, const Operand& d) {
     prepare_gradient(e, precision, p.d_dst, in_front.get(), d);

@@ -75,6 +75,8 @@ class Lowering {
   /// Whether n is a convolution, and a norm asks for the moments of its value.
   bool wants_moments(NodeId n) const;
   NormCells& norm_at(NodeId n) { return cells_[at(n)]; }
+  /// Whether n is a convolution whose bias makes no difference: its gradient is 0.
+  bool bias_is_idle(NodeId n) const { return bias_is_idle_[at(n)]; }
   /// Null unless n is a convolution whose one reader is a norm that leaves its gradient to it.
   const std::shared_ptr<GradientInFront>& gradient_in_front(NodeId n) const {
     return gradients_[at(n)];
@@ -124,11 +126,13 @@ class Lowering {
   const std::vector<ParamPlace>& params_;
   std::uint64_t seed_;
   Precision precision_;
+  bool is_large_;
   std::size_t band_bytes_;
   std::vector<NodeId> roots_;
   GraphPlan plan_;
   Lowered out_;
   Places places_;
+  std::vector<bool> bias_is_idle_;
   std::vector<std::shared_ptr<GradientInFront>> gradients_;  ///< at the convolution
   std::vector<Moments> moments_;
   std::vector<NormCells> cells_;                  ///< of norms, at the node whose value they make
