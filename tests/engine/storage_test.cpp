@@ -76,6 +76,35 @@ TEST_P(Rounding, is_to_the_nearest) {
       }
 }
 
+// A channel far from 0 whose values are all stored as one: a norm must find that one as its mean,
+// whether the product tells it or the stored values do (in bands).
+TEST_P(Rounding, comes_before_what_a_norm_makes_of_it) {
+  CaseGraph g;
+  const NodeId x = input(g, {1, 8, 16, 16});
+  NodeId y = g.graph.add(Conv2d{.out_c = 4, .kernel = 1}, {x}, "conv");
+  y = g.graph.add(Norm{}, {y}, "norm");
+  const NodeId out = g.graph.add(Conv2d{.out_c = 3, .kernel = 1}, {y}, "out");
+  g = finish(std::move(g), out);
+  const auto values = [&](std::size_t band_bytes) {
+    const auto program = prepare(GetParam(), g, {.band_bytes = band_bytes}, Precision::bf16);
+    TrainState state = program->state();
+    for (std::size_t k = 0; k < state.params.size(); ++k) {
+      if (g.graph.params()[k].name == "conv.bias")
+        std::ranges::fill(state.params[k].values(), 10.01f);
+      if (g.graph.params()[k].name == "conv.weight")
+        std::ranges::fill(state.params[k].values(), 1e-3f);
+    }
+    program->restore(state);
+    Tensor actual;
+    program->forward(0);
+    program->read(out, actual);
+    return actual;
+  };
+  const Tensor whole = values(std::size_t{1} << 20), bands = values(1000);
+  for (std::size_t i = 0; i < whole.count(); ++i)
+    ASSERT_NEAR(whole.values()[i], bands.values()[i], 1e-3);
+}
+
 /// A graph in which what `middle` reads and makes is stored as bf16.
 struct StoredCase {
   std::string name;

@@ -10,11 +10,12 @@ namespace {
 NodeId id(std::size_t i) { return {static_cast<int>(i)}; }
 
 /// Where a value does not fit into a band, memory matters more than a pass over some of them: what
-/// costs little is worked out again, no value stays for a gradient that can take its place, and
-/// bands are half as large.
+/// costs little is worked out again, the gradient in front of a norm is written over the one behind
+/// it, so that the convolution's value can go, and bands are half as large.
 bool is_large(const Graph& graph, const CompileOptions& options) {
+  const Element element = options.precision == Precision::bf16 ? Element::bf16 : Element::fp32;
   return std::ranges::any_of(graph.nodes(), [&](const Node& node) {
-    return node.shape.count() * sizeof(float) > options.band_bytes;
+    return node.shape.count() * bytes_of(element) > options.band_bytes;
   });
 }
 
@@ -53,7 +54,8 @@ Lowering::Lowering(const Graph& graph, const std::vector<ParamPlace>& params,
   find_gradients_in_front();
 }
 
-/// Behind a convolution whose one reader is a norm that takes out what is added to a channel.
+/// Of convolutions whose one reader is a norm that takes out what is added to a channel. Behind
+/// other norms a bias may ask for the sum of the gradient in front, which has to be stored then.
 void Lowering::find_gradients_in_front() {
   for (std::size_t i = 0; i < count(); ++i) {
     const auto* norm = std::get_if<Norm>(&node(id(i)).op);

@@ -69,10 +69,6 @@ UNMAR_DEVICE float slope_below(Act act) {
   return act.kind == act_leaky ? act.slope : act.kind == act_relu ? 0.f : 1.f;
 }
 
-/// What lies in front of the activation, of channel `cell` = picture * c + channel.
-UNMAR_DEVICE float before_act(const Normed& n, unsigned cell, float v) {
-  return v * n.scale[cell] + n.shift[cell];
-}
 /// dst = v, or += v.
 UNMAR_DEVICE void put(float* dst, float v, int accumulate) { *dst = accumulate ? *dst + v : v; }
 

@@ -352,7 +352,7 @@ struct Prepare {
   int wide_src;
   unsigned count;  ///< of dst, in fours of channels
 };
-/// The same of the gradient in front of a norm, which is nowhere else: `gradient.src` is the one
+/// The same of the gradient in front of a norm, which is stored nowhere: `gradient.src` is the one
 /// behind it. c in whole fours.
 struct PrepareGradient {
   Prepare gradient;
@@ -397,7 +397,7 @@ struct ProductOut {
   float* parts;
   int splits;
   int accumulate;
-  /// [block of 128 rows][column], as of NormMoments; or null. Without splits only.
+  /// [block of 128 rows][column], as in NormMoments; or null. Without splits only.
   float *mean, *square;
 };
 /// Rows: pixels. The sum runs over groups of 16 bytes; the group k of a row lies offsets[k] behind

@@ -159,27 +159,35 @@ UNMAR_DEVICE void write_four(const ProductOut& o, RowPlace place, const float* f
   for (int k = 0; k < 4 && k < valid; ++k) put_product<Stored>(o, place, column + k, from[k]);
 }
 
-/// What a norm behind the product needs to know of the block's rows: so nobody reads them for that.
-/// As norm_moments does it, around the first value.
-template <int kColumns>
+/// What a norm behind the product needs to know of the block's rows, so that nobody reads them for
+/// that: as norm_moments has it, of the values as they are stored.
+template <class Stored, int kColumns>
 UNMAR_DEVICE void write_moments(const ProductOut& o, const float* sums, int m0, int n0) {
   constexpr int kLine = sums_line(kColumns);
   const int rows = o.rows - m0 < kRows ? o.rows - m0 : kRows;
+  Stored::with(o.out, [&](const auto& out) {
 #pragma unroll 1
-  for (int c = static_cast<int>(threadIdx.x); c < kColumns && n0 + c < o.columns; c += kRows) {
-    const float first = sums[c];
-    float sum = 0.f, square = 0.f;
-#pragma unroll 4
-    for (int row = 1; row < rows; ++row) {
-      const float d = sums[row * kLine + c] - first;
-      sum += d;
-      square += d * d;
+    for (int c = static_cast<int>(threadIdx.x); c < kColumns && n0 + c < o.columns; c += kRows) {
+      const float bias = o.bias ? o.bias[n0 + c] : 0.f;
+      const float first = out.stored(sums[c] + bias);
+      float four_sums[4] = {}, four_squares[4] = {};  // shorter sums round less, side by side
+#pragma unroll 1
+      for (int row = 0; row < rows; row += 4)
+#pragma unroll
+        for (int k = 0; k < 4; ++k) {
+          if (row + k >= rows) continue;
+          const float d = out.stored(sums[(row + k) * kLine + c] + bias) - first;
+          four_sums[k] += d;
+          four_squares[k] += d * d;
+        }
+      const float sum = four_sums[0] + four_sums[1] + (four_sums[2] + four_sums[3]);
+      const float square = four_squares[0] + four_squares[1] + (four_squares[2] + four_squares[3]);
+      const long long part = static_cast<long long>(blockIdx.x) * o.columns + n0 + c;
+      const float mean = sum / static_cast<float>(rows);
+      o.mean[part] = first + mean;
+      o.square[part] = square - sum * mean;
     }
-    const long long part = static_cast<long long>(blockIdx.x) * o.columns + n0 + c;
-    const float mean = sum / static_cast<float>(rows);
-    o.mean[part] = first + mean + (o.bias ? o.bias[n0 + c] : 0.f);
-    o.square[part] = square - sum * mean;
-  }
+  });
 }
 
 /// What the warps have summed up, by way of shared memory: so where a row goes is found out once,
@@ -204,7 +212,7 @@ UNMAR_DEVICE void write_sums(const ProductOut& o, const WarpTiles<kColumns>& til
   if (WarpTiles<kColumns>::kExtra)
     lay_tiles<kLine>(sums, acc.extra, tiles.row + 32 * tiles.half, 128);
   __syncthreads();  // all sums are there
-  if (kMoments && o.mean) write_moments<kColumns>(o, sums, m0, n0);
+  if (kMoments && o.mean) write_moments<Stored, kColumns>(o, sums, m0, n0);
   const bool wide = o.splits > 1 ? o.columns % 4 == 0 : o.wide_out;
 #pragma unroll 1
   for (int i = t; i < kRows * kAcross; i += kRows) {

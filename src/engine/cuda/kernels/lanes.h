@@ -102,19 +102,38 @@ UNMAR_DEVICE Float4 lane_by_lane(int count, Float4 v, Float4 w, const F& f) {
 /// The gradient in front of a norm, of `count` channels from `cell` on; d: the one behind it.
 UNMAR_DEVICE Float4 gradient_in_front(const NormGrad& n, unsigned cell, int count, Float4 v,
                                       Float4 d) {
-  const auto one = [&](unsigned k, float x, float d_out, float slope) {
-    return n.norm.scale[cell + k] * (d_out * slope) - n.offset[cell + k] -
-           n.slope[cell + k] * (x - n.cell_mean[cell + k]);
+  const auto cells = [&](const float* of) { return read_lanes(of + cell, count); };
+  const Float4 scale = cells(n.norm.scale), shift = cells(n.norm.shift), mean = cells(n.cell_mean);
+  const Float4 offset = cells(n.offset), slope = cells(n.slope);
+  const auto before = [&](unsigned k, float x) {
+    return x * lane_of(scale, k) + lane_of(shift, k);
   };
+  Float4 g;
   if (is_straight(n.norm.act)) {
     const float below = slope_below(n.norm.act);
-    return each_lane(count, v, d, [&](unsigned k, float x, float d_out) {
-      return one(k, x, d_out, before_act(n.norm, cell + k, x) > 0.f ? 1.f : below);
+    g = each_lane(count, v, d, [&](unsigned k, float x, float d_out) {
+      return d_out * (before(k, x) > 0.f ? 1.f : below);
+    });
+  } else {
+    g = lane_by_lane(count, v, d, [&](unsigned k, float x, float d_out) {
+      return d_out * slope_at(n.norm.act, before(k, x));
     });
   }
-  return lane_by_lane(count, v, d, [&](unsigned k, float x, float d_out) {
-    return one(k, x, d_out, slope_at(n.norm.act, before_act(n.norm, cell + k, x)));
-  });
+  return {scale.x * g.x - offset.x - slope.x * (v.x - mean.x),
+          scale.y * g.y - offset.y - slope.y * (v.y - mean.y),
+          scale.z * g.z - offset.z - slope.z * (v.z - mean.z),
+          scale.w * g.w - offset.w - slope.w * (v.w - mean.w)};
+}
+
+/// An element of [n,h,w,c], channels innermost.
+struct Where {
+  unsigned n, y, x, channel;
+};
+UNMAR_DEVICE Where where(unsigned i, int h, int w, int c) {
+  const unsigned channels = static_cast<unsigned>(c), width = static_cast<unsigned>(w);
+  const unsigned p = i / channels, row = p / width;
+  return {row / static_cast<unsigned>(h), row % static_cast<unsigned>(h), p - row * width,
+          i - p * channels};
 }
 
 /// What a thread of a pass over channels has: four of a pixel where all its places allow it

@@ -44,8 +44,10 @@ UNMAR_VALUE_KERNEL(norm_apply, NormApply) {
   if (!lanes.is_there) return;
   const unsigned cell = cell_of(lanes, a.c, a.pixels);
   const Float4 v = lanes.read<Stored>(a.src);
+  const Float4 scale = read_lanes(a.norm.scale + cell, lanes.count);
+  const Float4 shift = read_lanes(a.norm.shift + cell, lanes.count);
   const auto one = [&](unsigned k, float x, float) {
-    return activate(a.norm.act, before_act(a.norm, cell + k, x));
+    return activate(a.norm.act, x * lane_of(scale, k) + lane_of(shift, k));
   };
   lanes.put<Stored>(a.dst, lane_by_lane(lanes.count, v, v, one), false);
 }

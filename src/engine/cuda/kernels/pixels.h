@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/cuda/kernels/pool.h"
+#include "engine/cuda/kernels/lanes.h"
 
 /// What else makes pixels of other pixels, channel by channel: ops whose values are fp32.
 namespace unmar::cuda {

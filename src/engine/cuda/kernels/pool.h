@@ -5,17 +5,6 @@
 /// Max pooling, a thread for each element.
 namespace unmar::cuda {
 
-/// An element of [n,h,w,c], channels innermost.
-struct Where {
-  unsigned n, y, x, channel;
-};
-UNMAR_DEVICE Where where(unsigned i, int h, int w, int c) {
-  const unsigned channels = static_cast<unsigned>(c), width = static_cast<unsigned>(w);
-  const unsigned p = i / channels, row = p / width;
-  return {row / static_cast<unsigned>(h), row % static_cast<unsigned>(h), p - row * width,
-          i - p * channels};
-}
-
 /// The pixel of a window with the largest value, and that value; of equal ones the first, row by
 /// row.
 struct Largest {

@@ -11,6 +11,8 @@ struct Fp32Elements {
   float* data;
   /// Others of the same kind.
   UNMAR_DEVICE Fp32Elements like(const Values& v) const { return {static_cast<float*>(v.data)}; }
+  /// What reading finds after writing v.
+  UNMAR_DEVICE static float stored(float v) { return v; }
   UNMAR_DEVICE float one(long long i) const { return data[i]; }
   UNMAR_DEVICE Float4 four(long long i) const { return load4(data + i); }
   UNMAR_DEVICE void put(long long i, float v) const { data[i] = v; }
@@ -21,6 +23,7 @@ struct Bf16Elements {
   UNMAR_DEVICE Bf16Elements like(const Values& v) const {
     return {static_cast<unsigned short*>(v.data)};
   }
+  UNMAR_DEVICE static float stored(float v) { return float_of(to_bf16(v, 0.f) << 16); }
   UNMAR_DEVICE float one(long long i) const { return float_of(unsigned{data[i]} << 16); }
   UNMAR_DEVICE Float4 four(long long i) const {
     const Float2 two = load2(reinterpret_cast<const float*>(data + i));
@@ -55,10 +58,6 @@ struct EitherKind {
   }
 };
 
-/// Where element i of values that are fp32 lies.
-UNMAR_DEVICE float* fp32_at(const Values& v, long long i = 0) {
-  return static_cast<float*>(v.data) + i;
-}
 /// Values from element i on.
 template <class Stored>
 UNMAR_DEVICE void* address_of(const Values& v, long long i) {

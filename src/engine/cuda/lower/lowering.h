@@ -34,9 +34,10 @@ struct Moments {
 };
 
 /// The gradient in front of a norm that the convolution there works out while it makes it ready:
-/// it is not stored. Empty until the norm is lowered.
+/// what Lowering::grad() has of the convolution is the one behind the norm. Empty until the norm is
+/// lowered.
 struct GradientInFront {
-  Place value, d_dst;  ///< in front of the norm, and the gradient behind it
+  Place value;  ///< in front of the norm
   NormCells norm;
   Buffer *offset = nullptr, *slope = nullptr;  ///< as `norm` by picture and channel
 };
@@ -193,11 +194,11 @@ inline unsigned size(int i) { return static_cast<unsigned>(i); }
 inline unsigned count_of(const Shape& s) { return static_cast<unsigned>(s.count()); }
 inline unsigned pixels_of(const Shape& s) { return size(s.h) * size(s.w); }
 inline unsigned all_pixels_of(const Shape& s) { return size(s.n) * pixels_of(s); }
-/// Four floats at a time.
+/// Four elements at a time.
 inline bool is_wide(const Place& place) {
   return place.shape.c % 4 == 0 && place.ld % 4 == 0 && place.offset % 4 == 0;
 }
-/// Blocks of a pass over channels: kernels/pointwise.h, Lanes.
+/// Blocks of a pass over channels: kernels/lanes.h, Lanes.
 inline unsigned lane_blocks(const Shape& s, bool wide) {
   return blocks(s.count() / (wide ? 4 : 1));
 }

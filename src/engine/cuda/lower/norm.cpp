@@ -27,8 +27,7 @@ class NormSteps {
     is_given_moments_ = l.moments_of(source).mean != nullptr;
     moments_ = is_given_moments_ ? l.moments_of(source)
                                  : Moments{first_, second_, chunks_.length, chunks_.count};
-    const auto& in_front = l.gradient_in_front(source);
-    leaves_gradient_ = in_front != nullptr;
+    leaves_gradient_ = l.gradient_in_front(source) != nullptr;
     if (is_fixed() || leaves_gradient_) {
       offset_ = l.make(cells);
       slope_ = l.make(cells);
@@ -36,7 +35,6 @@ class NormSteps {
       offset_ = l.scratch(cells);
       slope_ = l.scratch(cells);
     }
-    if (in_front) *in_front = {p_.src, p_.d_dst, cells_, offset_, slope_};
     if (op_.statistics == NormStatistics::tracked) {
       now_mean_ = l.make_lasting(size(s_.c));
       now_variance_ = l.make_lasting(size(s_.c));
@@ -44,6 +42,8 @@ class NormSteps {
   }
 
   const NormCells& cells() const { return cells_; }
+  /// What the convolution in front works the gradient out from, if it does.
+  GradientInFront in_front() const { return {p_.src, cells_, offset_, slope_}; }
   bool is_tracked() const { return now_mean_ != nullptr; }
 
   void forward(Emitter& e) const {
@@ -150,6 +150,7 @@ bool takes_out_bias(const Norm& norm, int channels) {
 void add_norm(Lowering& l, NodeId norm, NodeId result, Act act) {
   const auto steps = std::make_shared<const NormSteps>(l, norm, result, act);
   l.norm_at(result) = steps->cells();
+  if (const auto& to = l.gradient_in_front(l.node(norm).src[0])) *to = steps->in_front();
   if (steps->is_tracked())
     l.add_follower([steps, pass = l.pass()](Emitter& e) { steps->follow(e, pass); });
   l.add_maker(

@@ -84,7 +84,7 @@ void prepare_gradient(Emitter& e, Precision precision, const Place& d_dst,
   const GradientInFront& g = *in_front;
   const Shape& s = g.value.shape;
   const auto cells = [&](Buffer* of) { return cells_of(e.at(of), s, to); };
-  PrepareGradient args{prepare_args(e, g.d_dst, {}, false, to),
+  PrepareGradient args{prepare_args(e, d_dst, {}, false, to),
                        pictures_of(e, g.value, to),
                        {{cells(g.norm.scale), cells(g.norm.shift), g.norm.act},
                         cells(g.norm.mean),

@@ -50,8 +50,8 @@ Buffer* operand_memory(Lowering& l, const Operand& o, int pictures, int rows, bo
 void prepare(Emitter& e, Precision precision, const Place& src, const NormCells& norm, bool reflect,
              const Operand& to);
 
-/// The same of the gradient of a convolution's result; in_front: of the one in front of the norm
-/// behind the convolution, or null.
+/// The same of the gradient of a convolution's result; with in_front d_dst is the gradient behind
+/// the norm that is behind the convolution.
 void prepare_gradient(Emitter& e, Precision precision, const Place& d_dst,
                       const GradientInFront* in_front, const Operand& to);
 

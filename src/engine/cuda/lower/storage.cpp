@@ -6,6 +6,8 @@
 namespace unmar::cuda {
 namespace {
 
+/// Those that are lowered to kernels of UNMAR_CUDA_VALUE_KERNELS, and to products. The Emitter sees
+/// to it that no other is here.
 bool takes_bf16(const Op& op) {
   return std::holds_alternative<Conv2d>(op) || std::holds_alternative<Norm>(op) ||
          std::holds_alternative<Activation>(op) || std::holds_alternative<Linear>(op) ||
