@@ -263,7 +263,7 @@ std::uint64_t JobQueue::submit(FitRequest request, const std::filesystem::path& 
     if (!job.folder.empty()) store.emplace(job.folder, "queue");
     const RunResult result =
         store && std::filesystem::exists(store->record())
-            ? unmar::resume(*store, job.threads, noting, stop)
+            ? unmar::resume(*store, {.threads = job.threads}, noting, stop)
             : run(std::get<FitRequest>(job.request), store ? &*store : nullptr, noting, stop);
     if (!stop.stop_requested()) require_whole(result);
     return result.restored.fit.stopped_by != StoppedBy::cancelled;
@@ -283,7 +283,7 @@ std::uint64_t JobQueue::submit(RefineRequest request, const std::filesystem::pat
     const bool begun =
         !job.folder.empty() && std::filesystem::exists(RefineFolder{job.folder}.record());
     const RefineRunResult result =
-        begun ? resume_refine(job.folder, job.threads, noting, stop)
+        begun ? resume_refine(job.folder, {.threads = job.threads}, noting, stop)
               : run(std::get<RefineRequest>(job.request), job.folder, noting, stop);
     if (result.tiled && !stop.stop_requested()) require_whole(*result.tiled);
     return !result.refined.cancelled;

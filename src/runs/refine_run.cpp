@@ -291,7 +291,7 @@ RefineRunResult run(const RefineRequest& request, const fs::path& folder, Refine
   return RefineRun(request, folder, nullptr, observer, std::move(stop)).go();
 }
 
-RefineRunResult resume_refine(const fs::path& path, std::optional<int> threads,
+RefineRunResult resume_refine(const fs::path& path, const ResumeChanges& changes,
                               RefineObserver& observer, std::stop_token stop) {
   const RefineFolder folder{path};
   const std::string text = read_text(folder.record(), "resume");
@@ -307,7 +307,7 @@ RefineRunResult resume_refine(const fs::path& path, std::optional<int> threads,
          "that began it",
          path.string(), record.version, version());
   RefineRequest request = record.request;
-  if (threads) request.options.restore.threads = threads;
+  changes.apply(request.options.restore);
   return RefineRun(request, path, &record, observer, std::move(stop)).go();
 }
 

@@ -289,7 +289,7 @@ RunResult run(const FitRequest& request, RunStore* store, RunObserver& observer,
   return Run(request, store, nullptr, observer, std::move(stop)).go();
 }
 
-RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& observer,
+RunResult resume(RunStore& store, const ResumeChanges& changes, RunObserver& observer,
                  std::stop_token stop) {
   const RunRecord record = store.take_up();
   const std::string folder = store.folder().string();
@@ -303,7 +303,7 @@ RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& obser
          folder, record.version, version());
   for (const std::string& what : record.moved) observer.warned(what);
   FitRequest request = record.request;
-  if (threads) request.options.threads = threads;
+  changes.apply(request.options);
   if (runs::tile_count(request) > 1)
     return runs::run_tiled(request, {.store = &store, .record = &record}, observer, stop);
   return Run(request, &store, &record, observer, std::move(stop)).go();

@@ -48,13 +48,13 @@ TEST_F(Running, StoppedAndResumedGivesTheSameBytes) {
     EXPECT_FALSE(store.is_finished());
   }
   RunStore store(in("part"), "test");
-  resume(store, std::nullopt, quiet);
+  resume(store, {}, quiet);
   EXPECT_TRUE(store.is_finished());
   EXPECT_EQ(bytes(in("b_out.tif")), bytes(in("a_out.tif")));
   EXPECT_EQ(bytes(store.history()), bytes(whole_store.history()));
   const auto frames = [](const RunStore& s) { return Json::parse(bytes(s.report()))["frames"]; };
   EXPECT_EQ(frames(store), frames(whole_store));
-  EXPECT_THAT(error_of([&] { resume(store, std::nullopt, quiet); }, ErrorCode::bad_argument),
+  EXPECT_THAT(error_of([&] { resume(store, {}, quiet); }, ErrorCode::bad_argument),
               HasSubstr("is finished"));
 }
 
@@ -78,7 +78,7 @@ TEST_F(Running, WithoutACheckpointYetResumesFromTheBeginning) {
     EXPECT_FALSE(std::filesystem::exists(r.out.result));
   }
   RunStore store(in("s"), "test");
-  resume(store, std::nullopt, quiet);
+  resume(store, {}, quiet);
   EXPECT_EQ(bytes(r.out.result), expected);
 }
 

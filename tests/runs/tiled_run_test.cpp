@@ -133,7 +133,7 @@ TEST_F(TiledRun, StoppedAndResumedGivesTheSameBytes) {
   }
   RunStore store(in("part"), "test");
   StopAfterTiles never(1000);
-  resume(store, 2, never);
+  resume(store, {.threads = 2}, never);
   EXPECT_EQ(never.last.done, 6);
   EXPECT_TRUE(store.is_finished());
   EXPECT_EQ(bytes(in("b_out.png")), bytes(in("a_out.png")));
@@ -304,7 +304,7 @@ TEST_F(TiledRun, AReportShowsWhereEachTileEnded) {
   ASSERT_EQ(cut["tiles"].size(), 6u);
   EXPECT_EQ(std::ranges::count_if(cut["tiles"], [](const Json& t) { return t["done"] == true; }),
             static_cast<std::ptrdiff_t>(cut["manifest"]["result"]["tiling"]["done"]));
-  resume(store, std::nullopt, quiet);
+  resume(store, {}, quiet);
   const Json whole = Json::parse(bytes(store.report()));
   int right = 0, bottom = 0;
   for (const Json& tile : whole["tiles"]) {
@@ -329,7 +329,7 @@ TEST_F(TiledRun, AResumedPreviewShowsTheTilesThatWereDone) {
     RunStore store(in(name), "test");
     StopAfterTiles stop(tiles);
     run(request, &store, stop, stop.source.get_token());
-    resume(store, std::nullopt, stop);
+    resume(store, {}, stop);
     return read_image(in("preview.png"));
   };
   RunObserver quiet;
@@ -349,7 +349,7 @@ TEST_F(TiledRun, AClaimThatAnotherMachineLeftKeepsNothingFromResuming) {
     std::ofstream(store.tiles() / "start.claim") << "1 another-machine\n";
   }
   RunStore store(in("part"), "test");
-  EXPECT_EQ(resume(store, std::nullopt, quiet).tiling->tiles.size(), 6);
+  EXPECT_EQ(resume(store, {}, quiet).tiling->tiles.size(), 6);
 }
 
 TEST_F(TiledRun, APreviewThatCannotBeWrittenIsAWarning) {

@@ -17,7 +17,7 @@ namespace {
 
 struct ResumeArguments {
   std::filesystem::path run;
-  std::optional<int> threads;
+  ResumeChanges changes;
   bool quiet = false, json = false;
 };
 
@@ -36,12 +36,12 @@ int run(const ResumeArguments& given) {
                             given.run.string(), is_gan(given.run) ? "gan" : "ddpm"));
   if (std::filesystem::exists(RefineFolder{given.run}.record(), error)) {
     RefineConsole console({given.quiet, given.json, given.run.string()});
-    const RefineRunResult result = resume_refine(given.run, given.threads, console, console.stop());
+    const RefineRunResult result = resume_refine(given.run, given.changes, console, console.stop());
     return result.tiled && result.tiled->tiling->failed ? 1 : 0;
   }
   RunStore store(given.run, "resume");
   FitConsole console({given.quiet, given.json, given.run.string()});
-  const RunResult result = resume(store, given.threads, console, console.stop());
+  const RunResult result = resume(store, given.changes, console, console.stop());
   return result.tiling && result.tiling->failed ? 1 : 0;
 }
 
@@ -55,7 +55,7 @@ void add_resume_command(CLI::App& program, Action& chosen) {
       "A run that was begun with --run DIR and then stopped, killed or cut off goes on from its "
       "last\n"
       "checkpoint, with the same pictures and options, and writes the files it was to write. The\n"
-      "result is the same to the last bit as without the interruption.");
+      "result is the same to the last bit as without the interruption, on the same engine.");
   command->footer(
       "Examples:\n"
       "  unmar denoise large.png -o clean.png --preset paper --run large.run\n"
@@ -63,10 +63,17 @@ void add_resume_command(CLI::App& program, Action& chosen) {
   command->add_option("RUN", a->run, "the folder that --run named")->required()->group("Files");
   command
       ->add_option_function<int>(
-          "--threads", [a](int threads) { a->threads = threads; },
+          "--threads", [a](int threads) { a->changes.threads = threads; },
           "cores to use from here on; the result does not depend on it (default as it was begun)")
       ->type_name("N")
       ->check(whole_in_range(0, 1024))
+      ->group("Run");
+  command
+      ->add_option_function<std::string>(
+          "--engine", [a](const std::string& engine) { a->changes.engine = engine; },
+          "engine from here on, such as cpu where a card was lost; another one rounds otherwise\n"
+          "(default as it was begun)")
+      ->type_name("NAME")
       ->group("Run");
   command->add_flag("--quiet", a->quiet, "say nothing but errors")->group("Reports");
   command->add_flag("--json", a->json, "print the facts of the result as one JSON line on stdout")

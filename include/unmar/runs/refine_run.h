@@ -79,11 +79,10 @@ struct RefineFolder {
 /// writing throw.
 RefineRunResult run(const RefineRequest& request, const std::filesystem::path& folder,
                     RefineObserver& observer, std::stop_token stop = {});
-/// Goes on with a refinement that was interrupted: the result is the same, bit for bit. The fit
-/// goes on from its checkpoint; the chain, which takes seconds to minutes, begins anew. Of tiles
-/// those that are done are taken.
-/// threads: instead of those of the request.
-RefineRunResult resume_refine(const std::filesystem::path& folder, std::optional<int> threads,
+/// Goes on with a refinement that was interrupted: the result is the same, bit for bit, on the same
+/// engine. The fit goes on from its checkpoint; the chain, which takes seconds to minutes, begins
+/// anew. Of tiles those that are done are taken.
+RefineRunResult resume_refine(const std::filesystem::path& folder, const ResumeChanges& changes,
                               RefineObserver& observer, std::stop_token stop = {});
 
 /// Of a picture in tiles, or of one piece. See TileEstimate.

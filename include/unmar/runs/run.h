@@ -88,9 +88,18 @@ class RunObserver {
 RunResult run(const FitRequest& request, RunStore* store, RunObserver& observer,
               std::stop_token stop = {});
 
-/// Goes on with a run that was interrupted: the result is the same, bit for bit.
-/// threads: instead of those of the request. throws Error{bad_argument} if the run is finished.
-RunResult resume(RunStore& store, std::optional<int> threads, RunObserver& observer,
+/// What a run that is resumed takes instead of what it was begun with.
+struct ResumeChanges {
+  std::optional<int> threads = {};
+  std::optional<std::string> engine = {};  ///< another one rounds otherwise
+  void apply(RestoreOptions& options) const {
+    if (threads) options.threads = threads;
+    if (engine) options.engine = engine;
+  }
+};
+/// Goes on with a run that was interrupted: the result is the same, bit for bit, on the same
+/// engine. throws Error{bad_argument} if the run is finished.
+RunResult resume(RunStore& store, const ResumeChanges& changes, RunObserver& observer,
                  std::stop_token stop = {});
 
 /// The result of a kept run as it would be, had the fit ended at `iteration`, one of store.kept().
