@@ -114,6 +114,40 @@ TEST_F(Cuda, ALostCardCostsNothingThatWasSaved) {
   EXPECT_LE(apart("cpu", "whole"), 0.005);
 }
 
+// Trained, sampled and refined with: no step of any of them is for the CPU alone.
+TEST_F(Cuda, LearnsAndUsesPriorsLikeTheCpu) {
+  std::filesystem::create_directory(in("pictures"));
+  for (int i = 0; i < 4; ++i)
+    put("pictures/" + std::to_string(i) + ".png", test_picture(9 + i, 12));
+  const auto succeed = [&](const Words& arguments) {
+    const Outcome outcome = run(arguments + Words{"--threads", "1", "--quiet"});
+    ASSERT_EQ(outcome.code, 0) << testing::PrintToString(arguments) << "\n" << outcome.err;
+  };
+  const auto last_loss = [&](const std::string& model) {
+    const std::string losses = contents(in(model) / "loss.csv");
+    return std::stod(losses.substr(losses.rfind(',') + 1));
+  };
+  const auto train = [](const std::string& model, const Words& on) {
+    return Words{"ddpm", "train", "pictures", "-o", model, "--size", "8", "--batch", "2"} +
+           Words{"--channels", "4,4", "--norm-num-groups", "2", "--layers-per-block", "1"} +
+           Words{"--iterations", "4", "--lr", "0.05"} + on;
+  };
+  const Words cpu{"--engine", "cpu"}, card{"--engine", "cuda"};
+  succeed(train("cpu", cpu));
+  succeed(train("fp32", card + Words{"--precision", "fp32"}));
+  succeed(train("bf16", card + Words{"--precision", "bf16"}));
+  EXPECT_NEAR(last_loss("fp32") / last_loss("cpu"), 1, 1e-5);
+  EXPECT_NEAR(last_loss("bf16") / last_loss("cpu"), 1, 1e-3);
+  const Words sample{"ddpm", "sample", "cpu", "--steps", "3", "-o"};
+  succeed(sample + Words{"sample_cpu.png"} + cpu);
+  succeed(sample + Words{"sample_card.png"} + card);
+  EXPECT_LE(apart("sample_card", "sample_cpu"), 0.02);
+  succeed(Words{"refine", "in.png", "-o", "refined.png", "--task", "denoise", "--sigma", "25"} +
+          Words{"--model", "cpu", "--steps", "3", "--iterations", "3"} + card);
+  succeed(Words{"gan", "train", "pictures", "-o", "gan", "--size", "8", "--channels", "4"} +
+          Words{"--latent", "4", "--batch", "2", "--iterations", "2"} + card);
+}
+
 TEST_F(Cuda, WhatIsMissingIsSaidInALine) {
   const auto refusal = [&](const Environment& environment) {
     const auto before = files();
