@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "unet_case.h"
 #include "unmar/unmar.h"
 
 namespace {
@@ -21,16 +22,7 @@ struct Case {
 
 unmar::TrainerOptions options(const Case& c) {
   unmar::TrainerOptions o;
-  o.unet = unmar::ddpm_cifar10_unet();
-  o.unet.dropout = 0;
-  o.unet.in_channels = o.unet.out_channels = c.channels;
-  o.unet.block_out_channels = c.widths;
-  o.unet.layers_per_block = 1;
-  o.unet.norm_num_groups = 16;
-  o.unet.down_block_types.assign(c.widths.size(), unmar::DdpmBlock::resnet);
-  o.unet.up_block_types = o.unet.down_block_types;
-  o.unet.down_block_types[1] = o.unet.up_block_types[c.widths.size() - 2] =
-      unmar::DdpmBlock::attention;
+  o.unet = unmar::bench::unet_case(c.widths, c.channels);
   o.batch = {c.batch, c.channels, c.size, c.size};
   return o;
 }

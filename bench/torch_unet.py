@@ -3,6 +3,8 @@
 
     /usr/bin/python3 bench/torch_unet.py --widths 64 128 128 --channels 3 --size 32 --batch 16
 
+--device cuda takes a card, and tf32 there.
+
 One update is: forward, mean squared error, zero_grad, backward, clipping of the gradients' norm,
 Adam step, average of the weights, and the loss read back. The network is that of bench_unet.cpp.
 Each memory layout runs in a process of its own, so that its peak memory is its own.
@@ -23,6 +25,7 @@ def parse_arguments():
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--warmup", type=int, default=2, help="updates before the timed ones")
     parser.add_argument("--runs", type=int, default=5, help="timed updates")
     parser.add_argument("--layout", choices=LAYOUTS, help="only this one; default: both")
@@ -48,14 +51,18 @@ def measure(arguments):
         norm_num_groups=16,
     )
     layout = memory_format(torch, arguments.layout)
-    network = DdpmUnet(options).to(memory_format=layout)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    device = arguments.device
+    network = DdpmUnet(options).to(device, memory_format=layout)
     shape = (arguments.batch, arguments.channels, arguments.size, arguments.size)
-    noisy = torch.randn(shape).to(memory_format=layout)
-    target = torch.randn(shape).to(memory_format=layout)
-    timesteps = torch.randint(1000, (arguments.batch, 1, 1, 1)).float()
+    noisy = torch.randn(shape).to(device, memory_format=layout)
+    target = torch.randn(shape).to(device, memory_format=layout)
+    timesteps = torch.randint(1000, (arguments.batch, 1, 1, 1)).float().to(device)
     weights = list(network.parameters())
     averages = [w.detach().clone() for w in weights]
-    adam = torch.optim.Adam(weights, lr=2e-4)
+    fused = {"fused": True} if device == "cuda" else {}
+    adam = torch.optim.Adam(weights, lr=2e-4, **fused)
 
     def update():
         loss = torch.nn.functional.mse_loss(network(noisy, timesteps), target)

@@ -10,7 +10,7 @@
 # FOLDER holds test_engine, bench_card and the few libraries that a machine with only CUDA, PyTorch
 # and a C++ compiler lacks. Without a card it runs, smaller, on the fake driver that is packed, too:
 # UNMAR_FAKE=1 FOLDER/check_gpu.sh. UNMAR_ONLY='speed tests' runs some parts of: start, tests, speed,
-# profile, fits, torch, sanitizer, counters.
+# unet, profile, fits, torch, sanitizer, counters. UNMAR_SEEDS: of fits (5).
 set -uo pipefail
 
 pack() {
@@ -19,7 +19,8 @@ pack() {
   mkdir -p "$folder/lib" "$folder/fake"
   cp "$build/tests/engine/test_engine" "$build/bench/card/bench_card" "$folder/"
   cp "$build/tests/engine/fake_cuda/libcuda.so.1" "$folder/fake/"
-  cp "${BASH_SOURCE[0]}" "$root/bench/torch_gpu.py" "$folder/"
+  cp "${BASH_SOURCE[0]}" "$root"/bench/torch_{gpu,unet,timing}.py "$folder/"
+  cp "$root"/scripts/torch_{ddpm_unet,layers}.py "$folder/"
   git -C "$root" rev-parse --short HEAD >"$folder/commit" 2>/dev/null || echo unknown >"$folder/commit"
   for library in $(ldd "$folder/test_engine" "$folder/bench_card" |
     awk '/libfmt|libhwy|libglib|libpcre|libgtest|libgmock|libstdc\+\+|libgcc_s/ { print $3 }' | sort -u); do
@@ -43,13 +44,15 @@ out=${1:-$here/out}
 mkdir -p "$out"
 export LD_LIBRARY_PATH=$here/lib${UNMAR_FAKE:+:$here/fake}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fake=${UNMAR_FAKE:-}
-only=${UNMAR_ONLY:-start tests speed profile fits torch sanitizer counters}
+only=${UNMAR_ONLY:-start tests speed unet profile fits torch sanitizer counters}
 start_size=256 sizes=(512 256 1024) count=100 loop=400 resumed=60 limit=60 shards=14
 compile_limit=${UNMAR_COMPILE_LIMIT:-180} torch_limit=${UNMAR_TORCH_LIMIT:-180} sanitizer_limit=${UNMAR_SANITIZER_LIMIT:-60}
+unet_size=32 unet_count=50 unet_torch='--device cuda --runs 50 --warmup 10'
 tests='*cuda*'
 torch=512:channels_last,512:compiled,512:bf16_compiled,256:channels_last,256:compiled,1024:channels_last,1024:compiled,512:eager
 sanitized='*Parity*cuda_conv_k3_s1_reflect_o24*:*Parity*cuda_batch_norm_c24*:*Parity*cuda_chain_skip_net'
 if [[ $fake ]]; then
+  unet_size=8 unet_count=1 unet_torch='--widths 16 16 --size 8 --batch 2 --runs 1 --warmup 1'
   start_size=32 sizes=(32) count=1 loop=1 resumed=3 limit=200 shards=2 tests=$sanitized torch=64:eager
 fi
 
@@ -122,7 +125,7 @@ if wants fits; then
   for precision in fp32 tf32 bf16; do measure cuda gradients "${sizes[0]}" $precision 1; done
   if [[ -f $here/pictures.f32 && ! $fake ]]; then
     for precision in tf32 bf16; do
-      measure cuda fit "$(cat "$here/pictures.size")" $precision 1000 "$here/pictures.f32" 5
+      measure cuda fit "$(cat "$here/pictures.size")" $precision 1000 "$here/pictures.f32" "${UNMAR_SEEDS:-5}"
     done
   fi
 fi
@@ -137,6 +140,14 @@ if wants speed; then
   done
   measure cuda step "${sizes[0]}" fp32 $((count / 5 + 1))
   [[ $fake ]] || measure cuda step 2048 tf32 5
+fi
+if wants unet; then
+  for precision in tf32 bf16; do measure cuda unet "$unet_size" $precision "$unet_count"; done
+  if [[ $has_torch ]]; then
+    # shellcheck disable=SC2086  # options, split into words
+    check torch_unet 60 python3 "$here/torch_unet.py" $unet_torch
+    note "$(cat "$out/torch_unet.log")"
+  fi
 fi
 if [[ $has_torch ]]; then
   check torch "$torch_limit" python3 "$here/torch_gpu.py" --json "$out/torch.json" --cases "$torch"

@@ -41,7 +41,7 @@ class DdpmUnetOptions:
 def time_embedding(times, channels, flip_sin_to_cos, freq_shift):
     """times [n] -> [n,channels]."""
     half = channels // 2
-    exponents = torch.arange(half, dtype=torch.float64) / (half - freq_shift)
+    exponents = torch.arange(half, dtype=torch.float64, device=times.device) / (half - freq_shift)
     angles = times.double()[:, None] * 10000.0**-exponents
     waves = [torch.sin(angles), torch.cos(angles)]
     return torch.cat(waves[::-1] if flip_sin_to_cos else waves, dim=1).to(times.dtype)

@@ -3,6 +3,8 @@
 //   bench_card ENGINE step SIZE PRECISION COUNT     milliseconds of an iteration, three rounds
 //   bench_card ENGINE loop SIZE PRECISION COUNT     of a fit with average, roll-back and a stopper
 //   bench_card ENGINE start SIZE PRECISION 1        milliseconds until the first step is done
+//   bench_card ENGINE unet SIZE PRECISION COUNT     of an update of the noise predictor of
+//                 torch_unet.py: colour, 64-128-128, batch 16; below 32 px a small one
 //   bench_card ENGINE profile SIZE PRECISION COUNT  the same by step; the dearest ones on stderr
 //   bench_card ENGINE resume SIZE PRECISION COUNT   whether a fit that was saved half way and taken
 //                                                   up again ends in the same bits
@@ -24,12 +26,15 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "unet_case.h"
 #include "unmar/base/random.h"
 #include "unmar/engine/engine.h"
 #include "unmar/fit/fit.h"
 #include "unmar/fit/stop.h"
+#include "unmar/models/ddpm_unet.h"
 #include "unmar/operators/operators.h"
 
 namespace {
@@ -74,24 +79,61 @@ std::string loop(const Job& job) {
                      result.memory_bytes >> 20);
 }
 
+std::string in_words(std::vector<double> rounds, const unmar::Program& program) {
+  std::ranges::sort(rounds);
+  return fmt::format(R"("ms": {:.4f}, "rounds": [{:.4f}], "MiB": {})", rounds[rounds.size() / 2],
+                     fmt::join(rounds, ", "), program.memory_bytes() >> 20);
+}
+/// Three rounds of `count` steps.
+template <class Step>
+std::string timed(int count, const Step& step, const unmar::Program& program) {
+  std::vector<double> rounds;
+  for (int round = 0; round < 3; ++round) {
+    const auto begin = Clock::now();
+    for (int k = 0; k < count; ++k) step();
+    rounds.push_back(milliseconds_since(begin) / count);
+  }
+  return in_words(std::move(rounds), program);
+}
+
 std::string steps(const Job& job, Clock::time_point start) {
   const auto problem = job.problem();
   const auto program = job.engine->compile(problem.graph, {.precision = job.precision});
   std::int64_t i = 0;
-  program->step({}, i++);
-  std::vector<double> rounds = {milliseconds_since(start)};
-  if (job.what == "step") {
-    rounds.clear();
-    program->step({}, i++);
-    for (int round = 0; round < 3; ++round) {
-      const auto begin = Clock::now();
-      for (int k = 0; k < job.count; ++k) program->step({}, i++);
-      rounds.push_back(milliseconds_since(begin) / job.count);
-    }
-  }
-  std::ranges::sort(rounds);
-  return fmt::format(R"("ms": {:.4f}, "rounds": [{:.4f}], "MiB": {})", rounds[rounds.size() / 2],
-                     fmt::join(rounds, ", "), program->memory_bytes() >> 20);
+  const auto step = [&] { program->step({}, i++); };
+  step();
+  if (job.what == "start") return in_words({milliseconds_since(start)}, *program);
+  step();
+  return timed(job.count, step, *program);
+}
+
+/// As Trainer::step() does it; the trainer itself needs packages that a card's machine lacks.
+std::string unet(const Job& job) {
+  const bool small = job.size < 32;
+  const unmar::Shape shape{small ? 2 : 16, 3, job.size, job.size};
+  const auto options =
+      unmar::bench::unet_case(small ? std::vector{16, 16} : std::vector{64, 128, 128}, shape.c);
+  unmar::Graph graph;
+  std::vector<std::pair<unmar::NodeId, unmar::Tensor>> inputs;
+  const auto input = [&](const char* name, const unmar::Shape& of) {
+    const unmar::NodeId id = graph.add(unmar::Input{of}, {}, name);
+    unmar::Tensor value(of);
+    unmar::Random(1, name).uniform(value.values(), 0.f, 1.f);
+    inputs.emplace_back(id, std::move(value));
+    return id;
+  };
+  const auto noisy = input("noisy", shape), times = input("times", {shape.n, 1, 1, 1});
+  const auto told = unmar::write_ddpm_unet(graph, noisy, times, options);
+  graph.set_loss(graph.add(unmar::Mse{}, {told, input("target", shape)}, "loss"));
+  const auto program =
+      job.engine->compile(graph, {.ema_decay = 0.9999f, .precision = job.precision});
+  std::int64_t updates = 0;
+  const auto update = [&] {
+    for (const auto& [id, value] : inputs) program->set_input(id, value);
+    program->step({.lr = 2e-4f, .clip_norm = 1.f}, updates++);
+  };
+  update();
+  return timed(job.count, update, *program);
 }
 
 std::string profile(const Job& job) {
@@ -197,6 +239,7 @@ std::string measure(int argc, char** argv, Clock::time_point start) {
                 std::atoi(argv[5])};
   const std::string device = job.engine->info().description;
   const std::string measured = job.what == "loop"        ? loop(job)
+                               : job.what == "unet"      ? unet(job)
                                : job.what == "profile"   ? profile(job)
                                : job.what == "resume"    ? resume(job)
                                : job.what == "gradients" ? gradients(job)
@@ -214,7 +257,7 @@ int main(int argc, char** argv) {
   const auto start = Clock::now();
   if (argc != 6 && argc != 8) {
     std::fprintf(stderr,
-                 "usage: bench_card ENGINE step|loop|start|profile|resume|gradients SIZE "
+                 "usage: bench_card ENGINE step|loop|start|unet|profile|resume|gradients SIZE "
                  "fp32|tf32|bf16 COUNT\n"
                  "       bench_card ENGINE fit SIZE fp32|tf32|bf16 COUNT PICTURES SEEDS\n");
     return 2;
