@@ -58,7 +58,7 @@ struct EitherKind {
   }
 };
 
-/// Values from element i on.
+/// Where element i lies.
 template <class Stored>
 UNMAR_DEVICE void* address_of(const Values& v, long long i) {
   void* address = nullptr;
