@@ -71,8 +71,8 @@ void add_resume_command(CLI::App& program, Action& chosen) {
   command
       ->add_option_function<std::string>(
           "--engine", [a](const std::string& engine) { a->changes.engine = engine; },
-          "engine from here on, such as cpu where a card was lost; another one rounds otherwise\n"
-          "(default as it was begun)")
+          "engine from here on, such as cpu where a card was lost; another one rounds\n"
+          "differently (default as it was begun)")
       ->type_name("NAME")
       ->group("Run");
   command->add_flag("--quiet", a->quiet, "say nothing but errors")->group("Reports");

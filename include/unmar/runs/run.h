@@ -91,7 +91,7 @@ RunResult run(const FitRequest& request, RunStore* store, RunObserver& observer,
 /// What a run that is resumed takes instead of what it was begun with.
 struct ResumeChanges {
   std::optional<int> threads = {};
-  std::optional<std::string> engine = {};  ///< another one rounds otherwise
+  std::optional<std::string> engine = {};  ///< another one rounds differently
   void apply(RestoreOptions& options) const {
     if (threads) options.threads = threads;
     if (engine) options.engine = engine;

@@ -116,14 +116,10 @@ void Lowering::add_cotangent(NodeId n) {
       n, [](Emitter&) {},
       [=](Emitter& e) {
         const Shape& s = d.place.shape;
-        e.launch<Kernel::put_cotangent>({lane_blocks(s, is_wide(d.place))}, {pass_at(e, pass),
-                                                                             {{e.at(given), s.c, 0},
-                                                                              e.values(d.place),
-                                                                              s.c,
-                                                                              all_pixels_of(s),
-                                                                              is_wide(d.place),
-                                                                              d.accumulate},
-                                                                             n.index});
+        const bool wide = is_wide(d.place);
+        const Copy copy{{e.at(given), s.c, 0}, e.values(d.place), s.c, all_pixels_of(s), wide,
+                        d.accumulate};
+        e.launch<Kernel::put_cotangent>({lane_blocks(s, wide)}, {pass_at(e, pass), copy, n.index});
       });
 }
 

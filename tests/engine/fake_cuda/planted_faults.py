@@ -30,13 +30,13 @@ FAULTS = {
         CONV,
     ),
     "sums take the place of a stage that is still read": (
-        "conv.h",
+        "product_sums.h",
         "  __syncthreads();  // the last stage has been read",
         "  // the last stage has been read",
         CONV,
     ),
     "sums are written before all are there": (
-        "conv.h",
+        "product_sums.h",
         "  __syncthreads();  // all sums are there",
         "  // all sums are there",
         CONV,
@@ -95,14 +95,14 @@ FAULTS = {
     "two neighbours of bf16 change places": ("values.h", "to_bf16(v.x, v.y)", "to_bf16(v.y, v.x)", "*Storage*cuda_residual"),
     "a ring of fp32 is written as bf16": ("product_out.h", "place.in_ring ? 0 : o.out.bf16", "o.out.bf16", "*Storage*cuda_conv_k3_reflect"),
     "moments of what was not rounded": (
-        "conv.h",
+        "product_sums.h",
         "const float d = out.stored(sums[(row + k) * kLine + c] + bias) - first;",
         "const float d = sums[(row + k) * kLine + c] + bias - first;",
         "*Rounding*",
     ),
     "the norm of another picture": ("operands.h", "cell = static_cast<unsigned>(to.n * a.c + c);", "cell = static_cast<unsigned>(c);", "*Storage*cuda_instance_relu"),
     "moments count rows that are not there": (
-        "conv.h",
+        "product_sums.h",
         "const int rows = o.rows - m0 < kRows ? o.rows - m0 : kRows;",
         "const int rows = kRows;",
         "*Parity*cuda_chain_conv_batch_norm*",
